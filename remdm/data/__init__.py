@@ -1,0 +1,1 @@
+"""Data: the story world, prose and tables that models are trained on."""

@@ -1,0 +1,51 @@
+"""The plots: which events follow which.
+
+A plot is a sequence of steps, a step a choice between chains of events; the empty chain leaves it out. So the
+order of events, what may be missing and what excludes what can all be read off, by generator and checker.
+"""
+
+from dataclasses import dataclass, field
+
+Step = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """A plot: its steps, the role of the object it is about, and roles drawn from fewer values."""
+
+    name: str
+    key: str
+    steps: tuple[Step, ...]
+    limits: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _step(text: str) -> Step:
+    """`lose ask | lose` is a choice of two chains; `-` is the empty chain."""
+    return tuple(tuple(word for word in chain.split() if word != "-") for chain in text.split("|"))
+
+
+def _plot(name: str, key: str, *steps: str, **limits: tuple[str, ...]) -> Plot:
+    return Plot(name, key, tuple(_step(step) for step in steps), limits)
+
+
+PLOTS: tuple[Plot, ...] = (
+    _plot("lost", "thing", "setting", "sky|-", "have", "lose", "upset|-", "search", "ask|-", "find",
+          "thank", "glad|-", "close"),
+    _plot("share", "food", "setting", "sky|-", "basket", "hungry", "give", "left", "eat|-", "kind", "close"),
+    _plot("animal", "animal", "setting", "sky|-", "hear", "see", "upset|-", "fetch", "help", "mother", "safe",
+          "proud|glad|-", "close"),
+    _plot("present", "thing", "party", "sky|-", "wish", "upset|-", "make", "paint", "wrap|-", "unwrap", "joy",
+          "owner|close|owner close"),
+    _plot("race", "thing", "setting", "sky|-", "challenge", "prize", "start", "fall", "stop", "finish",
+          "award", "close"),
+    _plot("box", "thing", "setting", "sky|-", "box", "locked", "upset|-", "key", "open", "inside", "keep|-",
+          "play", "close"),
+    _plot("trade", "thing", "setting", "sky|-", "have", "other", "want", "offer", "agree", "swap", "enjoy|-",
+          "close"),
+    _plot("quarrel", "thing", "setting", "sky|-", "both", "shout", "upset|-|apart", "advise", "sorry",
+          "peace", "turns", "glad|-", "close"),
+    _plot("plant", "plant", "setting", "seed", "sow", "wait", "upset|-", "patience", "sprout", "grow",
+          "harvest", "gift", "pride", weather=("sunny", "windy", "rainy")),
+    _plot("hide", "animal", "setting", "sky|-", "suggest", "count", "hide", "seek", "hint", "spy", "laugh",
+          "again|-", "close"),
+)  # fmt: skip

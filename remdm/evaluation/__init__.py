@@ -1,0 +1,1 @@
+"""Evaluation: checks of what models write, and the numbers that the tables show."""
