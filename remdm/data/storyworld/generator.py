@@ -110,7 +110,7 @@ def _roles(sentence: Sentence) -> tuple[str, ...]:
     return tuple(dict.fromkeys(bases + found))
 
 
-def _clear(before: Sentence | None, person: str, values: dict[str, str]) -> bool:
+def pronoun_is_clear(before: Sentence | None, person: str, values: dict[str, str]) -> bool:
     """Whether a pronoun can only mean `person`: the focus just before, and nobody else there of that gender."""
     if before is None or before.focus != person:
         return False
@@ -121,7 +121,7 @@ def _tell(event: str, before: Sentence | None, state: _State) -> Sentence:
     choices = state.choices
     paraphrase = choices.one(paraphrases()[event])
     options = paraphrase.named
-    if paraphrase.subject and _clear(before, paraphrase.subject, state.values):
+    if paraphrase.subject and pronoun_is_clear(before, paraphrase.subject, state.values):
         options = choices.one((paraphrase.named, paraphrase.pronoun))
     sentence = choices.one(options)
     state.need(_roles(sentence))

@@ -1,0 +1,41 @@
+# make demo   creates the environment, installs, serves the app on port 7860
+# make test   installs what the tests need, a browser too, and passes them
+# make lint, make install, make bench
+
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 7860
+# Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
+PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: demo install test lint bench clean
+
+demo: .venv/installed
+	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
+
+install: .venv/installed
+
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) -r requirements.txt
+	touch $@
+
+.venv/tested: .venv/installed tests/requirements.txt
+	$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+	$(BIN)/python tests/browser.py --install
+	touch $@
+
+test: .venv/tested
+	$(BIN)/python -m pytest
+
+lint: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python -m remdm bench
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""ReMDM Studio: see how a masked diffusion model writes, errs and repairs itself."""

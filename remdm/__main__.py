@@ -1,0 +1,5 @@
+"""`python -m remdm ...`."""
+
+from remdm.cli import main
+
+main()

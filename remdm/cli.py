@@ -1,0 +1,130 @@
+"""The command line: the same runs without a page. Thin: each command's work is elsewhere."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from remdm.checkpoints import CheckpointError
+
+KNOB_FLAGS = ("eta", "eta_cap", "eta_rescale", "t_on", "t_off", "alpha_on", "t_switch", "choice_temperature")
+CHOICE_FLAGS = ("transition", "rule", "weighting", "plan", "masked_sigma", "schedule", "nucleus")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and flags."""
+    made = argparse.ArgumentParser(prog="python -m remdm", description="ReMDM Studio without the page.")
+    commands = made.add_subparsers(dest="command", required=True)
+    _sample_flags(commands.add_parser("sample", help="run a sampler and write its trace"))
+    _train_flags(commands.add_parser("train", help="train an embedded model; call again to go on"))
+    evaluate = commands.add_parser("evaluate", help="sample many and measure")
+    evaluate.add_argument("domain", choices=("text",))
+    from remdm.evaluation import text
+
+    text.add_arguments(evaluate)
+    return made
+
+
+def _sample_flags(sub: argparse.ArgumentParser) -> None:
+    from remdm.domains import DOMAINS
+    from remdm.methods import METHODS
+
+    sub.add_argument("domain", choices=tuple(DOMAINS))
+    sub.add_argument("--sampler", default="remdm-loop", choices=tuple(METHODS))
+    sub.add_argument("--steps", type=int, default=64, help="T (default 64)")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--count", type=int, default=1, help="how many runs of this seed")
+    sub.add_argument("--prompt", default="", help="words are kept; _ is one blank, _5 five, a final ... goes on")
+    sub.add_argument("--model", help="one of the domain's models (default: its first)")
+    sub.add_argument("--length", type=int, help="positions, where the model allows a choice")
+    for name in KNOB_FLAGS:
+        sub.add_argument(_flag(name), type=float)
+    for name in CHOICE_FLAGS:
+        sub.add_argument(_flag(name))
+    sub.add_argument("--swaps", type=int)
+    sub.add_argument("--nucleus-p", type=float)
+    sub.add_argument("--temperature", type=float)
+    sub.add_argument("--precision", type=int, choices=(64, 32))
+    sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    sub.add_argument("--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed")
+
+
+def _train_flags(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("domain", choices=("text",))
+    sub.add_argument("--model", default="stories", choices=("stories", "prose"))
+    sub.add_argument("--minutes", type=float, default=120, help="training time in all, earlier sessions included")
+    sub.add_argument("--batch", type=int, default=16)
+    sub.add_argument("--matrix-rate", type=float, default=0.02, help="Muon's learning rate")
+    sub.add_argument("--other-rate", type=float, default=0.003, help="AdamW's learning rate")
+    sub.add_argument("--cooldown", type=float, default=0.4, help="share of the time over which the rates fall")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--folder", type=Path, help="where the checkpoint goes (default checkpoints/MODEL)")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def paths(out: Path, count: int, stem: str) -> list[Path]:
+    """Where K traces go: a file for one, a folder for more (or if `out` is a folder or no .json name).
+
+    Raises:
+        ValueError: if several traces should go into one file.
+    """
+    is_file = out.name.endswith((".json", ".json.gz")) and not out.is_dir()
+    if is_file and count > 1:
+        raise ValueError(f"--out must be a folder for {count} traces, got the file {out.name}")
+    return [out] if is_file else [out / f"{stem}-{index:0{max(3, len(str(count - 1)))}d}.json.gz" for index in range(count)]
+
+
+def sample(args: argparse.Namespace) -> None:
+    """`sample`: K runs of one seed, written as traces or printed."""
+    from remdm.domains import DOMAINS
+    from remdm.methods import settings
+    from remdm.recording import Order, record
+    from remdm.trace import save
+
+    if args.count < 1:
+        raise ValueError(f"count must be at least 1, got {args.count}")
+    domain = DOMAINS[args.domain]
+    model = domain.model(args.model)
+    wanted = {name: getattr(args, name) for name in (*KNOB_FLAGS, *CHOICE_FLAGS, "swaps", "nucleus_p", "temperature", "precision")}
+    chosen = settings(args.sampler, args.steps, **wanted)
+    stem = f"{args.domain}-{args.sampler}-{args.steps}-{args.seed}"
+    targets = paths(args.out, args.count, stem) if args.out else [None] * args.count
+    for index, target in enumerate(targets):
+        order = Order(domain, model, args.prompt, args.length or model.length, chosen, args.seed, index, args.device)
+        trace = record(order)
+        if target is None:
+            print(trace.text)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        save(trace, target)
+        print(target)
+
+
+def train(args: argparse.Namespace) -> None:
+    """`train`: the embedded model of a domain."""
+    from remdm.checkpoints import ROOT
+    from remdm.training.loop import Recipe
+    from remdm.training.text import TRAINERS
+
+    recipe = Recipe(args.minutes, args.batch, args.matrix_rate, args.other_rate, args.cooldown, seed=args.seed)
+    TRAINERS[args.model](args.folder or ROOT / args.model, recipe)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command; what the user got wrong is one sentence on stderr and exit status 2."""
+    args = parser().parse_args(argv)
+    try:
+        if args.command == "evaluate":
+            from remdm.evaluation import text
+
+            text.run(args)
+        else:
+            {"sample": sample, "train": train}[args.command](args)
+    except (ValueError, CheckpointError, OSError) as error:
+        print(f"remdm: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

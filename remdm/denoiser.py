@@ -1,0 +1,152 @@
+"""Denoisers: x_theta, the model's distribution of each clean token, and what may be wrapped around it.
+
+A denoiser gives log x_theta only for the positions that are asked for: a sampler needs few of them at a time. The
+other half of SUBS, carry-over (a decoded token stays what it is), is the transition's: it never draws there.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from remdm.knobs import check, knob
+
+
+class Denoiser(Protocol):
+    """Maps z_t to log x_theta.
+
+    Attributes:
+        mask_id: the mask's id.
+        timed: whether x_theta depends on t beside z_t; if not, its output may be reused while tokens do not change.
+    """
+
+    mask_id: int
+    timed: bool
+
+    def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+        """log x_theta at the wanted positions.
+
+        Args:
+            tokens: z_t, int64 `[B, L]`.
+            rows: wanted positions, bool `[B, L]`, n of them.
+            t: time in [0, 1].
+
+        Returns:
+            Log-probabilities, float32 or float64 `[n, V]`, in row-major order; the mask has none (-inf).
+        """
+
+
+def subs(logits: Tensor, mask_id: int) -> Tensor:
+    """Log-probabilities with no mass on the mask (SUBS, MDLM section 3.2.3): float32 `[n, V]`."""
+    no_mask = torch.zeros(logits.shape[1], device=logits.device)
+    no_mask[mask_id] = -torch.inf
+    return (logits.float() + no_mask).log_softmax(dim=-1)
+
+
+def nucleus(log_x: Tensor, nucleus_p: float, keep_crossing: bool) -> Tensor:
+    """Keep the likeliest tokens up to a mass of nucleus_p and renormalise (before the posterior is built).
+
+    Args:
+        log_x: log-probabilities `[n, V]`.
+        nucleus_p: mass to keep, in (0, 1].
+        keep_crossing: whether the token that crosses nucleus_p stays, as in most libraries. The reference drops it:
+            a token stays if the mass up to and including it is at most nucleus_p, or if it is the likeliest.
+    """
+    if nucleus_p >= 1.0:
+        return log_x
+    ordered, ids = log_x.double().sort(dim=-1, descending=True, stable=True)
+    mass = ordered.exp()
+    reached = mass.cumsum(dim=-1)
+    kept = (reached - mass < nucleus_p) if keep_crossing else (reached <= nucleus_p + 1e-12)
+    kept[:, 0] = True
+    cut = ordered.where(kept, -torch.inf).log_softmax(dim=-1)
+    return torch.empty_like(ordered).scatter_(1, ids, cut).to(log_x.dtype)
+
+
+CONVENTIONS = ("drop", "keep")
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """How x_theta is sharpened before a token is drawn."""
+
+    nucleus_p: float = knob(0.9, 0.01, 1, symbol="p", help="Draw from the likeliest tokens up to this mass; 1 is off.")
+    temperature: float = knob(1.0, 0.05, 5, step=0.05, symbol="τ", help="Below 1 sharpens the model's distribution.")
+    nucleus: str = knob("drop", choices=CONVENTIONS, help="The token that crosses p: dropped as in the paper's code, or kept.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def __call__(self, log_x: Tensor) -> Tensor:
+        """The truncated log-probabilities, `[n, V]`."""
+        if self.temperature != 1.0:
+            log_x = (log_x / self.temperature).log_softmax(dim=-1)
+        return nucleus(log_x, self.nucleus_p, self.nucleus == "keep")
+
+
+@dataclass(frozen=True)
+class Truncated:
+    """A denoiser whose output is truncated."""
+
+    denoiser: Denoiser
+    truncation: Truncation
+
+    @property
+    def mask_id(self) -> int:
+        """The mask's id."""
+        return self.denoiser.mask_id
+
+    @property
+    def timed(self) -> bool:
+        """As the denoiser within."""
+        return self.denoiser.timed
+
+    def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+        """Truncated log x_theta, `[n, V]`."""
+        return self.truncation(self.denoiser(tokens, rows, t))
+
+
+@dataclass
+class Cached:
+    """Calls an untimed denoiser only for sequences whose tokens changed, and counts the calls of each.
+
+    One per run: it holds the last answer. `forwards` is honest: a sequence served from memory costs none.
+    """
+
+    denoiser: Denoiser
+    forwards: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    _tokens: Tensor | None = None
+    _known: Tensor | None = None
+    _log_x: Tensor | None = None
+
+    @property
+    def mask_id(self) -> int:
+        """The mask's id."""
+        return self.denoiser.mask_id
+
+    @property
+    def timed(self) -> bool:
+        """As the denoiser within."""
+        return self.denoiser.timed
+
+    def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+        """log x_theta `[n, V]`, from memory where tokens and wanted rows allow."""
+        if self._tokens is None or self._tokens.shape != tokens.shape:
+            self.forwards = torch.zeros(len(tokens), dtype=torch.int64)
+            self._tokens, self._known = tokens, torch.zeros_like(rows)
+        stale = rows.any(1) & ((tokens != self._tokens).any(1) | (rows & ~self._known).any(1) | self.timed)
+        if stale.any():
+            self._refresh(tokens, rows, t, stale)
+        return self._log_x[rows[self._known]]
+
+    def _refresh(self, tokens: Tensor, rows: Tensor, t: float, stale: Tensor) -> None:
+        fresh = self.denoiser(tokens[stale], rows[stale], t)
+        self.forwards = self.forwards + stale.cpu()  # a new tensor: consumers keep the old ones
+        known = torch.where(stale[:, None], rows, self._known)
+        merged = fresh.new_empty(int(known.sum()), fresh.shape[1])
+        belongs = stale[:, None].expand_as(known)[known]
+        merged[belongs] = fresh
+        if not belongs.all():
+            merged[~belongs] = self._log_x[~stale[:, None].expand_as(self._known)[self._known]]
+        self._tokens, self._known, self._log_x = torch.where(stale[:, None], tokens, self._tokens), known, merged

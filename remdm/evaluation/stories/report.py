@@ -1,0 +1,53 @@
+"""What the checker says of a story: its sentences, its errors, and what it is about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+OK, OPEN, ERROR = "ok", "open", "error"
+
+
+@dataclass(frozen=True)
+class Error:
+    """One mistake: its kind, the positions to blame, a plain sentence about it, and what was expected there."""
+
+    kind: str
+    positions: tuple[int, ...]
+    message: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """One sentence, `start` to `stop` (exclusive).
+
+    `status` is ok, open (it holds a masked position) or error; `event` is what it tells, None where it could not
+    be read; `parsed` says that the grammar reads it word for word, whatever it says of the story.
+    """
+
+    start: int
+    stop: int
+    status: str
+    event: str | None
+    parsed: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """The check of one story.
+
+    `state` holds the roles that could be recovered (the truth of the story), `plot` its plot if any sentence
+    tells one, `key` the value of the object the plot is about. `perfect` means complete and without any error.
+    """
+
+    words: tuple[str | None, ...]
+    sentences: tuple[Span, ...]
+    errors: tuple[Error, ...]
+    plot: str | None
+    key: str | None
+    state: Mapping[str, str]
+    perfect: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether no position is masked."""
+        return None not in self.words

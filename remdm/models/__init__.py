@@ -1,0 +1,1 @@
+"""Networks and their loaders: one file per checkpoint family."""

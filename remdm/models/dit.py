@@ -1,0 +1,345 @@
+"""MDLM's diffusion transformer in plain PyTorch: loads the published OpenWebText weights without flash-attn.
+
+Architecture and parameter names are those of kuleshov-group/mdlm (arXiv 2406.07524), so its checkpoints load strictly.
+The order in which modules are registered matters too: Lightning files keep averaged weights as a bare list.
+"""
+
+import json
+import math
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+FREQUENCIES = 256
+NOISE_EPS = 1e-3
+
+
+@dataclass(frozen=True)
+class DiTConfig:
+    """The shape of a DiT. `vocab_size` counts the mask token; a published checkpoint's values come from its files."""
+
+    vocab_size: int
+    length: int
+    hidden_dim: int
+    cond_dim: int
+    n_blocks: int
+    n_heads: int
+    time_conditioning: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "length", "hidden_dim", "cond_dim", "n_blocks", "n_heads"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if type(self.time_conditioning) is not bool:
+            raise ValueError(f"time_conditioning must be true or false, got {self.time_conditioning!r}")
+        if self.hidden_dim % (2 * self.n_heads):
+            raise ValueError(
+                f"hidden_dim must be a multiple of 2 x n_heads, got {self.hidden_dim} and {self.n_heads} heads"
+            )
+
+
+def total_noise(t: Tensor) -> Tensor:
+    """The log-linear schedule's total noise -log(1 - (1 - eps) t), which is what timed checkpoints were fed for t."""
+    return -torch.log1p(-(1 - NOISE_EPS) * t)
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Shift and scale `[B, L, D]` by one pair a sequence, `[B, 1, D]` each."""
+    return x * (1 + scale) + shift
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation in float32 with a weight and no bias."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (F.layer_norm(x.float(), self.weight.shape) * self.weight).to(x.dtype)
+
+
+class NoiseEmbedding(nn.Module):
+    """Total noise `[B]` to a condition `[B, cond_dim]` through cosines and sines of it."""
+
+    def __init__(self, cond_dim: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(FREQUENCIES, cond_dim), nn.SiLU(), nn.Linear(cond_dim, cond_dim))
+
+    def forward(self, noise: Tensor) -> Tensor:
+        half = FREQUENCIES // 2
+        frequency = torch.exp(-math.log(10_000) / half * torch.arange(half, device=noise.device))
+        angle = torch.outer(noise.float(), frequency)
+        return self.mlp(torch.cat((angle.cos(), angle.sin()), dim=-1).to(self.mlp[0].weight.dtype))
+
+
+class Rotary(nn.Module):
+    """Rotary position embedding (arXiv 2104.09864), half-split convention; its frequencies are in checkpoints."""
+
+    def __init__(self, head_width: int) -> None:
+        super().__init__()
+        self.register_buffer("inv_freq", inverse_frequencies(head_width))
+
+    def forward(self, length: int) -> tuple[Tensor, Tensor]:
+        """Cosines and sines, `[L, head_width / 2]` each."""
+        angle = torch.outer(torch.arange(length, device=self.inv_freq.device).float(), self.inv_freq.float())
+        return angle.cos(), angle.sin()
+
+
+def inverse_frequencies(head_width: int) -> Tensor:
+    """Rotary frequencies of base 10,000, `[head_width / 2]`."""
+    return 1.0 / 10_000 ** (torch.arange(0, head_width, 2).float() / head_width)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn queries or keys `[B, heads, L, head_width]` by their positions."""
+    left, right = x.chunk(2, dim=-1)
+    return torch.cat((left * cos - right * sin, right * cos + left * sin), dim=-1)
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each with its input modulated and its output gated by the condition (adaLN)."""
+
+    def __init__(self, config: DiTConfig) -> None:
+        super().__init__()
+        width = config.hidden_dim
+        self.heads = config.n_heads
+        self.norm1 = LayerNorm(width)
+        self.attn_qkv = nn.Linear(width, 3 * width, bias=False)
+        self.attn_out = nn.Linear(width, width, bias=False)
+        self.norm2 = LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width))
+        self.adaLN_modulation = nn.Linear(config.cond_dim, 6 * width)
+
+    def forward(self, x: Tensor, condition: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = self.adaLN_modulation(condition)[:, None].chunk(6, dim=-1)
+        x = x + gate_a * self.attention(modulate(self.norm1(x), shift_a, scale_a), cos, sin)
+        return x + gate_f * self.mlp(modulate(self.norm2(x), shift_f, scale_f))
+
+    def attention(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Every position attends to every position, `[B, L, D]`."""
+        batch, length, width = x.shape
+        q, k, v = self.attn_qkv(x).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        cos, sin = cos.to(q.dtype), sin.to(q.dtype)
+        attended = F.scaled_dot_product_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
+        return self.attn_out(attended.transpose(1, 2).reshape(batch, length, width))
+
+
+class Vocabulary(nn.Module):
+    """The embedding table, a bare parameter as in the checkpoints."""
+
+    def __init__(self, vocab_size: int, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Parameter(torch.empty(vocab_size, width))
+
+
+class OutputLayer(nn.Module):
+    """The last normalisation, its modulation, and the projection to the vocabulary."""
+
+    def __init__(self, config: DiTConfig) -> None:
+        super().__init__()
+        self.norm_final = LayerNorm(config.hidden_dim)
+        self.linear = nn.Linear(config.hidden_dim, config.vocab_size)
+        self.adaLN_modulation = nn.Linear(config.cond_dim, 2 * config.hidden_dim)
+
+    def normalised(self, x: Tensor, condition: Tensor) -> Tensor:
+        """What the projection reads, `[B, L, D]`."""
+        shift, scale = self.adaLN_modulation(condition)[:, None].chunk(2, dim=-1)
+        return modulate(self.norm_final(x), shift, scale)
+
+
+class DiT(nn.Module):
+    """Token ids `[B, L]` to raw logits `[B, L, V]`: SUBS is the denoiser's business.
+
+    Without time conditioning t is ignored and the condition is that of zero noise, as in training.
+    """
+
+    def __init__(self, config: DiTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.vocab_embed = Vocabulary(config.vocab_size, config.hidden_dim)
+        self.sigma_map = NoiseEmbedding(config.cond_dim)
+        self.rotary_emb = Rotary(config.hidden_dim // config.n_heads)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_blocks))
+        self.output_layer = OutputLayer(config)
+        self.start()
+
+    def start(self) -> None:
+        """Set the weights that training starts from: every block is the identity, every logit zero."""
+        nn.init.kaiming_uniform_(self.vocab_embed.embedding, a=math.sqrt(5))
+        silent = [self.output_layer.linear, self.output_layer.adaLN_modulation]
+        for layer in silent + [block.adaLN_modulation for block in self.blocks]:
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def condition(self, t: float | Tensor | None) -> Tensor:
+        """The condition of time t (a number, or `[B]`), `[1 or B, cond_dim]`."""
+        device = self.vocab_embed.embedding.device
+        if not self.config.time_conditioning:
+            return F.silu(self.sigma_map(torch.zeros(1, device=device)))
+        if t is None:
+            raise ValueError("this model is conditioned on time, so t must be given, got None")
+        return F.silu(self.sigma_map(total_noise(torch.as_tensor(t, dtype=torch.float32, device=device).reshape(-1))))
+
+    def hidden(self, tokens: Tensor, t: float | Tensor | None = None) -> Tensor:
+        """What the head reads, `[B, L, D]`: lets callers compute logits only for the rows they need."""
+        condition = self.condition(t)
+        x = self.vocab_embed.embedding[tokens]
+        cos, sin = self.rotary_emb(tokens.shape[1])
+        for block in self.blocks:
+            x = block(x, condition, cos, sin)
+        return self.output_layer.normalised(x, condition)
+
+    def head(self, hidden_rows: Tensor) -> Tensor:
+        """Raw logits of rows of `hidden`, `[..., D]` to `[..., V]`."""
+        return self.output_layer.linear(hidden_rows)
+
+    def forward(self, tokens: Tensor, t: float | Tensor | None = None) -> Tensor:
+        return self.head(self.hidden(tokens, t))
+
+
+HUB_FIELDS = {
+    "vocab_size": "vocab_size",
+    "length": "model_length",
+    "hidden_dim": "hidden_dim",
+    "cond_dim": "cond_dim",
+    "n_blocks": "n_blocks",
+    "n_heads": "n_heads",
+    "time_conditioning": "time_conditioning",
+}
+
+
+def load_hub_folder(path: Path | str) -> DiT:
+    """A DiT from a folder with config.json and model.safetensors, as kuleshov-group/mdlm-owt has them."""
+    config_file, weights_file = Path(path) / "config.json", Path(path) / "model.safetensors"
+    for file in (config_file, weights_file):
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is missing: download the model's config.json and model.safetensors there")
+    try:
+        fields = json.loads(config_file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{config_file} is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise ValueError(f"{config_file} must hold one JSON object, got a {type(fields).__name__}")
+    missing = [name for name in HUB_FIELDS.values() if name not in fields]
+    if missing:
+        raise ValueError(f"{config_file} lacks {', '.join(missing)}, which the model cannot be built without")
+    config = DiTConfig(**{ours: fields[theirs] for ours, theirs in HUB_FIELDS.items()})
+    try:
+        state = load_file(weights_file)
+    except SafetensorError as error:
+        raise ValueError(f"{weights_file} is not a safetensors file: {error}") from error
+    return assemble(config, without_prefix(state), weights_file)
+
+
+def load_lightning(path: Path | str, length: int = 1024, time_conditioning: bool = False) -> DiT:
+    """A DiT from the authors' Lightning checkpoint (.ckpt): its averaged weights, or the plain ones if it has none.
+
+    Such a file names no geometry that can be read without running its code, so shapes come from its tensors;
+    `length` and `time_conditioning` leave no trace there and are the caller's.
+    """
+    checkpoint = read_inert(Path(path))
+    state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} has no state_dict, so it is not a Lightning checkpoint")
+    state = {name: value for name, value in state.items() if str(name).startswith("backbone.")}
+    state = without_prefix(state)
+    model = blank(geometry(state, length, time_conditioning, path))
+    averages = checkpoint.get("ema")
+    if averages is not None:
+        shadow = averages.get("shadow_params") if isinstance(averages, dict) else None
+        if not isinstance(shadow, list):
+            raise ValueError(f"{path} has averaged weights, but not as a list of tensors named shadow_params")
+        names = [name for name, _ in model.named_parameters()]
+        if len(shadow) != len(names):
+            raise ValueError(f"{path} has {len(shadow)} averaged parameters where this architecture has {len(names)}")
+        state |= dict(zip(names, shadow, strict=True))
+    return assemble(model.config, state, path)
+
+
+def geometry(state: dict[str, Tensor], length: int, time_conditioning: bool, path: Path | str) -> DiTConfig:
+    """The configuration that a state dict's shapes imply."""
+    try:
+        vocab_size, hidden_dim = state["vocab_embed.embedding"].shape
+        cond_dim = len(state["sigma_map.mlp.2.bias"])
+        head_width = 2 * len(state["rotary_emb.inv_freq"])
+        n_blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
+    except (KeyError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} does not hold a DiT: its shape cannot be read ({error})") from error
+    return DiTConfig(
+        vocab_size, length, hidden_dim, cond_dim, n_blocks, hidden_dim // max(head_width, 1), time_conditioning
+    )
+
+
+def without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, their names without a leading `backbone.`."""
+    return {name.removeprefix("backbone."): value for name, value in state.items()}
+
+
+def blank(config: DiTConfig) -> DiT:
+    """A DiT of shapes only, without memory."""
+    with torch.device("meta"):
+        return DiT(config)
+
+
+def assemble(config: DiTConfig, state: dict[str, Tensor], source: Path | str) -> DiT:
+    """A DiT in evaluation mode around the given tensors, which must fit exactly."""
+    model = blank(config)
+    wanted = model.state_dict()
+    # some exports leave out buffers, and this one follows from the shape alone
+    state = {"rotary_emb.inv_freq": inverse_frequencies(config.hidden_dim // config.n_heads)} | state
+    for name, value in state.items():
+        if name in wanted and (not isinstance(value, Tensor) or value.shape != wanted[name].shape):
+            found = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"{source}: {name} must have shape {list(wanted[name].shape)}, got {found}")
+    for kind, names in (("lacks", wanted.keys() - state.keys()), ("has unexpected", state.keys() - wanted.keys())):
+        if names:
+            some = ", ".join(sorted(names)[:3])
+            raise ValueError(f"{source} {kind} {len(names)} of this architecture's tensors: {some}")
+    # a copy, since checkpoints are mapped from their files, and averaged weights come as parameters
+    state = {name: value.detach().clone() for name, value in state.items()}
+    model.load_state_dict(state, strict=True, assign=True)
+    return model.requires_grad_(False).eval()
+
+
+class Inert:
+    """Stands for any class or function that a checkpoint names: takes what it is given and does nothing."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> "Inert":
+        return super().__new__(cls)
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, _state: Any) -> None:
+        pass
+
+
+def plain_dict(*_args: Any) -> dict:
+    """Stands for defaultdict, which unpickling fills after making it."""
+    return {}
+
+
+def read_inert(path: Path) -> Any:
+    """A PyTorch file's content, with torch's weights-only reader and everything that is not a tensor made inert.
+
+    Lightning files pickle their settings and tokenizer as objects; these are never imported, let alone called.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: download the checkpoint there")
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        stand_ins = [(plain_dict if name == "collections.defaultdict" else Inert, name) for name in names]
+        with torch.serialization.safe_globals(stand_ins):
+            return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ValueError(f"{path} cannot be read without running code from it, so it is refused ({reason})") from error

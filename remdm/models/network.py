@@ -1,0 +1,77 @@
+"""From a network to a denoiser: device and number type decided once, with the reason kept."""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from remdm.denoiser import subs
+
+
+class Network(Protocol):
+    """A masked language model: everything before the vocabulary in `hidden`, the vocabulary in `head`."""
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """`[B, L]` ids to `[B, L, D]`."""
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """`[n, D]` to logits `[n, V]`."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and in which number type a network runs, and why."""
+
+    device: torch.device
+    dtype: torch.dtype
+    reason: str
+
+
+def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
+    """Seconds that one 256 x 768 x 768 product takes, the best of what fits in the time."""
+    a, b = torch.randn(256, 768).to(dtype), torch.randn(768, 768).to(dtype)
+    best, until = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        begun = time.perf_counter()
+        a @ b
+        best = min(best, time.perf_counter() - begun)
+    return best
+
+
+def compute(device: str = "auto") -> Compute:
+    """Choose the device and type by a short trial: machines of one kind differ.
+
+    Raises:
+        ValueError: for an unknown device, or `cuda` where there is none.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu or cuda, got {device}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device is cuda, but this machine shows no CUDA device; use cpu or auto")
+    if device != "cpu" and torch.cuda.is_available():
+        return Compute(torch.device("cuda"), torch.bfloat16, "a CUDA device is there")
+    ratio = _matmul_seconds(torch.float32) / _matmul_seconds(torch.bfloat16)
+    fast = ratio > 1.3
+    why = f"bfloat16 products run at {ratio:.1f} times the speed of float32 here"
+    return Compute(torch.device("cpu"), torch.bfloat16 if fast else torch.float32, why)
+
+
+@dataclass(frozen=True)
+class NetworkDenoiser:
+    """x_theta of an untimed network.
+
+    The network runs in its own type; log-probabilities are float32.
+    """
+
+    network: nn.Module
+    mask_id: int
+    timed: bool = False
+
+    @torch.inference_mode()
+    def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+        """log x_theta at the wanted rows, `[n, V]`: the vocabulary's product is taken for those alone."""
+        device = next(self.network.parameters()).device
+        hidden = self.network.hidden(tokens.to(device))
+        return subs(self.network.head(hidden[rows.to(device)]), self.mask_id).to(tokens.device)

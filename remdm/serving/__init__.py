@@ -1,0 +1,1 @@
+"""Serving: what lets many visitors share one machine."""

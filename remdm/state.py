@@ -1,0 +1,44 @@
+"""What a run carries from step to step."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """A batch of sequences at one time.
+
+    Attributes:
+        tokens: z_t, int64 `[B, L]`.
+        psi: probability that each token had when it was last decoded, float64 `[B, L]`; inf where masked or given.
+        given: prompt positions, bool `[B, L]`: never changed.
+        mask_id: the mask's id.
+    """
+
+    tokens: Tensor
+    psi: Tensor
+    given: Tensor
+    mask_id: int
+
+    @property
+    def masked(self) -> Tensor:
+        """Where z_t is the mask, bool `[B, L]`."""
+        return self.tokens == self.mask_id
+
+    @property
+    def decoded(self) -> Tensor:
+        """Where z_t is a token that the sampler may send back, bool `[B, L]`."""
+        return ~self.masked & ~self.given
+
+
+def start(tokens: Tensor, mask_id: int) -> State:
+    """The state a run starts from: masks to fill, everything else given.
+
+    Args:
+        tokens: ids, int64 `[B, L]`, the mask's id at each position to fill.
+        mask_id: the mask's id.
+    """
+    psi = torch.full(tokens.shape, torch.inf, dtype=torch.float64, device=tokens.device)
+    return State(tokens, psi, tokens != mask_id, mask_id)

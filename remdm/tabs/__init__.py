@@ -1,0 +1,1 @@
+"""Tabs: the only place that knows Gradio."""

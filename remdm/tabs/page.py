@@ -1,0 +1,38 @@
+"""The page: a head line, one tab for each domain, a foot."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from remdm.domains import DOMAINS
+from remdm.tabs.player import ASSETS, head
+from remdm.tabs.workbench import Workbench
+
+RECORDED = ASSETS / "recorded"
+INTRO = """# ReMDM Studio
+Watch a masked diffusion model write, err and repair itself. It starts from a row of masks and decodes many tokens at
+once; **remasking** sends doubtful ones back, so that errors need not stay."""
+FOOT = """Samplers: [ReMDM](https://arxiv.org/abs/2503.00307) (Wang, Schiff, Sahoo, Kuleshov, NeurIPS 2025) and those it
+compares with. The models on this page are small ones of our own, trained on two CPU cores; each says what it can do."""
+
+
+def page() -> gr.Blocks:
+    """The whole app, not yet launched."""
+    with gr.Blocks(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
+        gr.Markdown(INTRO, elem_classes="intro")
+        with gr.Tabs():
+            for name, domain in DOMAINS.items():
+                with gr.Tab(domain.title, id=name):
+                    Workbench(domain, RECORDED / f"{name}.json.gz")
+        gr.Markdown(FOOT, elem_classes="foot")
+    return app.queue(max_size=32, default_concurrency_limit=1)
+
+
+def launch_arguments() -> dict:
+    """Look and behaviour that `launch` takes: theme, styles, scripts; nothing from outside."""
+    return {
+        "theme": gr.themes.Default(primary_hue="blue", neutral_hue="slate"),
+        "css_paths": [Path(ASSETS / "player.css"), Path(ASSETS / "page.css")],
+        "head": head(),
+        "footer_links": ["settings"],
+    }

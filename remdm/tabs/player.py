@@ -1,0 +1,41 @@
+"""The player as a Gradio component: a shell that assets/player.js fills, fed one string a step."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from remdm.serving.runs import RUNS
+
+ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
+
+# The template never mentions the value: Gradio would evaluate ${...} inside it.
+_SHELL = '<div class="rp" tabindex="-1"></div>'
+_MOUNT = """
+window.ReMDMPlayer.mount(element.querySelector(".rp"), {
+  value: () => props.value,
+  watch: (call) => watch("value", call),
+  frames: (run, first, last) => server.frames(run, first, last),
+});
+"""
+
+
+def frames(run: str, first: int, last: int) -> str:
+    """Step messages that the browser missed, as a JSON list."""
+    return RUNS.frames(run, first, last)
+
+
+class Player(gr.HTML):
+    """Shows a run; its value is a message of remdm.views.messages."""
+
+    def __init__(self, value: str | None = None, **more: object) -> None:
+        more = {"html_template": _SHELL, "css_template": "", "js_on_load": _MOUNT, "server_functions": [frames], **more}
+        super().__init__(value=value, **more)
+
+    def api_info(self) -> dict[str, str]:
+        """A message, for API users."""
+        return {"type": "string"}
+
+
+def head() -> str:
+    """What the page's head needs: the player's script, inline, so that nothing is fetched from elsewhere."""
+    return f"<script>{(ASSETS / 'player.js').read_text()}</script>"

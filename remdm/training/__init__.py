@@ -1,0 +1,1 @@
+"""Training of the embedded models: one file per domain, all on `loop.train`."""

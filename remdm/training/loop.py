@@ -1,0 +1,183 @@
+"""The training loop that every domain shares: fresh batches, Muon and AdamW, a running average, resumable by time."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from remdm.models.network import Compute
+from remdm.nelbo import corrupt, cross_entropies, mdlm_nelbo, stratified_times
+
+STATE = "training.pt"
+LOG = "training.jsonl"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast to train.
+
+    Attributes:
+        minutes: time to train in all, earlier sessions of the same run included; the rate falls to 0 at its end.
+        batch: sequences a step.
+        matrix_rate: learning rate of the hidden matrices (Muon).
+        other_rate: learning rate of embeddings, norms and head (AdamW).
+        cooldown: share of the time over which the rates fall.
+        average: decay of the running average of the weights, which is what is kept.
+        save_minutes: time between states on disk.
+        seed: seed of weights and masks.
+    """
+
+    minutes: float
+    batch: int = 16
+    matrix_rate: float = 0.02
+    other_rate: float = 0.003
+    cooldown: float = 0.4
+    average: float = 0.999
+    save_minutes: float = 3.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained: a network, its data and its held-out tokens.
+
+    Attributes:
+        network: token ids to logits, with `hidden` and `head`.
+        batch: (index, size) -> clean tokens int64 `[size, L]`; the same for the same index on every machine.
+        heldout: clean tokens `[N, L]` that the batches never hold.
+        mask_id: the mask's id.
+        export: writes the averaged network to the checkpoint folder.
+    """
+
+    network: nn.Module
+    batch: Callable[[int, int], Tensor]
+    heldout: Tensor
+    mask_id: int
+    export: Callable[[nn.Module, dict], None]
+
+
+def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon (arXiv 2502.16982) for the matrices inside blocks, AdamW for everything else."""
+    matrices, others = [], []
+    for name, weight in network.named_parameters():
+        hidden = weight.ndim == 2 and "blocks." in name and "mix." not in name
+        (matrices if hidden else others).append(weight)
+    return [
+        torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=0.0),
+        torch.optim.AdamW(others, lr=recipe.other_rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def rate(done: float, recipe: Recipe, step: int) -> float:
+    """The factor of the learning rates when a share `done` of the time has gone: warm up, hold, fall to 0."""
+    return min(1.0, (step + 1) / 100) * min(1.0, max(0.0, (1.0 - done) / recipe.cooldown))
+
+
+def heldout_nelbo(network: nn.Module, heldout: Tensor, mask_id: int, passes: int = 2) -> float:
+    """MDLM's bound on held-out tokens, nats a token; the same masks each time, stratified over t."""
+    generator = torch.Generator().manual_seed(0)
+    network.eval()
+    log_x = lambda z, rows: network.head(network.hidden(z)[rows])  # noqa: E731
+    with torch.inference_mode():
+        total = [
+            mdlm_nelbo(log_x, part, stratified_times(len(part), generator), mask_id, generator)
+            for _ in range(passes)
+            for part in heldout.split(64)
+        ]
+    network.train()
+    return torch.cat(total).mean().item()
+
+
+class Run:
+    """A training run: its network, optimisers, average and clock; saved to and resumed from a folder."""
+
+    def __init__(self, task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
+        torch.manual_seed(recipe.seed)
+        self.task, self.recipe, self.folder, self.compute = task, recipe, folder, compute
+        self.network = task.network
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
+        self.optimisers = optimisers(self.network, recipe)
+        self.step, self.seconds, self.tokens = 0, 0.0, 0
+        self._resume()
+
+    def _resume(self) -> None:
+        path = self.folder / STATE
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.step, self.seconds, self.tokens = state["step"], state["seconds"], state["tokens"]
+        torch.set_rng_state(state["random"])
+
+    def save(self) -> float:
+        """Write the state, export the averaged network, log and return its held-out bound."""
+        nelbo = heldout_nelbo(self.average.module, self.task.heldout, self.task.mask_id)
+        about = {
+            "step": self.step, "minutes": round(self.seconds / 60, 2), "tokens": self.tokens, "nelbo": round(nelbo, 4),
+            "dtype": str(self.compute.dtype), **asdict(self.recipe),
+        }  # fmt: skip
+        self.task.export(self.average.module, about)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "network": self.network.state_dict(), "average": self.average.state_dict(),
+            "optimisers": [each.state_dict() for each in self.optimisers],
+            "step": self.step, "seconds": self.seconds, "tokens": self.tokens, "random": torch.get_rng_state(),
+        }  # fmt: skip
+        partial = self.folder / (STATE + ".part")
+        torch.save(state, partial)
+        partial.replace(self.folder / STATE)  # a stop while writing never loses the run
+        with (self.folder / LOG).open("a") as log:
+            log.write(json.dumps(about) + "\n")
+        return nelbo
+
+    def advance(self) -> float:
+        """One step; returns its loss: the cross-entropy of masked positions, all weighing the same."""
+        factor = rate(self.seconds / 60 / self.recipe.minutes, self.recipe, self.step)
+        for optimiser, top in zip(self.optimisers, (self.recipe.matrix_rate, self.recipe.other_rate), strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = top * factor
+        x = self.task.batch(self.step, self.recipe.batch)
+        z = corrupt(x, 1.0 - stratified_times(len(x)), self.task.mask_id)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.compute.dtype == torch.bfloat16):
+            loss = cross_entropies(lambda z, rows: self.network.head(self.network.hidden(z)[rows]), x, z, self.task.mask_id).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        self.average.update_parameters(self.network)
+        self.step, self.tokens = self.step + 1, self.tokens + x.numel()
+        return loss.item()
+
+
+def train(task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
+    """Train until `recipe.minutes` are spent, saving as it goes; call again with more minutes to go on.
+
+    Pauses longer than 5 seconds (a stopped process) do not count as training time.
+    """
+    run = Run(task, recipe, folder, compute)
+    print(f"{sum(p.numel() for p in run.network.parameters()) / 1e6:.2f}M parameters, {compute.dtype}: {compute.reason}", flush=True)
+    saved, loss = run.seconds, None
+    with tqdm(total=round(recipe.minutes * 60), initial=round(run.seconds), unit="s", mininterval=10) as bar:
+        while run.seconds < recipe.minutes * 60:
+            begun = time.monotonic()
+            now = run.advance()
+            loss = now if loss is None else 0.98 * loss + 0.02 * now
+            took = min(time.monotonic() - begun, 5.0)
+            run.seconds += took
+            bar.update(round(run.seconds) - bar.n)
+            if run.step % 50 == 0:
+                bar.set_postfix(step=run.step, loss=f"{loss:.3f}", tok_s=round(run.tokens / run.seconds))
+            if run.seconds - saved > recipe.save_minutes * 60:
+                saved = run.seconds
+                tqdm.write(f"{run.seconds / 60:.1f} min, {run.tokens / 1e6:.2f}M tokens: held-out {run.save():.4f} nats a token")
+    tqdm.write(f"done: held-out {run.save():.4f} nats a token")

@@ -1,0 +1,81 @@
+"""A trace as the player's messages: compact JSON strings, one for each step (assets/player.js)."""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from remdm.trace import Frame, Trace
+
+Notes = Sequence[tuple[Sequence[int], str, str]]
+"""(positions, kind, sentence) of each error at one moment."""
+
+
+def dumps(message: Mapping[str, Any]) -> str:
+    """A message as the player takes it."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+
+
+def start_message(run_id: str, run: Mapping[str, Any], start: Sequence[int], mask_id: int, expected: int, words: Mapping[int, str],
+                  note: str = "") -> dict[str, Any]:  # fmt: skip
+    """The first message of a run: its start state and how its tokens are printed."""
+    return {
+        "v": 1, "run": run_id, "kind": "start", "n": expected, "length": len(start), "layout": "text", "mask": mask_id,
+        "start": list(start), "given": [place for place, token in enumerate(start) if token != mask_id],
+        "words": {str(token): word for token, word in words.items()}, "title": _title(run),
+        "sampler": str(run.get("sampler", "")), "model": str(run.get("model", "")), "note": note,
+    }  # fmt: skip
+
+
+def _title(run: Mapping[str, Any]) -> str:
+    return f"{run.get('sampler', '')}, {run.get('steps', '')} steps, seed {run.get('seed', '')}"
+
+
+def step_message(
+    run_id: str, index: int, frame: Frame, words: Mapping[int, str], notes: Notes | None = None, seconds: float = 0.0
+) -> dict[str, Any]:
+    """One step. `words` are those that the player has not had yet; `notes` is None where nothing can be checked."""
+    message = {
+        "v": 1, "run": run_id, "kind": "step", "i": index, "t": _short(frame.t), "s": _short(frame.s),
+        "at": _short(frame.alpha_t), "as": _short(frame.alpha_s), "sg": _short(mean_sigma(frame)), "sm": _short(frame.sigma_max),
+        "ph": frame.phase,
+        "d": [
+            [position, token, probability, [list(each) for each in top]]
+            for (position, token, probability), top in zip(frame.decoded, frame.alternatives or ((),) * len(frame.decoded), strict=True)
+        ],
+        "r": [
+            [position, _short(frame.sigma_at(position)), weight]
+            for position, weight in zip(frame.remasked, frame.weights or (None,) * len(frame.remasked), strict=True)
+        ],
+        "c": base64.b64encode(frame.confidence.tobytes()).decode(), "f": frame.forwards, "ms": round(1000 * seconds, 1),
+    }  # fmt: skip
+    if words:
+        message["words"] = {str(token): word for token, word in words.items()}
+    if notes is not None:
+        message["e"] = [[list(positions), kind, text] for positions, kind, text in notes]
+    return message
+
+
+def end_message(run_id: str, text: str, *, stopped: bool = False, note: str = "") -> dict[str, Any]:
+    """The last message."""
+    return {"v": 1, "run": run_id, "kind": "end", "text": text, "stopped": stopped, "note": note}
+
+
+def mean_sigma(frame: Frame) -> float:
+    """sigma, averaged over positions where it differs."""
+    return float(np.mean(frame.sigma)) if isinstance(frame.sigma, tuple) else frame.sigma
+
+
+def trace_message(run_id: str, trace: Trace, notes: Callable[[np.ndarray], Notes] | None, states: Iterable[np.ndarray], note: str = "") -> str:
+    """A whole run as one message; `notes` checks the ids `[L]` of a state, `states` are those after each step."""
+    messages = [start_message(run_id, trace.run, trace.start, trace.mask_id, len(trace.steps), trace.words, note)]
+    for index, (frame, ids) in enumerate(zip(trace.steps, states, strict=True)):
+        messages.append(step_message(run_id, index, frame, {}, notes(ids) if notes else None))
+    messages.append(end_message(run_id, trace.text))
+    return dumps({"v": 1, "run": run_id, "kind": "trace", "messages": messages})
+
+
+def _short(value: float) -> float:
+    return round(value, 6)

@@ -1,0 +1,79 @@
+"""What happened in a run, counted from its trace."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+
+from remdm.trace import Trace, replay
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Per step, arrays `[steps]`: what was masked, decoded and remasked, and what was to be expected.
+
+    `expected_masked` is free positions x (1 - alpha_s); `expected_remasked` the sum of sigma over decoded positions.
+    """
+
+    masked: np.ndarray
+    expected_masked: np.ndarray
+    decoded: np.ndarray
+    remasked: np.ndarray
+    expected_remasked: np.ndarray
+    revised: int
+    churned: int
+
+
+def counts(trace: Trace) -> Counts:
+    """Count a run."""
+    start = np.array(trace.start)
+    free = start == trace.mask_id
+    before, lost = start, np.full(trace.length, -1)
+    rows: list[tuple[float, ...]] = []
+    revised = churned = 0
+    for frame, after in zip(trace.steps, replay(trace), strict=True):
+        open_ = free & (before != trace.mask_id)
+        sigma = np.array(frame.sigma) if isinstance(frame.sigma, tuple) else np.full(trace.length, frame.sigma)
+        for position in frame.remasked:
+            lost[position] = before[position]
+        for position, token, _ in frame.decoded:
+            if lost[position] >= 0:
+                revised, churned = revised + (lost[position] != token), churned + (lost[position] == token)
+        masked = int((after == trace.mask_id).sum())
+        rows.append((masked, free.sum() * (1 - frame.alpha_s), len(frame.decoded), len(frame.remasked), sigma[open_].sum()))
+        before = after
+    columns = np.array(rows, dtype=float).reshape(-1, 5).T
+    return Counts(*columns, int(revised), int(churned))
+
+
+def entropy(ids: np.ndarray) -> float:
+    """Natural-log entropy of the token counts inside one sequence: the paper's diversity number."""
+    shares = np.array(list(Counter(ids.tolist()).values())) / max(1, len(ids))
+    return float(-sum(share * log(share) for share in shares))
+
+
+def distinct(ids: np.ndarray, n: int) -> float:
+    """The share of n-grams of a sequence that occur in it for the first time."""
+    grams = list(zip(*(ids[k:].tolist() for k in range(n)), strict=False))
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
+def printed(trace: Trace) -> np.ndarray:
+    """The final ids that are printed: no special tokens."""
+    special = {token for token, word in trace.words.items() if word in ("<bos>", "<eos>", "<pad>", "<mask>")}
+    return np.array([token for token in trace.final if token not in special and token != trace.mask_id])
+
+
+def summary(trace: Trace) -> Iterator[tuple[str, str, str]]:
+    """(name, value, what it means) of a run's numbers."""
+    ids, total = printed(trace), counts(trace)
+    forwards = trace.steps[-1].forwards if trace.steps else 0
+    yield "steps", str(len(trace.steps)), "steps taken, the final fill included"
+    yield "forwards", str(forwards), "network calls: none is needed while no token changes"
+    yield "remasked", f"{int(total.remasked.sum())}", f"{total.expected_remasked.sum():.1f} were to be expected"
+    yield "revised", str(total.revised), "decoded again to another token than before"
+    yield "churned", str(total.churned), "decoded again to the same token"
+    yield "entropy", f"{entropy(ids):.2f}", "nats, of the tokens in this text: low means repetitive"
+    yield "distinct 2-grams", f"{distinct(ids, 2):.0%}", "word pairs that occur for the first time"

@@ -1,0 +1,118 @@
+"""SUBS, truncation, and the cache that counts network calls."""
+
+import pytest
+import torch
+
+from remdm.denoiser import Cached, Truncated, Truncation, nucleus, subs
+from remdm.models.ideal import letters
+
+FOUR = torch.tensor([[0.5, 0.3, 0.15, 0.05]], dtype=torch.float64).log()
+
+
+def test_subs_gives_the_mask_no_mass():
+    logits = torch.tensor([[1.0, 2.0, 50.0, 0.5], [0.0, 0.0, -3.0, 0.0]])
+    p = subs(logits, 2).exp()
+    assert p[:, 2].tolist() == [0.0, 0.0]
+    assert p.sum(-1).tolist() == pytest.approx([1.0, 1.0])
+    assert p[1].tolist() == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3]) and p[0, 1] / p[0, 0] == pytest.approx(torch.e)
+
+
+@pytest.mark.parametrize(
+    ("p", "keep", "expected"),
+    [
+        (0.9, False, [0.625, 0.375, 0, 0]),
+        (0.9, True, [0.5 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0]),
+        (0.8, False, [0.625, 0.375, 0, 0]),  # .5 + .3 is .8 itself: not over it
+        (0.3, False, [1, 0, 0, 0]),  # the likeliest stays, whatever p
+        (0.3, True, [1, 0, 0, 0]),
+        (0.6, True, [0.625, 0.375, 0, 0]),
+    ],
+)
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]])
+def test_nucleus_conventions(p, keep, expected, order):
+    got = nucleus(FOUR[:, order], p, keep).exp()[0]
+    assert got.tolist() == pytest.approx([expected[i] for i in order], abs=1e-12)
+
+
+def test_truncation_is_named_by_its_convention():
+    third = {name: float(Truncation(0.9, nucleus=name)(FOUR).exp()[0, 2]) for name in ("keep", "drop")}
+    assert third == {"keep": pytest.approx(0.15 / 0.95), "drop": 0.0}
+    assert Truncation() == Truncation(0.9, 1.0, "drop")
+
+
+def test_temperature_is_a_power_and_comes_before_the_nucleus():
+    squared = torch.tensor([0.25, 0.09, 0.0225, 0.0025]) / 0.365
+    assert Truncation(1.0, 0.5)(FOUR).exp()[0].tolist() == pytest.approx(squared.tolist())
+    assert Truncation(0.9, 0.5, "keep")(FOUR).exp()[0].tolist() == pytest.approx([0.25 / 0.34, 0.09 / 0.34, 0, 0])
+
+
+def test_neutral_truncation_is_the_identity():
+    ideal = letters()
+    tokens = torch.tensor([[18, 26, 26, 26, 26]])
+    rows = tokens == 26
+    assert Truncated(ideal, Truncation(1.0, 1.0))(tokens, rows, 0.5).equal(ideal(tokens, rows, 0.5))
+    assert nucleus(FOUR, 1.0, False) is FOUR
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"), [("nucleus_p", 0.0), ("temperature", 0.0), ("nucleus", "both"), ("nucleus_p", float("nan"))]
+)
+def test_truncation_out_of_range_is_refused(name, bad):
+    with pytest.raises(ValueError, match=f"{name} must .* got {bad}"):
+        Truncation(**{name: bad})
+
+
+class Hashing:
+    """A deterministic stand-in for a network: every output depends on its whole sequence, its position and time."""
+
+    mask_id = 9
+
+    def __init__(self, timed=False):
+        self.timed = timed
+        self.calls = []
+
+    def __call__(self, tokens, rows, t):
+        self.calls.append(len(tokens))
+        code = (tokens * torch.tensor([1, 10, 100, 1000])).sum(1, keepdim=True) + torch.tensor([0.1, 0.2, 0.3, 0.4])
+        values = torch.stack([torch.sin(code * (k + 1.7)) for k in range(3)], -1) + (t if self.timed else 0.0)
+        return values[rows]
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_cache_changes_nothing(timed):
+    """Random walks of tokens and wanted rows: each answer equals the network's own, in the same order."""
+    generator = torch.Generator().manual_seed(4)
+    cached, plain = Cached(Hashing(timed)), Hashing(timed)
+    tokens = torch.full((3, 4), 9)
+    for turn in range(60):
+        rows = torch.rand(3, 4, generator=generator) < 0.4
+        rows[turn % 3] = False
+        if turn % 4 == 3:
+            tokens = tokens.clone()
+            tokens[turn % 3, int(torch.randint(4, (), generator=generator))] = turn % 7
+        if rows.any():
+            assert cached(tokens, rows, turn / 60).equal(plain(tokens, rows, turn / 60))
+    assert sum(cached.denoiser.calls) == cached.forwards.sum() < sum(plain.calls)
+
+
+def test_calls_are_counted_for_each_sequence():
+    cached = Cached(Hashing())
+    tokens = torch.full((2, 4), 9)
+    every, first = torch.ones(2, 4, dtype=torch.bool), torch.zeros(2, 4, dtype=torch.bool)
+    first[0] = True
+    counts = []
+    for ask in (first, first, every, every, first):
+        cached(tokens.clone(), ask, 0.5)
+        counts.append(cached.forwards)
+    changed = tokens.clone()
+    changed[1, 2] = 4
+    cached(changed, every, 0.4)
+    counts.append(cached.forwards)
+    assert [count.tolist() for count in counts] == [[1, 0], [1, 0], [1, 1], [1, 1], [1, 1], [1, 2]]
+
+
+def test_a_timed_network_is_asked_every_time():
+    cached = Cached(Hashing(timed=True))
+    for turn in range(3):
+        cached(torch.full((1, 4), 9), torch.ones(1, 4, dtype=torch.bool), turn / 3)
+    assert cached.forwards.tolist() == [3]

@@ -1,0 +1,114 @@
+"""The table of samplers: the papers' defaults, what is refused, and that every row runs."""
+
+import pytest
+import torch
+
+from remdm.methods import METHODS, PLANS, TABLES, TRANSITIONS, WEIGHTINGS, applicable, build, run, settings
+from remdm.models.ideal import letters
+from remdm.schedule import SCHEDULES
+from remdm.transition import Ancestral, TopConfidence
+
+IDEAL = letters()
+NAMES = ("mdlm", "remdm-cap", "remdm-rescale", "remdm-conf", "remdm-switch", "remdm-loop", "fb", "dfm", "maskgit", "llada",
+         "remdm-llada", "llada-dfm")  # fmt: skip
+
+
+def test_the_names_are_those_of_flags_files_and_addresses():
+    assert tuple(METHODS) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "short", "long"),
+    [
+        ("remdm-cap", 0.04, 0.008), ("remdm-rescale", 0.045, 0.015), ("remdm-loop", 0.055, 0.02),
+        ("remdm-switch", 0.04, 0.008),
+    ],
+)
+def test_eta_of_table_6_is_chosen_by_the_number_of_steps(name, short, long):
+    assert [settings(name, n).values["eta"] for n in (128, 1023, 1024, 4096)] == [short, short, long, long]
+
+
+def test_other_defaults_of_the_papers():
+    loop = settings("remdm-loop", 1024)
+    assert (loop.values["t_on"], loop.values["t_off"], loop.values["alpha_on"]) == (0.55, 0.05, 0.9)
+    assert loop.truncation.nucleus_p == 0.9 and loop.truncation.nucleus == "drop" and loop.precision == 64
+    assert settings("remdm-conf", 64).values == {"eta": 1.0, "masked_sigma": "mean"}
+    assert settings("remdm-switch", 64).values["t_switch"] == 0.5
+    assert settings("maskgit", 16).values == {"choice_temperature": 4.5}
+    assert settings("remdm-llada", 64).values == {"swaps": 1, "alpha_on": 0.875}
+    assert {settings(name, 64).truncation.nucleus_p for name in ("maskgit", "llada", "remdm-llada", "llada-dfm")} == {1.0}
+    times = settings("mdlm", 64, plan="loop-times").values
+    assert times == {"t_on": 0.25, "t_off": 0.125}
+
+
+def test_what_is_given_replaces_a_default_and_none_does_not():
+    made = settings("remdm-cap", 64, eta=0.3, nucleus_p=None, temperature=0.7, plan="loop", t_on=0.6, schedule="cosine")
+    assert made.values == {"eta": 0.3, "t_on": 0.6, "t_off": 0.05, "alpha_on": 0.9}
+    assert made.truncation.nucleus_p == 0.9 and made.truncation.temperature == 0.7 and made.schedule == "cosine"
+    assert made.flat()["eta"] == 0.3 and made.flat()["plan"] == "loop" and made.flat()["precision"] == 64
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_can_be_made_again_from_its_flat_settings(name):
+    made = settings(name, 32)
+    assert settings(name, 32, **made.flat()) == made
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "given", "why"),
+    [
+        ("ddpm", 8, {}, "sampler must be one of mdlm, .* got ddpm"),
+        ("mdlm", 0, {}, "steps must be a whole number from 1 to 8192, got 0"),
+        ("mdlm", 8193, {}, "got 8193"),
+        ("mdlm", True, {}, "got True"),
+        ("mdlm", 8.0, {}, "got 8.0"),
+        ("mdlm", 8, {"eta": 0.1}, "eta does not apply to mdlm"),
+        ("llada", 8, {"rule": "cap", "eta": 0.1}, "eta does not apply to llada"),
+        ("remdm-cap", 8, {"eta": 1.5}, "eta must lie between 0 and 1, got 1.5"),
+        ("remdm-cap", 8, {"rule": "cup"}, "rule must be one of never, .* got cup"),
+        ("remdm-loop", 8, {"t_on": 0.1, "t_off": 0.2}, "t_off must lie below t_on, got t_off 0.2 and t_on 0.1"),
+        ("mdlm", 8, {"nucleus_p": 0.0}, "nucleus_p must lie between 0.01 and 1, got 0.0"),
+        ("mdlm", 8, {"precision": 16}, "precision must be 64 or 32 bits, got 16"),
+        ("dfm", 8, {"schedule": "cosine"}, "plan capped needs the linear schedule, got cosine"),
+        ("mdlm", 8, {"schedule": "sigmoid"}, "schedule must be one of linear, .* got sigmoid"),
+        ("remdm-llada", 8, {"swaps": 1.5}, "swaps must be a whole number, got 1.5"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(name, n, given, why):
+    with pytest.raises(ValueError, match=why):
+        settings(name, n, **given)
+
+
+def runs_to_the_end(chosen):
+    """Every frame's bookkeeping adds up, and nothing is left masked."""
+    state = None
+    for record in run(IDEAL, chosen, torch.full((2, 5), IDEAL.mask_id), (1, 2)):
+        assert state is None or record.before is state
+        assert not (record.remasked & ~record.before.decoded).any()
+        state = record.after
+    assert not state.masked.any()
+
+
+@pytest.mark.parametrize("transition", TRANSITIONS)
+@pytest.mark.parametrize("plan", PLANS)
+def test_parts_combine_freely(plan, transition):
+    weighting = "rescored" if plan == "loop" else "conf"
+    chosen = settings("remdm-cap", 9, plan=plan, transition=transition, weighting=weighting, temperature=0.9)
+    runs_to_the_end(chosen)
+    assert set(chosen.values) == set(applicable(chosen.parts))
+    kind = Ancestral if transition == "ancestral" else TopConfidence
+    assert isinstance(build(chosen)[0], kind)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_runs_on_every_schedule_and_in_one_step(name):
+    for schedule in SCHEDULES if name != "dfm" else ("linear",):
+        for n in (1, 2, 5):
+            runs_to_the_end(settings(name, n, schedule=schedule))
+
+
+def test_every_part_has_a_title_and_a_hint():
+    parts = [part for table in TABLES.values() for part in table.values()]
+    assert all(part.title and part.help and len(part.help) < 120 for part in parts)
+    assert all(field.metadata["knob"]["help"] for part in parts for field in part.knobs.values())
+    assert set(WEIGHTINGS) == {"even", "conf", "rescored"}
