@@ -2,7 +2,9 @@
 
 import os
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# Nothing here tells anyone outside that it runs; these have to stand before the imports.
+for _flag, _value in {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}.items():
+    os.environ.setdefault(_flag, _value)
 
 from remdm.tabs.page import launch_arguments, page
 

@@ -632,6 +632,7 @@
       this.bottom = h("span");
       this.right = h("span");
       this.scale = h("div", { class: "rp-scale" });
+      const across = [h("span", {}, "0"), h("span", {}, "position →"), this.right];
       this.box = h(
         "section",
         { class: "rp-heatbox", "aria-label": "Confidence heatmap" },
@@ -642,7 +643,7 @@
           h("div", { class: "rp-y", "aria-hidden": "true" }, this.top, h("span", {}, "step ↓"), this.bottom),
           this.plot,
         ),
-        h("div", { class: "rp-x", "aria-hidden": "true" }, h("span", {}, "0"), h("span", {}, "position →"), this.right),
+        h("div", { class: "rp-x", "aria-hidden": "true" }, ...across),
         this.scale,
       );
       this.cells = document.createElement("canvas");
@@ -816,7 +817,8 @@
         this.canvas,
         "aria-label",
         `Confidence of ${this.run.length} positions over ${plural(this.run.count, "step")}; ` +
-          `after step ${k}: ${view.masked} masked, ${plural(view.remasks, "remask")} so far, ${view.revised} revised, ${view.churned} churned. ` +
+          `after step ${k}: ${view.masked} masked, ${plural(view.remasks, "remask")} so far, ` +
+          `${view.revised} revised, ${view.churned} churned. ` +
           "The same numbers are in the table below.",
       );
     }
@@ -855,7 +857,8 @@
         h(
           "p",
           { class: "rp-hint" },
-          "Choose a token to see its life: when it was decoded and how sure the model was, when it was remasked, and what came back.",
+          "Choose a token to see its life: when it was decoded and how sure the model was, " +
+            "when it was remasked, and what came back.",
         ),
       );
       if (!run.ended) return;
@@ -943,7 +946,7 @@
           "figcaption",
           {},
           h("span", { class: "rp-line-psi" }, "when decoded"),
-          h("span", { class: "rp-line-guess" }, "best guess while masked"),
+          h("span", { class: "rp-line-guess" }, "guess while masked"),
         ),
       );
     }
@@ -991,7 +994,7 @@
     reasons(run, event) {
       const facts = [`σ ${sigma(event.sigma)}`];
       if (event.psi !== null) facts.push(`ψ ${probability(event.psi)}`);
-      if (event.weight !== null) facts.push(`weight ${event.weight.toFixed(2)}×`);
+      if (event.weight !== null) facts.push(`${(100 * event.weight).toFixed(1)} % of this step's remasking`);
       const verdicts = {
         revised: () => `revised: came back as ${run.name(event.next)} at step ${event.until}`,
         churned: () => `churned: the same token came back at step ${event.until}`,
@@ -1161,7 +1164,8 @@
 
   const EMPTY = [
     "Nothing has been run yet.",
-    "Press Run, and every step appears here: the text starts as a row of masks and is filled in parallel, a few positions at each step. " +
+    "Press Run, and every step appears here: the text starts as a row of masks and is filled in parallel, " +
+      "a few positions at each step. " +
       "With remasking some tokens go back to the mask, struck through for one step, and are decided again.",
   ];
 
@@ -1216,7 +1220,7 @@
           h("div", { class: "rp-under" }, this.heat.box, this.table.box),
         ),
       );
-      this.empty = h("div", { class: "rp-empty" }, h("p", {}, EMPTY[0]), h("p", {}, EMPTY[1]));
+      this.empty = h("div", { class: "rp-empty" }, h("p", {}, EMPTY[0]), h("p", {}, EMPTY[1]), h("p"));
       this.root.classList.add("rp");
       this.legend = buildLegend();
       this.root.replaceChildren(this.empty, this.page, this.legend, this.status);
@@ -1260,9 +1264,8 @@
         const message = parse(text);
         if (message) this.take(message);
       } catch (error) {
-        this.warn(
-          `A message could not be read and was left out (${error instanceof SyntaxError ? "not JSON" : error.message}).`,
-        );
+        const why = error instanceof SyntaxError ? "not JSON" : error.message;
+        this.warn(`A message could not be read and was left out (${why}).`);
       }
     }
 
@@ -1394,6 +1397,7 @@
 
     warn(text) {
       say(this.notice, text);
+      say(this.empty.lastChild, text);
     }
 
     // Moving through the run
@@ -1665,7 +1669,7 @@
     drawHead() {
       const { run } = this;
       say(this.title, run.title || "Run");
-      const notes = [run.sampler, run.model, run.note, run.ended ? run.ended.note : ""];
+      const notes = [run.model, run.note, run.ended ? run.ended.note : ""];
       say(this.about, notes.filter(Boolean).join(" · "));
       const kind = !run.ended ? "live" : run.ended.stopped ? "stopped" : this.recorded ? "recorded" : "finished";
       say(this.badge, kind);
@@ -1703,7 +1707,7 @@
       this.later();
     }
 
-    /** The layout follows the room of the player, not that of the window; container queries do not outlive the host's rewriting of styles. */
+    /** The layout follows the player's own room, not the window; the host's style rewriting drops container queries. */
     size() {
       const { width } = this;
       put(
@@ -1734,7 +1738,8 @@
         const end = this.run.ended && this.k === this.run.count ? " End of the run." : "";
         say(
           this.status,
-          `Step ${this.k} of ${this.run.expected}, ${view.phase}: ${view.decodedNow} decoded, ${view.now} remasked, ${view.masked} masked.${end}`,
+          `Step ${this.k} of ${this.run.expected}, ${view.phase}: ${view.decodedNow} decoded, ` +
+            `${view.now} remasked, ${view.masked} masked.${end}`,
         );
       }, 400);
     }
@@ -1772,7 +1777,12 @@
 
   // ----------------------------------------------------------------------------------------------------- mount
 
-  /** Puts a player into an element. `host` may have value(), watch(callback), frames(run, from, to), trigger(name, data). */
+  /**
+   * Puts a player into an element.
+   *
+   * `host` may have value(), watch(callback), frames(run, from, to) and trigger(name, data). `frames` gives a JSON list
+   * of the step messages from..to (both included); with from = -1 also the start message, and the end one if there is.
+   */
   function mount(element, host = {}) {
     const root = element.matches(".rp") ? element : element.querySelector(".rp") || element;
     if (root.__player) root.__player.destroy();

@@ -41,7 +41,11 @@ class Noise:
             Token ids, int64 `[n]`.
         """
         shape = (log_x.shape[1],)
-        parts = [self._gumbel((count, *shape), each) for count, each in zip(rows.sum(1).tolist(), self.generators, strict=True) if count]
+        parts = [
+            self._gumbel((count, *shape), each)
+            for count, each in zip(rows.sum(1).tolist(), self.generators, strict=True)
+            if count
+        ]
         if not parts:
             return torch.empty(0, dtype=torch.int64, device=log_x.device)
         return (log_x.to(self.dtype) + torch.cat(parts).to(log_x.device)).argmax(dim=-1)

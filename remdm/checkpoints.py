@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import nn
@@ -46,7 +45,12 @@ def save_embedded(folder: Path, network: PlainTransformer, tokenizer: Tokenizer,
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.detach().half().contiguous() for name, weight in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors")
-    config = {"architecture": "plain-transformer", "mask_id": mask_id, "shape": asdict(network.config), "training": about}
+    config = {
+        "architecture": "plain-transformer",
+        "mask_id": mask_id,
+        "shape": asdict(network.config),
+        "training": about,
+    }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     tokenizer.save(str(folder / "tokenizer.json"))
 
@@ -70,11 +74,18 @@ def load_embedded(name: str, compute: Compute) -> Checkpoint:
     try:
         network.load_state_dict(load_file(folder / "model.safetensors"))
     except RuntimeError as error:
-        raise CheckpointError(f"The weights of {name} do not fit its config.json; restore checkpoints/{name}") from error
+        raise CheckpointError(
+            f"The weights of {name} do not fit its config.json; restore checkpoints/{name}"
+        ) from error
     network = network.to(device=compute.device, dtype=compute.dtype).eval().requires_grad_(False)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     return Checkpoint(
-        name, NetworkDenoiser(network, config["mask_id"]), tokenizer, config["mask_id"], config["shape"]["length"], compute
+        name,
+        NetworkDenoiser(network, config["mask_id"]),
+        tokenizer,
+        config["mask_id"],
+        config["shape"]["length"],
+        compute,
     )
 
 

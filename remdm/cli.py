@@ -15,13 +15,19 @@ def parser() -> argparse.ArgumentParser:
     """All commands and flags."""
     made = argparse.ArgumentParser(prog="python -m remdm", description="ReMDM Studio without the page.")
     commands = made.add_subparsers(dest="command", required=True)
-    _sample_flags(commands.add_parser("sample", help="run a sampler and write its trace"))
-    _train_flags(commands.add_parser("train", help="train an embedded model; call again to go on"))
-    evaluate = commands.add_parser("evaluate", help="sample many and measure")
-    evaluate.add_argument("domain", choices=("text",))
-    from remdm.evaluation import text
+    from remdm.evaluation import bench, text
 
-    text.add_arguments(evaluate)
+    sampling = commands.add_parser("sample", help="run a sampler and write its trace")
+    training = commands.add_parser("train", help="train an embedded model; call again to go on")
+    evaluating = commands.add_parser("evaluate", help="sample many and measure")
+    timing = commands.add_parser("bench", help="time a step beside a literal one")
+    _sample_flags(sampling)
+    _train_flags(training)
+    evaluating.add_argument("domain", choices=("text",))
+    text.add_arguments(evaluating)
+    bench.add_arguments(timing)
+    for command, work in ((sampling, sample), (training, train), (evaluating, text.run), (timing, bench.run)):
+        command.set_defaults(run=work)
     return made
 
 
@@ -46,7 +52,9 @@ def _sample_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--temperature", type=float)
     sub.add_argument("--precision", type=int, choices=(64, 32))
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    sub.add_argument("--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed")
+    sub.add_argument(
+        "--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed"
+    )
 
 
 def _train_flags(sub: argparse.ArgumentParser) -> None:
@@ -74,7 +82,11 @@ def paths(out: Path, count: int, stem: str) -> list[Path]:
     is_file = out.name.endswith((".json", ".json.gz")) and not out.is_dir()
     if is_file and count > 1:
         raise ValueError(f"--out must be a folder for {count} traces, got the file {out.name}")
-    return [out] if is_file else [out / f"{stem}-{index:0{max(3, len(str(count - 1)))}d}.json.gz" for index in range(count)]
+    return (
+        [out]
+        if is_file
+        else [out / f"{stem}-{index:0{max(3, len(str(count - 1)))}d}.json.gz" for index in range(count)]
+    )
 
 
 def sample(args: argparse.Namespace) -> None:
@@ -88,7 +100,10 @@ def sample(args: argparse.Namespace) -> None:
         raise ValueError(f"count must be at least 1, got {args.count}")
     domain = DOMAINS[args.domain]
     model = domain.model(args.model)
-    wanted = {name: getattr(args, name) for name in (*KNOB_FLAGS, *CHOICE_FLAGS, "swaps", "nucleus_p", "temperature", "precision")}
+    wanted = {
+        name: getattr(args, name)
+        for name in (*KNOB_FLAGS, *CHOICE_FLAGS, "swaps", "nucleus_p", "temperature", "precision")
+    }
     chosen = settings(args.sampler, args.steps, **wanted)
     stem = f"{args.domain}-{args.sampler}-{args.steps}-{args.seed}"
     targets = paths(args.out, args.count, stem) if args.out else [None] * args.count
@@ -117,12 +132,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run a command; what the user got wrong is one sentence on stderr and exit status 2."""
     args = parser().parse_args(argv)
     try:
-        if args.command == "evaluate":
-            from remdm.evaluation import text
-
-            text.run(args)
-        else:
-            {"sample": sample, "train": train}[args.command](args)
+        args.run(args)
     except (ValueError, CheckpointError, OSError) as error:
         print(f"remdm: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -4,7 +4,7 @@ A denoiser gives log x_theta only for the positions that are asked for: a sample
 other half of SUBS, carry-over (a decoded token stays what it is), is the transition's: it never draws there.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -21,8 +21,13 @@ class Denoiser(Protocol):
         timed: whether x_theta depends on t beside z_t; if not, its output may be reused while tokens do not change.
     """
 
-    mask_id: int
-    timed: bool
+    @property
+    def mask_id(self) -> int:
+        """The mask's id."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether the output depends on t."""
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta at the wanted positions.
@@ -73,7 +78,9 @@ class Truncation:
 
     nucleus_p: float = knob(0.9, 0.01, 1, symbol="p", help="Draw from the likeliest tokens up to this mass; 1 is off.")
     temperature: float = knob(1.0, 0.05, 5, step=0.05, symbol="τ", help="Below 1 sharpens the model's distribution.")
-    nucleus: str = knob("drop", choices=CONVENTIONS, help="The token that crosses p: dropped as in the paper's code, or kept.")
+    nucleus: str = knob(
+        "drop", choices=CONVENTIONS, help="The token that crosses p: dropped as in the paper's code, or kept."
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -107,18 +114,16 @@ class Truncated:
         return self.truncation(self.denoiser(tokens, rows, t))
 
 
-@dataclass
 class Cached:
     """Calls an untimed denoiser only for sequences whose tokens changed, and counts the calls of each.
 
-    One per run: it holds the last answer. `forwards` is honest: a sequence served from memory costs none.
+    One per run: it holds the last answer. `forwards` (int64 `[B]`) is honest: a sequence served from memory costs none.
     """
 
-    denoiser: Denoiser
-    forwards: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
-    _tokens: Tensor | None = None
-    _known: Tensor | None = None
-    _log_x: Tensor | None = None
+    def __init__(self, denoiser: Denoiser) -> None:
+        self.denoiser = denoiser
+        self.forwards = torch.zeros(0, dtype=torch.int64)
+        self._answer: _Answer | None = None
 
     @property
     def mask_id(self) -> int:
@@ -132,21 +137,33 @@ class Cached:
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta `[n, V]`, from memory where tokens and wanted rows allow."""
-        if self._tokens is None or self._tokens.shape != tokens.shape:
-            self.forwards = torch.zeros(len(tokens), dtype=torch.int64)
-            self._tokens, self._known = tokens, torch.zeros_like(rows)
-        stale = rows.any(1) & ((tokens != self._tokens).any(1) | (rows & ~self._known).any(1) | self.timed)
-        if stale.any():
-            self._refresh(tokens, rows, t, stale)
-        return self._log_x[rows[self._known]]
+        last = self._answer
+        stale = rows.any(1)
+        if last is None or last.tokens.shape != tokens.shape:
+            last, self.forwards = None, torch.zeros(len(tokens), dtype=torch.int64)
+        elif not self.timed:
+            stale &= (tokens != last.tokens).any(1) | (rows & ~last.known).any(1)
+        if last is None or stale.any():
+            last = self._answer = self._refresh(tokens, rows, t, stale, last)
+        return last.log_x[rows[last.known]]
 
-    def _refresh(self, tokens: Tensor, rows: Tensor, t: float, stale: Tensor) -> None:
+    def _refresh(self, tokens: Tensor, rows: Tensor, t: float, stale: Tensor, last: "_Answer | None") -> "_Answer":
         fresh = self.denoiser(tokens[stale], rows[stale], t)
         self.forwards = self.forwards + stale.cpu()  # a new tensor: consumers keep the old ones
-        known = torch.where(stale[:, None], rows, self._known)
+        if last is None:
+            return _Answer(tokens, rows, fresh)
+        known = torch.where(stale[:, None], rows, last.known)
         merged = fresh.new_empty(int(known.sum()), fresh.shape[1])
         belongs = stale[:, None].expand_as(known)[known]
         merged[belongs] = fresh
-        if not belongs.all():
-            merged[~belongs] = self._log_x[~stale[:, None].expand_as(self._known)[self._known]]
-        self._tokens, self._known, self._log_x = torch.where(stale[:, None], tokens, self._tokens), known, merged
+        merged[~belongs] = last.log_x[~stale[:, None].expand_as(known)[last.known]]
+        return _Answer(torch.where(stale[:, None], tokens, last.tokens), known, merged)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What was asked last: tokens `[B, L]`, the rows whose output is known, bool `[B, L]`, and the output `[n, V]`."""
+
+    tokens: Tensor
+    known: Tensor
+    log_x: Tensor

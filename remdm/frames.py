@@ -1,6 +1,7 @@
 """From a step's record (torch, a whole batch) to the frame of one sequence (numpy, small, kept)."""
 
 import numpy as np
+from torch import Tensor
 
 from remdm.trace import Frame
 from remdm.transition import StepRecord
@@ -10,7 +11,7 @@ TOP = 5
 
 
 def _sigma(record: StepRecord, row: int) -> float | tuple[float, ...]:
-    if isinstance(record.sigma, float | int):
+    if not isinstance(record.sigma, Tensor):
         return float(record.sigma)
     values = record.sigma[row].tolist()
     return values[0] if min(values) == max(values) else tuple(round(value, 9) for value in values)
@@ -21,7 +22,7 @@ def _weights(record: StepRecord, row: int, remasked: list[int]) -> tuple[float, 
     sigma = _sigma(record, row)
     if not isinstance(sigma, tuple):
         return ()
-    total = float(record.sigma[row][record.before.decoded[row]].sum())
+    total = sum(sigma[position] for position in record.before.decoded[row].nonzero()[:, 0].tolist())
     return tuple(round(sigma[position] / total, 6) if total else 0.0 for position in remasked)
 
 
@@ -32,7 +33,7 @@ def frame(record: StepRecord, row: int, forwards: int) -> Frame:
     rows = record.rows[row]
     tops: dict[int, tuple[tuple[int, float], ...]] = {}
     decoded = record.decoded[row].nonzero()[:, 0].tolist()
-    if rows.any():
+    if record.log_x is not None and rows.any():
         begin = int(record.rows[:row].sum())
         probability = record.log_x[begin : begin + int(rows.sum())].exp()
         best = probability.max(dim=1).values
@@ -43,8 +44,16 @@ def frame(record: StepRecord, row: int, forwards: int) -> Frame:
     remasked = record.remasked[row].nonzero()[:, 0].tolist()
     tokens, psi = after.tokens[row].tolist(), after.psi[row].tolist()
     return Frame(
-        step.t, step.s, step.alpha_t, step.alpha_s, _sigma(record, row), step.phase,
-        tuple((position, tokens[position], round(min(psi[position], 1.0), 6)) for position in decoded), tuple(remasked),
-        (confidence * 255).round().numpy().astype(np.uint8), forwards,
-        tuple(tops.get(position, ()) for position in decoded), _weights(record, row, remasked),
-    )  # fmt: skip
+        step.t,
+        step.s,
+        step.alpha_t,
+        step.alpha_s,
+        _sigma(record, row),
+        step.phase,
+        tuple((position, tokens[position], round(min(psi[position], 1.0), 6)) for position in decoded),
+        tuple(remasked),
+        (confidence * 255).round().numpy().astype(np.uint8),
+        forwards,
+        tuple(tops.get(position, ()) for position in decoded),
+        _weights(record, row, remasked),
+    )

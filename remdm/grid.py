@@ -105,8 +105,14 @@ class Plateau:
         first_late = next((i for i, t in enumerate(raw) if t <= self.t_off), n)
         held = schedule.time(self.alpha_on)
         if first_held == 0:  # the loop starts at once: nothing is decoded yet, and all of it has to be
-            return (Node(1.0, DRAFT), *(Node(held, LOOP) for _ in range(1, first_late)), *self._late(raw, first_late, schedule))
-        draft = [Node(schedule.time(_bound((1 - t) * self.alpha_on / (1 - self.t_on))), DRAFT) for t in raw[:first_held]]
+            return (
+                Node(1.0, DRAFT),
+                *(Node(held, LOOP) for _ in range(1, first_late)),
+                *self._late(raw, first_late, schedule),
+            )
+        draft = [
+            Node(schedule.time(_bound((1 - t) * self.alpha_on / (1 - self.t_on))), DRAFT) for t in raw[:first_held]
+        ]
         loop = [Node(held, LOOP) for _ in range(first_held, first_late)]
         return (*draft, *loop, *self._late(raw, first_late, schedule))
 
@@ -137,7 +143,11 @@ class PlateauTimes:
         late = n - end
         first = [Node(1 - (1 - self.t_on) * i / draft, DRAFT) for i in range(draft)]
         loop = [Node(self.t_on, LOOP) for _ in range(draft, end)]
-        return (*first, *loop, *(Node(self.t_on * (late - i) / late if late else self.t_on, COMPLETE) for i in range(late + 1)))
+        return (
+            *first,
+            *loop,
+            *(Node(self.t_on * (late - i) / late if late else self.t_on, COMPLETE) for i in range(late + 1)),
+        )
 
 
 @dataclass(frozen=True)
@@ -180,7 +190,10 @@ class Draft:
         loop = max(0, n - draft - late)
         held = schedule.time(self.alpha_on)
         first = [Node(schedule.time(self.alpha_on * i / draft), DRAFT) for i in range(draft)]
-        last = [Node(schedule.time(_bound(1 - (1 - self.alpha_on) * (late - i) / late)), COMPLETE) for i in range(1, late + 1)]
+        last = [
+            Node(schedule.time(_bound(1 - (1 - self.alpha_on) * (late - i) / late)), COMPLETE)
+            for i in range(1, late + 1)
+        ]
         if not draft:
             return (Node(1.0, COMPLETE), Node(0.0, COMPLETE))
         return (*first, *(Node(held, LOOP) for _ in range(loop)), Node(held, COMPLETE), *last)

@@ -19,12 +19,12 @@ def knob(
     return field(default=default, metadata={"knob": about})
 
 
-def knobs(part: type | object) -> dict[str, Field]:
+def knobs(part: Any) -> dict[str, Field]:
     """The turnable fields of a dataclass, by name, in order."""
     return {each.name: each for each in fields(part) if "knob" in each.metadata}
 
 
-def check(part: object) -> None:
+def check(part: Any) -> None:
     """Raise ValueError, naming the field, its range and the value, for the first knob out of range."""
     for name, each in knobs(part).items():
         about, value = each.metadata["knob"], getattr(part, name)
@@ -32,7 +32,9 @@ def check(part: object) -> None:
             if value not in about["choices"]:
                 allowed = ", ".join(map(str, about["choices"]))
                 raise ValueError(f"{name} must be one of {allowed}, got {value}")
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not about["low"] <= value <= about["high"]:
+        elif (
+            isinstance(value, bool) or not isinstance(value, int | float) or not about["low"] <= value <= about["high"]
+        ):
             raise ValueError(f"{name} must lie between {about['low']:g} and {about['high']:g}, got {value}")
         elif isinstance(about["step"], int) and not isinstance(value, int):
             raise ValueError(f"{name} must be a whole number, got {value}")

@@ -15,8 +15,19 @@ from remdm.denoiser import Cached, Denoiser, Truncated, Truncation
 from remdm.grid import Capped, Draft, Grid, Plateau, PlateauTimes, Step, Uniform, steps
 from remdm.knobs import knobs
 from remdm.remasking import (
-    Cap, CapRescale, Confidence, Corrector, Never, Remasking, Rescale, Rescored, Switch, WhileHeld, bump, flat,
-)  # fmt: skip
+    Cap,
+    CapRescale,
+    Confidence,
+    Corrector,
+    Never,
+    Remasking,
+    Rescale,
+    Rescored,
+    Switch,
+    WhileHeld,
+    bump,
+    flat,
+)
 from remdm.sampler import sample
 from remdm.schedule import SCHEDULES
 from remdm.state import start
@@ -76,7 +87,9 @@ PLANS: dict[str, Part] = {
     "always": Part("at every step", "Equal steps, remasking on throughout.", lambda: Plan(Uniform())),
     "switch": _part("late only", Switch, _switch),
     "loop": _part("loop, by share of steps", Plateau, lambda **values: Plan(Plateau(**values), WhileHeld)),
-    "loop-times": _part("loop, by schedule time", PlateauTimes, lambda **values: Plan(PlateauTimes(**values), WhileHeld)),
+    "loop-times": _part(
+        "loop, by schedule time", PlateauTimes, lambda **values: Plan(PlateauTimes(**values), WhileHeld)
+    ),
     "capped": Part("short steps", "Steps short enough for the DFM corrector.", lambda: Plan(Capped(bump))),
     "draft": _part("draft, revise, complete", Draft, lambda **values: Plan(Draft(**values))),
 }
@@ -85,17 +98,27 @@ PLANS: dict[str, Part] = {
 TRANSITIONS: dict[str, Part] = {
     "ancestral": Part("each position alone", "Every position decides alone, by the posterior.", Ancestral),
     "maskgit": _part(
-        "surest first (MaskGIT)", TopConfidence, lambda **values: TopConfidence(MaskgitCounts(), **values), ("choice_temperature",)
+        "surest first (MaskGIT)",
+        TopConfidence,
+        lambda **values: TopConfidence(MaskgitCounts(), **values),
+        ("choice_temperature",),
     ),
-    "llada": Part("surest first (LLaDA)", "Even numbers of tokens a step, the surest first.", lambda: TopConfidence(EvenCounts())),
+    "llada": Part(
+        "surest first (LLaDA)", "Even numbers of tokens a step, the surest first.", lambda: TopConfidence(EvenCounts())
+    ),
     "llada-loop": _part(
-        "surest first, swapping while held", TopConfidence, lambda **values: TopConfidence(EvenCounts(), **values), ("swaps",)
+        "surest first, swapping while held",
+        TopConfidence,
+        lambda **values: TopConfidence(EvenCounts(), **values),
+        ("swaps",),
     ),
     "llada-swap": _part(
-        "surest first, swapping always", TopConfidence,
-        lambda **values: TopConfidence(EvenCounts(), held_only=False, **values), ("swaps",),
+        "surest first, swapping always",
+        TopConfidence,
+        lambda **values: TopConfidence(EvenCounts(), held_only=False, **values),
+        ("swaps",),
     ),
-}  # fmt: skip
+}
 """Who decides which positions decode."""
 
 TABLES = {"transition": TRANSITIONS, "rule": RULES, "weighting": WEIGHTINGS, "plan": PLANS}
@@ -129,30 +152,34 @@ class Method:
 
 
 _REMDM = "arXiv 2503.00307"
+# One row a sampler, laid out by hand.
+# fmt: off
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method("mdlm", "MDLM", "arXiv 2406.07524, eq. 2"),
-        Method("remdm-cap", "ReMDM-cap", f"{_REMDM}, section 4.1, Table 6", rule="cap", defaults=_short_or_long(0.04, 0.008)),
-        Method("remdm-rescale", "ReMDM-rescale", f"{_REMDM}, section 4.1, Table 6", rule="rescale",
-               defaults=_short_or_long(0.045, 0.015)),
-        Method("remdm-conf", "ReMDM-conf", f"{_REMDM}, section 4.1: sigma_max, weighted by confidence", rule="rescale",
-               weighting="conf", defaults=_fixed(eta=1.0)),
-        Method("remdm-switch", "ReMDM-switch", f"{_REMDM}, Algorithm 2; eta as for cap, t_switch ours", rule="cap",
-               plan="switch", defaults=_short_or_long(0.04, 0.008)),
-        Method("remdm-loop", "ReMDM-loop", f"{_REMDM}, section 4.1, Tables 1 and 6", rule="cap", plan="loop",
-               defaults=_short_or_long(0.055, 0.02)),
+        Method("remdm-cap", "ReMDM-cap", f"{_REMDM}, section 4.1, Table 6",
+               rule="cap", defaults=_short_or_long(0.04, 0.008)),
+        Method("remdm-rescale", "ReMDM-rescale", f"{_REMDM}, section 4.1, Table 6",
+               rule="rescale", defaults=_short_or_long(0.045, 0.015)),
+        Method("remdm-conf", "ReMDM-conf", f"{_REMDM}, section 4.1: sigma_max, weighted by confidence",
+               rule="rescale", weighting="conf", defaults=_fixed(eta=1.0)),
+        Method("remdm-switch", "ReMDM-switch", f"{_REMDM}, Algorithm 2; eta as for cap, t_switch ours",
+               rule="cap", plan="switch", defaults=_short_or_long(0.04, 0.008)),
+        Method("remdm-loop", "ReMDM-loop", f"{_REMDM}, section 4.1, Tables 1 and 6",
+               rule="cap", plan="loop", defaults=_short_or_long(0.055, 0.02)),
         Method("fb", "Forward-backward", f"Campbell et al. 2022; {_REMDM}, Proposition 4.2", rule="fb"),
         Method("dfm", "DFM", f"Gat et al. 2024; {_REMDM}, Proposition 4.3", rule="dfm", plan="capped"),
-        Method("maskgit", "MaskGIT", "arXiv 2202.04200", transition="maskgit",
-               defaults=_fixed(nucleus_p=1.0, choice_temperature=4.5)),
+        Method("maskgit", "MaskGIT", "arXiv 2202.04200",
+               transition="maskgit", defaults=_fixed(nucleus_p=1.0, choice_temperature=4.5)),
         Method("llada", "LLaDA", "arXiv 2502.09992", transition="llada", defaults=_fixed(nucleus_p=1.0)),
-        Method("remdm-llada", "ReMDM-LLaDA", f"{_REMDM}, Appendix D.4", transition="llada-loop", plan="draft",
-               defaults=_fixed(nucleus_p=1.0, swaps=1)),
-        Method("llada-dfm", "LLaDA-DFM", f"{_REMDM}, Appendix D.4", transition="llada-swap",
-               defaults=_fixed(nucleus_p=1.0, swaps=1)),
+        Method("remdm-llada", "ReMDM-LLaDA", f"{_REMDM}, Appendix D.4",
+               transition="llada-loop", plan="draft", defaults=_fixed(nucleus_p=1.0, swaps=1)),
+        Method("llada-dfm", "LLaDA-DFM", f"{_REMDM}, Appendix D.4",
+               transition="llada-swap", defaults=_fixed(nucleus_p=1.0, swaps=1)),
     )
-}  # fmt: skip
+}
+# fmt: on
 """Every sampler by the name it has in flags, addresses, files and on the page."""
 
 
@@ -220,7 +247,9 @@ def settings(sampler: str, steps: int, **given: Any) -> Settings:
     allowed = applicable(parts)
     for name in given:
         if name not in allowed:
-            raise ValueError(f"{name} does not apply to {sampler} with {', '.join(f'{k} {v}' for k, v in parts.items())}")
+            raise ValueError(
+                f"{name} does not apply to {sampler} with {', '.join(f'{k} {v}' for k, v in parts.items())}"
+            )
     values = {name: given.get(name, defaults.get(name, each.default)) for name, each in allowed.items()}
     made = Settings(sampler, steps, parts, values, Truncation(**drawing), schedule, precision)
     build(made)  # raises for values that are out of range or do not go together
@@ -270,6 +299,7 @@ def run(denoiser: Denoiser, chosen: Settings, tokens: Tensor, seeds: tuple[int, 
         watch: see `sampler.sample`.
     """
     transition, walk = build(chosen)
-    cache = Cached(Truncated(denoiser, chosen.truncation))
+    cache = Cached(denoiser)
+    truncated = Truncated(cache, chosen.truncation)
     noise = Noise(seeds, chosen.precision)
-    return Running(sample(cache, transition, walk, start(tokens, denoiser.mask_id), noise, watch=watch), walk, cache)
+    return Running(sample(truncated, transition, walk, start(tokens, denoiser.mask_id), noise, watch=watch), walk, cache)

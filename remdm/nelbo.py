@@ -55,7 +55,9 @@ def mdlm_nelbo(log_x: LogX, x: Tensor, t: Tensor, mask_id: int, generator: Gener
     return torch.zeros(len(x)).index_add(0, row, losses) / t / x.shape[1]
 
 
-def step_nelbo(log_x: LogX, x: Tensor, step: Step, sigma: float, mask_id: int, generator: Generator | None = None) -> Tensor:
+def step_nelbo(
+    log_x: LogX, x: Tensor, step: Step, sigma: float, mask_id: int, generator: Generator | None = None
+) -> Tensor:
     """One estimate of this step's term of ReMDM's bound (eq. 9), in nats a token: `[B]`. Sum it over a grid's steps."""
     z = corrupt(x, torch.full((len(x),), step.alpha_t), mask_id, generator)
     losses = cross_entropies(log_x, x, z, mask_id)

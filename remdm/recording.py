@@ -1,7 +1,7 @@
 """Runs as traces: the one way in which page and command line sample, check and keep."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,10 @@ class Live:
             yield frame(record, 0, int(running.forwards[0])), notes, took
             begun = time.perf_counter()
 
+    def pieces(self, ids: Iterable[int]) -> dict[int, str]:
+        """How tokens are printed, by id."""
+        return {token: self.order.model.piece(token, self.checkpoint) for token in ids}
+
     def words(self, ids: Sequence[int]) -> list[str | None]:
         """The bare word at each position, None where masked."""
         piece = self.order.model.piece
@@ -75,10 +79,12 @@ class Live:
     def trace(self, frames: list[Frame]) -> Trace:
         """The trace of the steps so far."""
         order = self.order
-        trace = Trace(facts(order, self.checkpoint), order.length, self.checkpoint.mask_id, self.start, {}, tuple(frames), "")
+        trace = Trace(
+            facts(order, self.checkpoint), order.length, self.checkpoint.mask_id, self.start, {}, tuple(frames), ""
+        )
         ids = {*self.start, *(token for f in frames for _, token, _ in f.decoded)}
         ids |= {token for f in frames for top in f.alternatives for token, _ in top}
-        words = {token: order.model.piece(token, self.checkpoint) for token in ids}
+        words = self.pieces(ids)
         text = order.model.text([token for token in trace.final if token != self.checkpoint.mask_id], self.checkpoint)
         return Trace(trace.run, trace.length, trace.mask_id, trace.start, words, trace.steps, text)
 
@@ -87,10 +93,16 @@ def facts(order: Order, checkpoint: Checkpoint) -> dict[str, Any]:
     """The `run` of a trace: enough to run it again."""
     made = checkpoint.compute
     return {
-        "domain": order.domain.name, "model": order.model.name, "sampler": order.settings.sampler,
-        "steps": order.settings.steps, "seed": order.seed, "index": order.index, "prompt": order.prompt,
-        "settings": order.settings.flat(), "device": f"{made.device.type} {str(made.dtype).removeprefix('torch.')}",
-    }  # fmt: skip
+        "domain": order.domain.name,
+        "model": order.model.name,
+        "sampler": order.settings.sampler,
+        "steps": order.settings.steps,
+        "seed": order.seed,
+        "index": order.index,
+        "prompt": order.prompt,
+        "settings": order.settings.flat(),
+        "device": f"{made.device.type} {str(made.dtype).removeprefix('torch.')}",
+    }
 
 
 def prepare(order: Order) -> Live:

@@ -54,7 +54,7 @@ class Cap:
 
     def sigma(self, step: Step, state: State, score: Score) -> float:
         """min(eta, sigma_max): section 4.1, max-capped schedule."""
-        return bounded(self.eta, step)
+        return min(self.eta, step.sigma_max)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class CapRescale:
 
     def sigma(self, step: Step, state: State, score: Score) -> float:
         """eta_rescale min(eta_cap, sigma_max): Algorithm 2."""
-        return self.eta_rescale * bounded(self.eta_cap, step)
+        return self.eta_rescale * min(self.eta_cap, step.sigma_max)
 
 
 def flat(t: float) -> float:
@@ -114,7 +114,8 @@ _MASKED_HELP = "What masked positions use: the mean sigma (keeps the marginals) 
 def _weighted(base: Tensor | float, scores: Tensor, state: State, masked_sigma: str) -> Tensor:
     """sigma_l = base softmax(scores)_l over the decoded, free positions; masked ones per `masked_sigma`."""
     open_ = state.decoded
-    weights = torch.where(open_, scores, -torch.inf).softmax(dim=-1).where(open_, 0.0)  # a row without any gives NaN -> 0
+    # A row with nothing decoded has a softmax of NaN, and no weight anywhere.
+    weights = torch.where(open_, scores, -torch.inf).softmax(dim=-1).where(open_, 0.0)
     sigma = base * weights
     if masked_sigma == "mean":
         mean = sigma.sum(-1, keepdim=True) / open_.sum(-1, keepdim=True).clamp(min=1)

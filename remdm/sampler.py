@@ -25,13 +25,14 @@ def sample(
         watch: compute the distribution of every masked position, for the confidence map, rather than only of those
             that decode. It changes no draw, only how often the network has to be called.
     """
-    index = -1
-    for index, step in enumerate(steps):
+    taken = 0
+    for step in steps:
         record = transition(denoiser, state, step, noise, watch)
         yield record
         state = record.after
+        taken += 1
     if state.masked.any():
-        yield finish(denoiser, state, index + 1)
+        yield finish(denoiser, state, taken)
 
 
 def finish(denoiser: Denoiser, state: State, index: int) -> StepRecord:

@@ -5,15 +5,16 @@ import gzip
 import io
 import json
 import math
+import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 FORMAT, VERSION = "remdm-trace", 1
-MAX_BYTES, MAX_LENGTH, MAX_STEPS, MAX_ID, MAX_TEXT = 64 << 20, 8192, 20_000, 1 << 24, 200_000
+MAX_BYTES, MAX_LENGTH, MAX_STEPS, MAX_ID, MAX_TEXT = 32 << 20, 8192, 20_000, 1 << 24, 200_000
 
 
 class TraceError(ValueError):
@@ -82,7 +83,6 @@ class Trace:
     words: Mapping[int, str]
     steps: tuple[Frame, ...]
     text: str
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def given(self) -> tuple[int, ...]:
@@ -92,10 +92,10 @@ class Trace:
     @property
     def final(self) -> tuple[int, ...]:
         """Ids after the last step, `[L]`."""
-        tokens = self.start
-        for tokens in replay(self):
-            pass
-        return tuple(int(token) for token in tokens)
+        tokens = np.array(self.start)
+        for after in replay(self):
+            tokens = after
+        return tuple(tokens.tolist())
 
 
 def replay(trace: Trace) -> Iterator[np.ndarray]:
@@ -121,21 +121,32 @@ def replay(trace: Trace) -> Iterator[np.ndarray]:
 def to_json(trace: Trace) -> dict[str, Any]:
     """The file's content (design: trace file, version 1)."""
     return {
-        "format": FORMAT, "version": VERSION, "run": dict(trace.run), "length": trace.length, "mask_id": trace.mask_id,
-        "start": list(trace.start), "words": {str(token): word for token, word in sorted(trace.words.items())},
+        "format": FORMAT,
+        "version": VERSION,
+        "run": dict(trace.run),
+        "length": trace.length,
+        "mask_id": trace.mask_id,
+        "start": list(trace.start),
+        "words": {str(token): word for token, word in sorted(trace.words.items())},
         "steps": [_frame_json(frame) for frame in trace.steps],
-        "final": {"ids": list(trace.final), "text": trace.text}, **trace.extra,
-    }  # fmt: skip
+        "final": {"ids": list(trace.final), "text": trace.text},
+    }
 
 
 def _frame_json(frame: Frame) -> dict[str, Any]:
     made = {
-        "t": frame.t, "s": frame.s, "alpha_t": frame.alpha_t, "alpha_s": frame.alpha_s,
-        "sigma": list(frame.sigma) if isinstance(frame.sigma, tuple) else frame.sigma, "phase": frame.phase,
-        "decoded": [list(each) for each in frame.decoded], "remasked": list(frame.remasked),
-        "confidence": base64.b64encode(frame.confidence.tobytes()).decode(), "forwards": frame.forwards,
+        "t": frame.t,
+        "s": frame.s,
+        "alpha_t": frame.alpha_t,
+        "alpha_s": frame.alpha_s,
+        "sigma": list(frame.sigma) if isinstance(frame.sigma, tuple) else frame.sigma,
+        "phase": frame.phase,
+        "decoded": [list(each) for each in frame.decoded],
+        "remasked": list(frame.remasked),
+        "confidence": base64.b64encode(frame.confidence.tobytes()).decode(),
+        "forwards": frame.forwards,
         "alternatives": [[list(each) for each in top] for top in frame.alternatives],
-    }  # fmt: skip
+    }
     return made | ({"weights": list(frame.weights)} if frame.weights else {})
 
 
@@ -157,7 +168,9 @@ def load(path: Path) -> Trace:
         TraceError: if it is not one, or breaks a rule of the format.
     """
     try:
-        return loads(path.read_bytes()) if path.stat().st_size <= MAX_BYTES else _refuse("The file is larger than 64 MB.")
+        return (
+            loads(path.read_bytes()) if path.stat().st_size <= MAX_BYTES else _refuse("The file is larger than 32 MB.")
+        )
     except OSError as error:
         raise TraceError(f"The file cannot be read: {error.strerror}.") from error
 
@@ -167,7 +180,7 @@ def loads(data: bytes) -> Trace:
     if data[:2] == b"\x1f\x8b":
         data = _unzip(data)
     if len(data) > MAX_BYTES:
-        _refuse("The file is larger than 64 MB.")
+        _refuse("The file is larger than 32 MB.")
     try:
         content = json.loads(data, parse_constant=lambda name: _refuse(f"The file holds {name}, which is no number."))
     except (ValueError, RecursionError) as error:
@@ -191,7 +204,7 @@ def _unzip(data: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
             return packed.read(MAX_BYTES + 1)  # bounded: a small file can unpack to gigabytes
-    except (OSError, EOFError, gzip.zlib.error) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise TraceError("The file is not a whole gzip file.") from error
 
 
@@ -206,7 +219,12 @@ def _whole(value: Any, low: int, high: int, what: str) -> int:
 
 
 def _number(value: Any, what: str, low: float = 0.0, high: float = 1.0) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not low <= value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not low <= value <= high
+    ):
         _refuse(f"{what} must be a number from {low:g} to {high:g}.")
     return float(value)
 
@@ -234,12 +252,35 @@ def _trace(content: Any) -> Trace:
     start = [_whole(token, 0, MAX_ID, "a token of start") for token in _list(content["start"], "start", MAX_LENGTH)]
     if len(start) != length:
         _refuse("start has another length than the trace says.")
-    run = content["run"]
-    if not isinstance(run, dict) or len(json.dumps(run, ensure_ascii=False, allow_nan=False).encode()) > MAX_TEXT:
-        _refuse("run must be a small table of settings.")
-    words = {_whole(int(token), 0, MAX_ID, "a word's id"): _text(word, "a word", 200) for token, word in content.get("words", {}).items()}
+    run = _run(content["run"])
+    words = {
+        _whole(int(token), 0, MAX_ID, "a word's id"): _text(word, "a word", 200)
+        for token, word in content.get("words", {}).items()
+    }
     frames = tuple(_frame(frame, length) for frame in _list(content["steps"], "steps", MAX_STEPS))
-    return Trace(run, length, mask_id, tuple(start), words, frames, _text(content["final"]["text"], "the final text", MAX_TEXT))
+    return Trace(
+        run, length, mask_id, tuple(start), words, frames, _text(content["final"]["text"], "the final text", MAX_TEXT)
+    )
+
+
+def _run(run: Any) -> dict[str, Any]:
+    """The facts of a run: a table of plain values, the settings a table within."""
+    for table in (run, run.get("settings", {})) if isinstance(run, dict) else (None,):
+        if not isinstance(table, dict) or len(table) > 100:
+            _refuse("run must be a small table of settings.")
+        for name, value in table.items():
+            _text(name, "the name of a setting", 100)
+            if isinstance(value, float) and not math.isfinite(value):
+                _refuse(f"{name[:40]} is no number.")
+            if isinstance(value, list) or (isinstance(value, dict) and name != "settings"):
+                _refuse("run must hold plain values.")
+            if isinstance(value, str):
+                _text(value, "a setting", 4000)
+    for name in ("domain", "model", "sampler"):
+        _text(run.get(name, ""), name, 100)
+    for name in ("steps", "seed", "index"):
+        _whole(run.get(name, 0), 0, 1 << 60, name)
+    return run
 
 
 def _frame(content: Any, length: int) -> Frame:
@@ -257,18 +298,33 @@ def _frame(content: Any, length: int) -> Frame:
     remasked = tuple(_whole(p, 0, length - 1, "a position") for p in _list(content["remasked"], "remasked", length))
     tops = _list(content.get("alternatives", []), "alternatives", length)
     alternatives = tuple(
-        tuple((_whole(token, 0, MAX_ID, "a token"), _number(x, "a probability")) for token, x in _list(top, "alternatives", 50))
+        tuple(
+            (_whole(token, 0, MAX_ID, "a token"), _number(x, "a probability"))
+            for token, x in _list(top, "alternatives", 50)
+        )
         for top in tops
     )
     weights = tuple(_number(each, "a weight") for each in _list(content.get("weights", []), "weights", length))
     if len(alternatives) not in (0, len(decoded)) or len(weights) not in (0, len(remasked)):
         _refuse("alternatives and weights must match decoded and remasked.")
-    times = [_number(content[name], name) for name in ("t", "s", "alpha_t", "alpha_s")]
+    if remasked and not np.any(sigma):
+        _refuse("A step with sigma 0 cannot remask anything.")
+    t, s, alpha_t, alpha_s = (_number(content[name], name) for name in ("t", "s", "alpha_t", "alpha_s"))
     forwards = _whole(content["forwards"], 0, 1 << 40, "forwards")
     return Frame(
-        *times, sigma, _text(content["phase"], "phase", 40), decoded, remasked, _confidence(content["confidence"], length),
-        forwards, alternatives, weights,
-    )  # fmt: skip
+        t,
+        s,
+        alpha_t,
+        alpha_s,
+        sigma,
+        _text(content["phase"], "phase", 40),
+        decoded,
+        remasked,
+        _confidence(content["confidence"], length),
+        forwards,
+        alternatives,
+        weights,
+    )
 
 
 def _confidence(packed: Any, length: int) -> np.ndarray:

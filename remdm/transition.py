@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from remdm.categorical import Noise
-from remdm.denoiser import Denoiser
+from remdm.denoiser import Denoiser, Truncated
 from remdm.grid import Step
 from remdm.knobs import check, knob
 from remdm.posterior import mask_probability
@@ -61,16 +61,22 @@ def decode(state: State, rows: Tensor, ids: Tensor, log_p: Tensor) -> State:
 
 def remask(state: State, rows: Tensor) -> State:
     """Send the tokens at bool `[B, L]` rows back to the mask."""
-    return replace(state, tokens=state.tokens.masked_fill(rows, state.mask_id), psi=state.psi.masked_fill(rows, torch.inf))
+    return replace(
+        state, tokens=state.tokens.masked_fill(rows, state.mask_id), psi=state.psi.masked_fill(rows, torch.inf)
+    )
 
 
 def present_score(denoiser: Denoiser, state: State, step: Step) -> Callable[[], Tensor]:
-    """Computes, when called, log p of each decoded token by the network's current output; 0 elsewhere. `[B, L]`."""
+    """Computes, when called, log p of each decoded token by the network's current output; 0 elsewhere. `[B, L]`.
+
+    Before truncation: a token outside the nucleus is unlikely, not impossible.
+    """
+    network = denoiser.denoiser if isinstance(denoiser, Truncated) else denoiser
 
     def score() -> Tensor:
-        log_x = denoiser(state.tokens, torch.ones_like(state.masked), step.t)
+        log_x = network(state.tokens, torch.ones_like(state.masked), step.t)
         picked = log_x.gather(1, state.tokens.reshape(-1, 1)).view_as(state.tokens).double()
-        return picked.where(state.decoded, 0.0).clamp(min=-60.0)  # nucleus may have left the token no mass at all
+        return picked.where(state.decoded, 0.0)
 
     return score
 
@@ -94,7 +100,7 @@ class Ancestral:
         rows = masked if watch else decoded
         log_x = denoiser(state.tokens, rows, step.t) if rows.any() else None
         after = remask(state, remasked)
-        if decoded.any():
+        if log_x is not None and decoded.any():
             wanted = log_x[decoded[rows]]
             ids = noise.draw(wanted, decoded)
             after = decode(after, decoded, ids, wanted.gather(1, ids[:, None]).squeeze(1))
@@ -138,7 +144,9 @@ class TopConfidence:
     """
 
     counts: Counts
-    choice_temperature: float = knob(0.0, 0, 20, step=0.1, symbol="c", help="Random order: noise on the confidence, fading to 0.")
+    choice_temperature: float = knob(
+        0.0, 0, 20, step=0.1, symbol="c", help="Random order: noise on the confidence, fading to 0."
+    )
     swaps: int = knob(0, 0, 64, step=1, symbol="k", help="How many of the least sure tokens are remasked in a step.")
     held_only: bool = True
 
@@ -172,6 +180,8 @@ class TopConfidence:
         remasked = torch.zeros_like(state.given)
         if self.swaps and (step.held or not self.held_only):
             for row, decoded in enumerate(state.decoded):
-                least = state.psi[row].where(decoded, torch.inf).topk(min(self.swaps, int(decoded.sum())), largest=False)
+                least = (
+                    state.psi[row].where(decoded, torch.inf).topk(min(self.swaps, int(decoded.sum())), largest=False)
+                )
                 remasked[row, least.indices] = True
         return remasked, remasked.sum(1).tolist()

@@ -3,14 +3,18 @@
 import pytest
 import torch
 
+from remdm.grid import LOOP
 from remdm.methods import METHODS, PLANS, TABLES, TRANSITIONS, WEIGHTINGS, applicable, build, run, settings
-from remdm.models.ideal import letters
+from remdm.models.ideal import IdealDenoiser, letters
 from remdm.schedule import SCHEDULES
 from remdm.transition import Ancestral, TopConfidence
 
 IDEAL = letters()
-NAMES = ("mdlm", "remdm-cap", "remdm-rescale", "remdm-conf", "remdm-switch", "remdm-loop", "fb", "dfm", "maskgit", "llada",
-         "remdm-llada", "llada-dfm")  # fmt: skip
+MASK = IDEAL.mask_id
+NAMES = (
+    "mdlm", "remdm-cap", "remdm-rescale", "remdm-conf", "remdm-switch", "remdm-loop", "fb", "dfm",
+    "maskgit", "llada", "remdm-llada", "llada-dfm",
+)  # fmt: skip
 
 
 def test_the_names_are_those_of_flags_files_and_addresses():
@@ -20,7 +24,9 @@ def test_the_names_are_those_of_flags_files_and_addresses():
 @pytest.mark.parametrize(
     ("name", "short", "long"),
     [
-        ("remdm-cap", 0.04, 0.008), ("remdm-rescale", 0.045, 0.015), ("remdm-loop", 0.055, 0.02),
+        ("remdm-cap", 0.04, 0.008),
+        ("remdm-rescale", 0.045, 0.015),
+        ("remdm-loop", 0.055, 0.02),
         ("remdm-switch", 0.04, 0.008),
     ],
 )
@@ -36,7 +42,9 @@ def test_other_defaults_of_the_papers():
     assert settings("remdm-switch", 64).values["t_switch"] == 0.5
     assert settings("maskgit", 16).values == {"choice_temperature": 4.5}
     assert settings("remdm-llada", 64).values == {"swaps": 1, "alpha_on": 0.875}
-    assert {settings(name, 64).truncation.nucleus_p for name in ("maskgit", "llada", "remdm-llada", "llada-dfm")} == {1.0}
+    assert {settings(name, 64).truncation.nucleus_p for name in ("maskgit", "llada", "remdm-llada", "llada-dfm")} == {
+        1.0
+    }
     times = settings("mdlm", 64, plan="loop-times").values
     assert times == {"t_on": 0.25, "t_off": 0.125}
 
@@ -87,6 +95,34 @@ def runs_to_the_end(chosen):
         assert not (record.remasked & ~record.before.decoded).any()
         state = record.after
     assert not state.masked.any()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "on"),
+    [
+        ("remdm-loop", {}, lambda step: step.phase == LOOP),
+        ("remdm-cap", {"plan": "loop-times"}, lambda step: step.phase == LOOP),
+        ("remdm-conf", {"plan": "loop"}, lambda step: step.phase == LOOP),
+        ("remdm-switch", {}, lambda step: step.t <= 0.5),
+        ("remdm-switch", {"t_switch": 0.25}, lambda step: step.t <= 0.25),
+        ("remdm-cap", {}, lambda step: True),
+        ("mdlm", {}, lambda step: False),
+    ],
+)
+def test_a_plan_says_when_tokens_may_go(name, given, on):
+    """sigma as the chain uses it: positive on the plan's steps (but for the last, where its bound is 0), else 0."""
+    for record in run(IDEAL, settings(name, 32, **given), torch.full((1, 5), MASK), (1,), watch=False):
+        decoded = bool(record.before.decoded.any()) or name != "remdm-conf"
+        free = on(record.step) and record.step.sigma_max > 0 and decoded
+        assert bool(torch.as_tensor(record.sigma).max() > 0) == free
+
+
+@pytest.mark.parametrize(("given", "written"), [({"nucleus_p": 0.7}, {0}), ({"nucleus_p": 1.0}, {0, 1})])
+def test_a_run_draws_from_the_truncated_distribution(given, written):
+    """0 has two thirds of the mass."""
+    denoiser = IdealDenoiser(torch.tensor([[0, 0], [0, 0], [1, 1]]), 3, 2)
+    *_, last = run(denoiser, settings("mdlm", 4, **given), torch.full((40, 2), 2), tuple(range(40)))
+    assert set(last.after.tokens.flatten().tolist()) == written
 
 
 @pytest.mark.parametrize("transition", TRANSITIONS)

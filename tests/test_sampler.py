@@ -71,10 +71,13 @@ def test_the_decoded_share_is_alpha_at_every_time(name, given):
 
 
 def test_mdlm_writes_the_words_of_the_language_evenly():
-    """64 steps give 99 % of words; each of the five a fifth: chi-square with 4 degrees of freedom, 99.9 % at 18.47."""
+    """Each of the five words comes as often: chi-square with 4 degrees of freedom, 99.9 % at 18.47.
+
+    Only letters that are the first to be decoded in the same step may disagree: 0.8 x 10 / (4 x 64), 3 % of the runs.
+    """
     made = words(final(chain("mdlm", torch.full((400, 5), MASK), tuple(range(400)), 64, nucleus_p=1.0, watch=False)[0]))
     counts = [made.count(word) for word in WORDS]
-    assert sum(counts) > 0.97 * 400
+    assert 0.945 < sum(counts) / 400 < 0.995
     assert sum((count - sum(counts) / 5) ** 2 / (sum(counts) / 5) for count in counts) < 18.47
 
 
@@ -129,7 +132,9 @@ def test_infilling_follows_the_prompt():
 @pytest.mark.parametrize("name", METHODS)
 def test_watching_changes_no_token(name):
     seen, unseen = (chain(name, PROMPTED, watch=watch) for watch in (True, False))
-    assert [record.after.tokens.tolist() for record in seen[0]] == [record.after.tokens.tolist() for record in unseen[0]]
+    assert [record.after.tokens.tolist() for record in seen[0]] == [
+        record.after.tokens.tolist() for record in unseen[0]
+    ]
     assert (unseen[1].forwards <= seen[1].forwards).all()
 
 

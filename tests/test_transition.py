@@ -70,9 +70,13 @@ def test_the_record_says_what_happened(watch):
 
 
 def test_psi_is_the_chance_the_token_was_drawn_with():
-    record = Ancestral(Rescale(1.0))(Fixed(P), half_decoded(400), Step(0, 0.4, 0.3, 0.6, 0.7), Noise([1]), True)
+    each = torch.rand(1, 400, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    each[..., MASK] = 0
+    each /= each.sum(-1, keepdim=True)
+    record = Ancestral(Rescale(0.5))(Fixed(each), half_decoded(400), Step(0, 0.4, 0.3, 0.6, 0.7), Noise([1]), True)
     after = record.after
-    assert after.psi[record.decoded].allclose(P[after.tokens[record.decoded]])
+    assert 20 < record.decoded.sum() < 180
+    assert after.psi[record.decoded].allclose(each.gather(2, after.tokens[..., None])[..., 0][record.decoded])
     assert (after.psi[after.masked | after.given] == torch.inf).all()
     stayed = record.before.decoded & ~record.remasked
     assert (after.psi[stayed] == 0.5).all()

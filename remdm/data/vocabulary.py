@@ -8,7 +8,7 @@ SPECIALS = ("<mask>", "<bos>", "<eos>", "<pad>")
 
 
 def story_tokenizer() -> Tokenizer:
-    """One token a word of the story world; ids 0-3 are `<mask> <bos> <eos> <pad>`. Input is words with spaces between."""
+    """One token a word of the story world, words being parted by spaces; ids 0-3 are `<mask> <bos> <eos> <pad>`."""
     vocab = {word: place for place, word in enumerate((*SPECIALS, *storyworld.words()))}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

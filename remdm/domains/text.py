@@ -110,7 +110,7 @@ def story_body(words: Sequence[str | None]) -> list[str | None]:
 def story_text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
     """The story as printed."""
     words = [checkpoint.tokenizer.id_to_token(int(token)) for token in ids]
-    return storyworld.text([word for word in words if word not in SPECIALS])
+    return storyworld.text([word for word in words if word and word not in SPECIALS])
 
 
 def prose_text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
@@ -124,7 +124,10 @@ def story_notes(words: Sequence[str | None]) -> tuple[Note, ...]:
     Args:
         words: the words at all positions `[L]`, special tokens included, None where masked.
     """
-    notes = [Note(tuple(place + 1 for place in error.positions), error.kind, error.message) for error in check(story_body(words)).errors]
+    notes = [
+        Note(tuple(place + 1 for place in error.positions), error.kind, error.message)
+        for error in check(story_body(words)).errors
+    ]
     if words[0] not in (None, "<bos>"):
         notes.insert(0, Note((0,), "ungrammatical", "a word stands before the beginning"))
     after = tuple(place for place in range(_end(words) + 1, len(words)) if words[place] not in (None, *SPECIALS))

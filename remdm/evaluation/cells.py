@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from remdm.denoiser import Denoiser
-from remdm.methods import Settings, run, settings
+from remdm.methods import METHODS, Settings, run, settings
 from remdm.recording import run_seed
 
 
@@ -50,6 +50,36 @@ class Cell:
     def seeds(self, first: int, stop: int) -> tuple[int, ...]:
         """The seeds of samples first .. stop - 1, those of the runs that `sample --seed --count` makes."""
         return tuple(run_seed(self.seed, k) for k in range(first, stop))
+
+
+def _value(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def variants(changes: Sequence[str], sampler: str) -> list[tuple[tuple[str, Any], ...]]:
+    """The overrides of each variant of a sampler that `--set` asks for; one without any if it asks for none.
+
+    Raises:
+        ValueError: for a change of another form than SAMPLER:KEY=VALUE,KEY=VALUE.
+    """
+    everywhere: dict[str, Any] = {}
+    own: list[dict[str, Any]] = []
+    for change in changes:
+        name, colon, rest = change.partition(":")
+        pairs = [pair.partition("=") for pair in rest.split(",") if pair]
+        if not colon or (name != "all" and name not in METHODS) or not all(key and sign for key, sign, _ in pairs):
+            raise ValueError(f"--set takes SAMPLER:KEY=VALUE,KEY=VALUE with a sampler's name or all, got {change}")
+        values = {key: _value(value) for key, _, value in pairs}
+        if name == "all":
+            everywhere |= values
+        elif name == sampler:
+            own.append(values)
+    return [tuple(sorted((everywhere | values).items())) for values in own or [{}]]
 
 
 @dataclass(frozen=True)

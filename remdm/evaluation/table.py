@@ -96,7 +96,7 @@ def figure_table(rows: Sequence[Row], figure: Figure) -> str:
     body = [[name, *(cell(line.get(t), figure, usual) for t in steps)] for name, line in lines]
     caption = [f"n = {usual} samples a cell" + (", 95% intervals" if has[0].get(f"{figure.column}_low") else "")]
     own = [row for row in has if row["sampler"] == WORLD]
-    if own and figure.column != "forwards":
+    if own and not figure.reference and figure.column != "forwards":
         caption.append(f"the world's own stories: {cell(own[-1], figure, usual)}")
     if figure.reference:
         values = sorted(float(row[figure.reference]) for row in has)

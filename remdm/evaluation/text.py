@@ -17,17 +17,18 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import models
+from torch import nn
 from tqdm import tqdm
 
+import remdm
 from remdm import checkpoints
 from remdm.checkpoints import Checkpoint, load_embedded, total_parameters
-from remdm.data import storyworld
 from remdm.domains.base import Model
 from remdm.domains.text import DOMAIN, PROSE, STORIES
 from remdm.evaluation import results
-from remdm.evaluation.cells import Cell, Samples, empty, fill, load, save
+from remdm.evaluation.cells import Cell, Samples, fill, load, save, variants
 from remdm.evaluation.judge import Judge
-from remdm.evaluation.scores import COLUMNS, score, texts
+from remdm.evaluation.scores import COLUMNS, score, texts, world_samples
 from remdm.evaluation.table import render
 from remdm.methods import METHODS, build
 from remdm.models.network import compute
@@ -35,8 +36,6 @@ from remdm.models.network import compute
 SAMPLERS = ("mdlm", "remdm-cap", "remdm-rescale", "remdm-conf", "remdm-switch", "remdm-loop", "fb", "dfm")
 WORLD = "world"
 """A sampler's name that stands for the story world's own stories."""
-FRESH = 10**9
-"""Seeds of the world's stories from here on: training never comes so far."""
 JUDGED_AT_ONCE = 16
 
 
@@ -50,14 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="stories", help="an embedded model, or the path of a checkpoint folder")
     help_set = "other settings for a sampler (or `all`); once more for a further variant of it"
-    parser.add_argument(
-        "--set", action="append", default=[], dest="changes", metavar="SAMPLER:KEY=VALUE", help=help_set
-    )
+    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="NAME:KEY=VALUE", help=help_set)
     parser.add_argument("--batch", type=int, default=32, help="sequences drawn at a time (default 32)")
     parser.add_argument("--judge", action="store_true", help="perplexity by a judge model (slow)")
     parser.add_argument("--judge-samples", type=int, default=64, help="read by the judge in each cell (default 64)")
     help_threads = "of torch (default 1: on few cores two commands with half the samplers each are faster than 2)"
     parser.add_argument("--threads", type=int, default=1, help=help_threads)
+    help_compile = "compile the network first (a minute, needs a C++ compiler): a fifth to a third faster"
+    parser.add_argument("--compile", action="store_true", help=help_compile)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--table", action="store_true", help="only print the tables of what is in OUT")
@@ -65,17 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Subject:
-    """The model under test: how its tokens are read, and its hash."""
+    """The model under test: how its tokens are read, its hash, and the number type it runs in."""
 
     model: Model
     checkpoint: Checkpoint
     name: str
     hash: str
-
-    @property
-    def dtype(self) -> str:
-        """The number type it runs in."""
-        return str(self.checkpoint.compute.dtype).removeprefix("torch.")
+    dtype: str
 
 
 def subject(name: str, device: str = "auto") -> Subject:
@@ -91,37 +86,22 @@ def subject(name: str, device: str = "auto") -> Subject:
     is_stories = isinstance(checkpoint.tokenizer.model, models.WordLevel)
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
     model = (STORIES if is_stories else PROSE) if is_path else DOMAIN.model(name)
-    return Subject(model, checkpoint, folder.name, digest)
+    return Subject(model, checkpoint, folder.name, digest, str(checkpoint.compute.dtype).removeprefix("torch."))
 
 
-def _value(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+class _CompiledNetwork(nn.Module):
+    """A network whose greatest part is compiled for any batch."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.head = network, network.head
+        self.hidden = torch.compile(network.hidden, dynamic=True)
 
 
-def variants(changes: Sequence[str], sampler: str) -> list[tuple[tuple[str, Any], ...]]:
-    """The overrides of each variant of a sampler that `--set` asks for; one without any if it asks for none.
-
-    Raises:
-        ValueError: for a change of another form than SAMPLER:KEY=VALUE,KEY=VALUE.
-    """
-    everywhere: dict[str, Any] = {}
-    own: list[dict[str, Any]] = []
-    for change in changes:
-        name, colon, rest = change.partition(":")
-        pairs = [pair.partition("=") for pair in rest.split(",") if pair]
-        if not colon or (name != "all" and name not in METHODS) or not all(key and sign for key, sign, _ in pairs):
-            raise ValueError(f"--set takes SAMPLER:KEY=VALUE,KEY=VALUE with a sampler's name or all, got {change}")
-        values = {key: _value(value) for key, _, value in pairs}
-        if name == "all":
-            everywhere |= values
-        elif name == sampler:
-            own.append(values)
-    return [tuple(sorted((everywhere | values).items())) for values in own or [{}]]
+def compiled(made: Subject) -> Subject:
+    """The same model, compiled: rounding differs, so the number type says so."""
+    denoiser = replace(made.checkpoint.denoiser, network=_CompiledNetwork(made.checkpoint.denoiser.network))
+    return replace(made, checkpoint=replace(made.checkpoint, denoiser=denoiser), dtype=f"{made.dtype} compiled")
 
 
 def cells(args: argparse.Namespace, length: int) -> list[Cell]:
@@ -140,20 +120,11 @@ def cells(args: argparse.Namespace, length: int) -> list[Cell]:
     return made
 
 
-def world(checkpoint: Checkpoint, count: int, length: int) -> Samples:
-    """Fresh stories of the world itself, as if a sampler had drawn them."""
-    known = checkpoint.tokenizer.get_vocab()
-    tokens = np.full((count, length), known["<pad>"], np.int32)
-    for row in range(count):
-        words = ("<bos>", *storyworld.generate(FRESH + row).words, "<eos>")
-        tokens[row, : len(words)] = [known[word] for word in words]
-    return replace(empty(length, ""), tokens=tokens, forwards=np.zeros(count, np.int32), seconds=np.zeros(count))
-
-
 def describe(cell: Cell | None, samples: Samples, made: Subject, seed: int) -> dict[str, str]:
     """The row of a cell; of the world itself where `cell` is None."""
     about: dict[str, Any] = {
         "domain": "text", "model": made.name, "model_hash": made.hash, "dtype": samples.dtype,
+        "version": getattr(remdm, "__version__", ""),
         "parameters": total_parameters(made.checkpoint.denoiser.network), "length": samples.tokens.shape[1],
         "samples": len(samples), "forwards": float(samples.forwards.mean()), "seconds": float(samples.seconds.mean()),
         "sampler": cell.sampler if cell else WORLD, "steps": cell.steps if cell else 0, "seed": seed,
@@ -221,7 +192,7 @@ class Sweep:
         samples = load(path)
         if samples is None or len(samples) < count:
             samples = replace(
-                world(self.made.checkpoint, count, self.made.model.length),
+                world_samples(self.made.checkpoint, count, self.made.model.length),
                 judged=samples.judged if samples is not None else np.zeros((0, 2)),
             )
             save(path, samples)
@@ -254,6 +225,8 @@ def _run(args: argparse.Namespace) -> None:
             raise ValueError(f"{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
     torch.set_num_threads(args.threads)
     made = subject(args.model, args.device)
+    if args.compile:
+        made = compiled(made)
     asked: list[Cell | None] = list(cells(args, made.model.length))
     if WORLD in args.samplers and not made.model.notes:
         raise ValueError(f"sampler {WORLD} is for the story model, got the model {made.name}")

@@ -1,4 +1,4 @@
-"""The closed-form denoiser: exact x_theta of a small known language, for tests and teaching. It is not a trained model."""
+"""The closed-form denoiser: exact x_theta of a small known language, for tests and teaching; not a trained model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

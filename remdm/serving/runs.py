@@ -1,11 +1,11 @@
 """The runs that the page has shown lately: so that the browser can ask for a step it missed."""
 
-import json
 import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from remdm.domains.base import Note
 from remdm.recording import Live
 from remdm.trace import Frame
 
@@ -15,12 +15,12 @@ MAX_ASKED = 20_000
 
 @dataclass
 class Shown:
-    """A run as it is being shown: its frames, its step messages, the errors after each step."""
+    """A run as it is being shown: of each step its frame, what the checker found after it, and its message."""
 
     live: Live
-    frames: list[Frame] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
-    errors: list[int] = field(default_factory=list)
+    start: str = ""
+    end: str = ""
+    steps: list[tuple[Frame, tuple[Note, ...], str]] = field(default_factory=list)
 
 
 class Runs:
@@ -44,11 +44,16 @@ class Runs:
         return self._runs.get(run_id) if isinstance(run_id, str) else None
 
     def frames(self, run_id: str, first: int, last: int) -> str:
-        """Step messages `first` to `last` of a run as a JSON list; empty for an unknown run. Anyone may call this."""
+        """Step messages `first` to `last` of a run as a JSON list; empty for an unknown run. Anyone may call this.
+
+        A `first` below 0 asks for the start too (a page that opened late missed it), and for the end if there is one.
+        """
         shown = self.get(run_id)
-        if shown is None or not all(isinstance(place, int) and 0 <= place <= MAX_ASKED for place in (first, last)):
+        if shown is None or not all(isinstance(place, int) and -1 <= place <= MAX_ASKED for place in (first, last)):
             return "[]"
-        return json.dumps([json.loads(message) for message in shown.messages[first : last + 1]])
+        ends = (shown.start, shown.end) if first < 0 else ("", "")
+        found = [ends[0], *(message for _, _, message in shown.steps[max(0, first) : last + 1]), ends[1]]
+        return f"[{','.join(message for message in found if message)}]"
 
 
 RUNS = Runs()

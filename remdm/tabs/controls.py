@@ -12,7 +12,7 @@ from remdm.methods import METHODS, TABLES, applicable, settings
 
 LABELS = {
     "eta": "Strength", "eta_cap": "Cap", "eta_rescale": "Share of it", "t_on": "Loop begins", "t_off": "Loop ends",
-    "alpha_on": "Decoded in the loop", "t_switch": "Remask from", "masked_sigma": "Masked positions use",
+    "alpha_on": "Decoded in loop", "t_switch": "Remask from", "masked_sigma": "Masked positions use",
     "choice_temperature": "Random order", "swaps": "Swapped a step", "nucleus_p": "Nucleus",
     "temperature": "Temperature", "nucleus": "Token that crosses p",
 }  # fmt: skip
@@ -22,6 +22,18 @@ PART_LABELS = {
     "weighting": ("Which tokens", "All alike, or the unsure ones more."),
     "plan": ("When", "At every step, late, or in a loop at constant alpha."),
 }
+
+
+class Dial(gr.Slider):
+    """A slider that hands on what was typed: the sampler's own checks refuse it, with its name and range."""
+
+    def preprocess(self, payload: float | None) -> float | None:
+        """The value as it came, None where the field is empty."""
+        return payload
+
+    def get_block_name(self) -> str:
+        """What the browser draws: an ordinary slider."""
+        return "slider"
 
 
 def part_knobs() -> dict[str, Field]:
@@ -34,20 +46,29 @@ def part_knobs() -> dict[str, Field]:
     return found
 
 
-def control(name: str, each: Field, visible: bool = True) -> gr.Component:
-    """The control of one knob."""
+def control(name: str, each: Field, value: Any, where: str, visible: bool = True) -> gr.Component:
+    """The control of one knob; `where` is the tab that it stands in."""
     about = each.metadata["knob"]
-    label = LABELS[name] + (f" · {about['symbol']}" if about["symbol"] else "")
-    common = {"label": label, "info": about["help"], "value": each.default, "visible": visible, "interactive": True, "key": name}
+    common = {
+        "label": LABELS[name] + (f" · {about['symbol']}" if about["symbol"] else ""),
+        "info": about["help"],
+        "value": value,
+        "visible": visible,
+        "interactive": True,
+        "elem_id": f"{where}-{name}",
+    }
     if about["choices"]:
         return gr.Radio(list(about["choices"]), **common)
-    return gr.Slider(about["low"], about["high"], step=about["step"], **common)
+    return Dial(about["low"], about["high"], step=about["step"], buttons=[], **common)
 
 
-def part_control(table: str, value: str) -> gr.Dropdown:
+def part_control(table: str, value: str, where: str, visible: bool = True) -> gr.Dropdown:
     """The choice of one part."""
     label, info = PART_LABELS[table]
-    return gr.Dropdown([(part.title, name) for name, part in TABLES[table].items()], value=value, label=label, info=info)
+    rows = [(part.title, name) for name, part in TABLES[table].items()]
+    return gr.Dropdown(
+        rows, value=value, label=label, info=info, visible=visible, elem_id=f"{where}-{table}", filterable=False
+    )
 
 
 def defaults(sampler: str, steps: int) -> dict[str, Any]:
@@ -59,11 +80,15 @@ def defaults(sampler: str, steps: int) -> dict[str, Any]:
 
 
 def shown(parts: Mapping[str, str]) -> dict[str, bool]:
-    """Which part knobs and part choices apply."""
-    apply = applicable(parts)
+    """Which knobs, parts and schedules apply to a combination of parts."""
+    apply, alone = applicable(parts), parts["transition"] == "ancestral"
     return {
         **{name: name in apply for name in part_knobs()},
-        **{table: table in ("transition", "plan") or parts["transition"] == "ancestral" for table in TABLES},
+        "transition": True,
+        "rule": alone,
+        "weighting": alone and parts["rule"] != "never",
+        "plan": True,
+        "schedule": parts["plan"] != "capped",
     }
 
 

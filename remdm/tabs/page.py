@@ -10,7 +10,7 @@ from remdm.tabs.workbench import Workbench
 
 RECORDED = ASSETS / "recorded"
 INTRO = """# ReMDM Studio
-Watch a masked diffusion model write, err and repair itself. It starts from a row of masks and decodes many tokens at
+Watch a masked diffusion model write, err and repair itself: it starts from a row of masks and decodes many tokens at
 once; **remasking** sends doubtful ones back, so that errors need not stay."""
 FOOT = """Samplers: [ReMDM](https://arxiv.org/abs/2503.00307) (Wang, Schiff, Sahoo, Kuleshov, NeurIPS 2025) and those it
 compares with. The models on this page are small ones of our own, trained on two CPU cores; each says what it can do."""
@@ -20,7 +20,7 @@ def page() -> gr.Blocks:
     """The whole app, not yet launched."""
     with gr.Blocks(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
         gr.Markdown(INTRO, elem_classes="intro")
-        with gr.Tabs():
+        with gr.Tabs(elem_classes="domains"):
             for name, domain in DOMAINS.items():
                 with gr.Tab(domain.title, id=name):
                     Workbench(domain, RECORDED / f"{name}.json.gz")
@@ -28,10 +28,28 @@ def page() -> gr.Blocks:
     return app.queue(max_size=32, default_concurrency_limit=1)
 
 
+def theme() -> gr.themes.Base:
+    """Gradio's plain theme with hints that can be read, and a bold face that Gradio ships whole."""
+    font = [gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"]
+    mono = [gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "Consolas", "monospace"]
+    return gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=font, font_mono=mono).set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
+        block_title_text_color="*body_text_color",
+        block_title_text_color_dark="*body_text_color",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_500",
+    )
+
+
 def launch_arguments() -> dict:
     """Look and behaviour that `launch` takes: theme, styles, scripts; nothing from outside."""
     return {
-        "theme": gr.themes.Default(primary_hue="blue", neutral_hue="slate"),
+        "theme": theme(),
         "css_paths": [Path(ASSETS / "player.css"), Path(ASSETS / "page.css")],
         "head": head(),
         "footer_links": ["settings"],

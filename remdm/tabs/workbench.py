@@ -1,45 +1,27 @@
-"""One domain's tab: settings, the player, and what a run leaves behind."""
+"""One domain's tab: the stage with its player, the settings beside it, and what a run leaves behind."""
 
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from remdm.checkpoints import CheckpointError
-from remdm.domains.base import Domain, Model
-from remdm.methods import METHODS, TABLES, settings
-from remdm.recording import Order, facts, prepare
+from remdm.domains.base import Domain
+from remdm.recording import Live, Order, facts, prepare
 from remdm.serving.gpu import lend
 from remdm.serving.runs import RUNS, Shown
+from remdm.tabs.outcome import Changes, Outcome
+from remdm.tabs.player import Player
+from remdm.tabs.reactions import QUIET, Reactions
+from remdm.tabs.samples import Sample, checked, listed
 from remdm.tabs.settings import Panel
-from remdm.trace import Trace, TraceError, load, replay, save
-from remdm.views import charts, messages, numbers
+from remdm.trace import TraceError, load
+from remdm.views import messages
 
-MAX_SAMPLES = 8
 MODEL_QUEUE = "model"
 """All sampling waits in one line: two cores, or one GPU, do one run at a time best."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A run that the visitor made or opened: its trace and the errors after each step (None: nothing to check)."""
-
-    trace: Trace
-    errors: tuple[int, ...] | None
-
-    @property
-    def title(self) -> str:
-        """How the list of samples names it."""
-        run = self.trace.run
-        found = "" if self.errors is None else f" · {self.errors[-1] if self.errors else 0} errors"
-        return f"{run.get('sampler', 'run')}, seed {run.get('seed', '?')}, sample {int(run.get('index', 0)) + 1}{found}"
-
-
-def _words(trace: Trace, ids: Any) -> list[str | None]:
-    return [None if token == trace.mask_id else trace.words.get(int(token), "").strip() for token in ids]
 
 
 def _seconds(order: Order) -> int:
@@ -49,184 +31,153 @@ def _seconds(order: Order) -> int:
 
 @lend(_seconds)
 def _steps(order: Order) -> Iterator[tuple]:
-    """The steps of a run, made where the model runs; everything that comes out is plain numpy."""
+    """The steps of a run, made where the model runs; what comes out is plain numpy."""
     yield from prepare(order).steps()
 
 
+def _stream(live: Live, run_id: str, shown: Shown, known: set[int]) -> Iterator[str]:
+    """Each step's message as it is made, remembered in `shown`; `known` are the tokens the player can print."""
+    is_checked = live.order.model.notes is not None
+    for index, (frame, notes, took) in enumerate(_steps(live.order)):
+        ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
+        fresh = live.pieces(ids - known)
+        known |= ids
+        found = listed(notes) if is_checked else None
+        text = messages.dumps(messages.step_message(run_id, index, frame, fresh, found, took))
+        shown.steps.append((frame, notes, text))
+        yield text
+
+
+def _made(shown: Shown) -> Sample:
+    """The sample of a run that has ended or was stopped."""
+    steps = list(shown.steps)  # a cancelled run may still finish the step that it is in
+    trace = shown.live.trace([frame for frame, _, _ in steps])
+    return Sample(trace, tuple(notes for _, notes, _ in steps) if shown.live.order.model.notes else None)
+
+
+def _refusal(error: Exception) -> gr.Error:
+    """One sentence as a toast, which the browser reads as HTML."""
+    return gr.Error(escape(f"{str(error).rstrip('.')}."), print_exception=False)
+
+
 class Workbench:
-    """Builds the tab of a domain inside `gr.Blocks`; every callback is a method."""
+    """Builds the tab of a domain inside `gr.Blocks`; its callbacks are the methods below."""
 
     def __init__(self, domain: Domain, recorded: Path) -> None:
-        from remdm.tabs.player import Player
-
         self.domain = domain
-        opening = load(recorded)
+        first = checked(domain, load(recorded))
+        name = domain.name
         with gr.Row(elem_classes="bench"):
-            with gr.Column(scale=7, min_width=320, elem_classes="stage"):
-                self.player = Player(value=self._replayed(opening, "Recorded run: press play, or Run for a new one."))
+            with gr.Column(elem_classes="stage"):
+                note = "a recorded run; press Run for one of your own"
+                self.player = Player(first.message(note), elem_id=f"{name}-player")
+                self.samples = gr.Radio([], label="Samples", visible=False, interactive=True, elem_id=f"{name}-samples")
+                self.outcome = Outcome(first, name)
+            with gr.Column(elem_classes="side"):
                 with gr.Row(elem_classes="actions"):
-                    self.stop = gr.Button("Stop", variant="stop", interactive=False, elem_id=f"{domain.name}-stop")
-                    self.run = gr.Button("Run", variant="primary", elem_id=f"{domain.name}-run")
-                self.samples = gr.Radio([], label="Samples", visible=False, interactive=True, elem_id=f"{domain.name}-samples")
-                with gr.Accordion("What happened", open=True):
-                    first = self._sample(opening)
-                    self.numbers = gr.HTML(_table(first.trace), elem_classes="numbers")
-                    self.chart = gr.Plot(charts.run_chart(first.trace, _errors(first)), label="The run in curves", elem_id=f"{domain.name}-chart")
-                with gr.Row():
-                    self.export = gr.DownloadButton("Save this trace", value=str(recorded), elem_id=f"{domain.name}-export")
-                    self.opened = gr.UploadButton("Open a trace", file_types=[".json", ".gz"], elem_id=f"{domain.name}-import")
-            with gr.Column(scale=4, min_width=320, elem_classes="settings"):
-                self.panel = Panel(domain)
+                    self.run = gr.Button("Run", variant="primary", elem_id=f"{name}-run", min_width=120)
+                    self.stop = gr.Button("Stop", interactive=False, elem_id=f"{name}-stop", min_width=120)
+                with gr.Column(elem_classes="controls"):
+                    self.panel = Panel(domain)
         self.kept = gr.State([first])
         self.current = gr.State(None)
+        Reactions(self.panel)
         self._listen()
 
     def _listen(self) -> None:
-        results = [self.player, self.stop, self.run, self.samples, self.numbers, self.chart, self.export, self.kept, self.current]
-        sampling = self.run.click(
-            self.sample, self.panel.inputs, results, show_progress="hidden", concurrency_id=MODEL_QUEUE, api_visibility="private"
-        )
-        self.stop.click(
-            self.stopped, [self.current, self.kept], results, cancels=[sampling], show_progress="hidden", queue=False,
-            api_visibility="private",
-        )  # fmt: skip
-        about = [self.player, self.numbers, self.chart, self.export]
-        self.samples.input(self.chosen, [self.samples, self.kept], about, show_progress="hidden", api_visibility="private")
-        self.opened.upload(
-            self.open_trace, [self.opened, self.kept], [*about, self.samples, self.kept], show_progress="hidden", api_visibility="private"
-        )
+        opened, about = self.outcome.opened, self.outcome.outputs
+        buttons = [self.run, self.stop, opened]
+        results = [self.player, *about, *buttons, self.samples, self.kept, self.current]
+        begun = self.run.click(self.begin, None, [*buttons, self.samples, self.current], queue=False, **QUIET)
+        sampling = begun.then(self.sample, self.panel.inputs, results, concurrency_id=MODEL_QUEUE, **QUIET)
+        self.stop.click(self.stopped, [self.current, self.kept], results, cancels=[sampling], queue=False, **QUIET)
+        self.samples.input(self.chosen, [self.samples, self.kept], [self.player, *about], **QUIET)
+        opened.upload(self.open_trace, opened, [self.player, *about, self.samples, self.kept, self.current], **QUIET)
 
-    # ------------------------------------------------------------------------------------------- a run
+    # A run
 
-    def sample(self, *values: Any) -> Iterator[dict]:
+    def begin(self) -> Changes:
+        """At once, before the run's turn has come."""
+        return {**self._busy("Waiting …"), self.samples: gr.Radio(visible=False), self.current: None}
+
+    def sample(self, *values: Any) -> Iterator[Changes]:
         """Run the sampler for as many samples as asked, streaming each step as it is made."""
-        try:
-            orders = self.panel.orders(values)
-            lives = [prepare(order) for order in orders]
-        except (ValueError, CheckpointError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
         made: list[Sample] = []
-        for live in lives:
-            run_id, shown = RUNS.open(live)
-            words = {token: self._piece(live, token) for token in set(live.start)}
-            start = messages.start_message(run_id, facts(live.order, live.checkpoint), live.start, live.checkpoint.mask_id, live.expected, words)
-            yield {
-                self.player: messages.dumps(start), self.current: run_id,
-                self.stop: gr.Button(interactive=True), self.run: gr.Button("Running …", interactive=False),
-            }  # fmt: skip
-            yield from ({self.player: text} for text in self._stream(live, run_id, shown, set(words)))
-            made.append(self._close(shown))
-            yield {self.player: messages.dumps(messages.end_message(run_id, made[-1].trace.text)), self.kept: made}
-        yield self._after(made, made[-1])
+        try:
+            lives = [prepare(order) for order in self.panel.orders(values)]
+            for live in lives:
+                yield from self._one(live, made, len(lives))
+        except (ValueError, CheckpointError) as error:
+            yield self._ready()
+            raise _refusal(error) from error
+        except Exception as error:
+            yield self._ready()
+            raise gr.Error("The run broke off; the server's log says why.") from error
+        yield self._after(made)
 
-    def _stream(self, live: Any, run_id: str, shown: Shown, known: set[int]) -> Iterator[str]:
-        has_checker = live.order.model.notes is not None
-        for index, (frame, notes, took) in enumerate(_steps(live.order)):
-            ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
-            fresh = {token: self._piece(live, token) for token in ids - known}
-            known |= ids
-            listed = [(note.positions, note.kind, note.message) for note in notes] if has_checker else None
-            text = messages.dumps(messages.step_message(run_id, index, frame, fresh, listed, took))
-            shown.frames.append(frame)
-            shown.errors.append(len(notes))
-            shown.messages.append(text)
-            yield text
+    def _one(self, live: Live, made: list[Sample], wanted: int) -> Iterator[Changes]:
+        run_id, shown = RUNS.open(live)
+        words = live.pieces(set(live.start))
+        run = facts(live.order, live.checkpoint)
+        begun = messages.start_message(run_id, run, live.start, live.checkpoint.mask_id, live.expected, words)
+        shown.start = messages.dumps(begun)
+        label = "Running …" if wanted == 1 else f"Running {len(made) + 1} of {wanted} …"
+        yield {self.player: shown.start, self.current: run_id, **self._busy(label)}
+        yield from ({self.player: text} for text in _stream(live, run_id, shown, set(words)))
+        made.append(_made(shown))
+        shown.end = messages.dumps(messages.end_message(run_id, made[-1].trace.text))
+        yield {self.player: shown.end, self.kept: list(made)}
 
-    @staticmethod
-    def _piece(live: Any, token: int) -> str:
-        return live.order.model.piece(token, live.checkpoint)
-
-    @staticmethod
-    def _close(shown: Shown) -> Sample:
-        checked = shown.live.order.model.notes is not None
-        return Sample(shown.live.trace(shown.frames), tuple(shown.errors) if checked else None)
-
-    def stopped(self, run_id: str | None, kept: list[Sample]) -> dict:
+    def stopped(self, run_id: str | None, kept: list[Sample]) -> Changes:
         """After a cancel: what was made so far stays, and can be looked at and saved."""
         shown = RUNS.get(run_id)
-        if shown is None or not shown.frames:
-            return {self.stop: gr.Button(interactive=False), self.run: gr.Button("Run", interactive=True)}
-        sample = self._close(shown)
-        same = [each for each in kept if each.trace.run.get("seed") == sample.trace.run["seed"] and each.title != sample.title]
-        end = messages.dumps(messages.end_message(run_id, sample.trace.text, stopped=True))
-        return {**self._after([*same, sample], sample), self.player: end}
+        if shown is None or shown.end:
+            return self._ready()
+        sample = _made(shown)
+        shown.end = messages.dumps(messages.end_message(str(run_id), sample.trace.text, stopped=True))
+        if not sample.trace.steps:
+            return {**self._ready(), self.player: shown.end}
+        run = sample.trace.run
+        whole = [each for each in kept if {**each.trace.run, "index": 0} == {**run, "index": 0}][: run["index"]]
+        return {**self._after([*whole, sample]), self.player: shown.end}
 
-    # ------------------------------------------------------------------------- what is left of a run
+    # What is left of it
 
-    def _after(self, made: list[Sample], shown: Sample) -> dict:
-        names = [(sample.title, place) for place, sample in enumerate(made)]
+    def _busy(self, label: str) -> Changes:
         return {
-            **self._about(shown), self.kept: made,
-            self.samples: gr.Radio(names, value=made.index(shown), visible=len(made) > 1),
-            self.stop: gr.Button(interactive=False), self.run: gr.Button("Run", interactive=True),
-        }  # fmt: skip
-
-    def _about(self, sample: Sample) -> dict:
-        return {
-            self.numbers: _table(sample.trace),
-            self.chart: charts.run_chart(sample.trace, _errors(sample)),
-            self.export: gr.DownloadButton(value=_file(sample.trace)),
+            self.run: gr.Button(label, interactive=False),
+            self.stop: gr.Button(interactive=True),
+            self.outcome.opened: gr.UploadButton(interactive=False),
         }
 
-    def chosen(self, place: int, kept: list[Sample]) -> dict:
+    def _ready(self) -> Changes:
+        return {
+            self.run: gr.Button("Run", interactive=True),
+            self.stop: gr.Button(interactive=False),
+            self.outcome.opened: gr.UploadButton(interactive=True),
+        }
+
+    def _after(self, made: list[Sample]) -> Changes:
+        """The newest sample's numbers, the list of all of them, and the buttons as they were."""
+        names = [(sample.title, place) for place, sample in enumerate(made)]
+        radio = gr.Radio(choices=names, value=len(made) - 1, visible=len(made) > 1)
+        return {**self.outcome.of(made[-1]), **self._ready(), self.kept: made, self.samples: radio}
+
+    def chosen(self, place: int, kept: list[Sample]) -> Changes:
         """Show another of the samples."""
-        sample = kept[place]
-        return {**self._about(sample), self.player: self._replayed(sample.trace)}
+        return {**self.outcome.of(kept[place]), self.player: kept[place].message()}
 
-    # ------------------------------------------------------------------------------- recorded and opened traces
-
-    def _model_of(self, trace: Trace) -> Model | None:
-        return next((model for model in self.domain.models if model.name == trace.run.get("model")), None)
-
-    def _sample(self, trace: Trace) -> Sample:
-        model = self._model_of(trace)
-        if model is None or model.notes is None:
-            return Sample(trace, None)
-        return Sample(trace, tuple(len(model.notes(_words(trace, ids))) for ids in replay(trace)))
-
-    def _replayed(self, trace: Trace, note: str = "") -> str:
-        model = self._model_of(trace)
-        check = model.notes if model else None
-
-        def notes(ids: Any) -> list[tuple]:
-            return [(note.positions, note.kind, note.message) for note in check(_words(trace, ids))]
-
-        import secrets
-
-        return messages.trace_message(secrets.token_urlsafe(12), trace, notes if check else None, replay(trace), note)
-
-    def open_trace(self, file: str, kept: list[Sample]) -> dict:
+    def open_trace(self, file: str) -> Changes:
         """Show a trace file of the visitor's."""
         try:
             trace = load(Path(file))
+            if trace.run.get("domain") != self.domain.name:
+                raise TraceError(f"It belongs to the domain {str(trace.run.get('domain'))[:40]}.")
+            sample = checked(self.domain, trace)
         except TraceError as error:
-            raise gr.Error(f"This file cannot be shown. {error}", print_exception=False) from error
-        if trace.run.get("domain") != self.domain.name:
-            raise gr.Error(f"This trace is of the domain {str(trace.run.get('domain'))[:40]}; open it in that tab.", print_exception=False)
-        sample = self._sample(trace)
-        after = self._after([sample], sample)
-        return {**{part: after[part] for part in (self.numbers, self.chart, self.export, self.samples, self.kept)},
-                self.player: self._replayed(trace, "Opened from a file.")}  # fmt: skip
-
-
-def _errors(sample: Sample) -> list[int] | None:
-    return None if sample.errors is None else list(sample.errors)
-
-
-def _file(trace: Trace) -> str:
-    run = trace.run
-    name = "-".join(str(run.get(part, "")) for part in ("domain", "sampler", "steps", "seed", "index"))
-    safe = "".join(letter for letter in name if letter.isalnum() or letter == "-")[:80]
-    path = Path(tempfile.mkdtemp(prefix="remdm-")) / f"{safe}.json.gz"
-    save(trace, path)
-    return str(path)
-
-
-def _table(trace: Trace) -> str:
-    from html import escape
-
-    cells = "".join(
-        f'<div class="number" title="{escape(meaning)}"><b>{escape(value)}</b><span>{escape(name)}</span><small>{escape(meaning)}</small></div>'
-        for name, value, meaning in numbers.summary(trace)
-    )
-    return f'<div class="number-row">{cells}</div>'
+            raise _refusal(TraceError(f"This file cannot be shown. {error}")) from error
+        hidden = gr.Radio(choices=[], value=None, visible=False)
+        return {
+            **self.outcome.of(sample), self.player: sample.message("opened from a file"),
+            self.samples: hidden, self.kept: [sample], self.current: None,
+        }  # fmt: skip

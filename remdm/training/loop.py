@@ -66,7 +66,7 @@ def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer
     """Muon (arXiv 2502.16982) for the matrices inside blocks, AdamW for everything else."""
     matrices, others = [], []
     for name, weight in network.named_parameters():
-        hidden = weight.ndim == 2 and "blocks." in name and "mix." not in name
+        hidden = weight.ndim == 2 and "blocks." in name and "mix." not in name and "gate." not in name
         (matrices if hidden else others).append(weight)
     return [
         torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=0.0),
@@ -122,16 +122,24 @@ class Run:
         """Write the state, export the averaged network, log and return its held-out bound."""
         nelbo = heldout_nelbo(self.average.module, self.task.heldout, self.task.mask_id)
         about = {
-            "step": self.step, "minutes": round(self.seconds / 60, 2), "tokens": self.tokens, "nelbo": round(nelbo, 4),
-            "dtype": str(self.compute.dtype), **asdict(self.recipe),
-        }  # fmt: skip
+            "step": self.step,
+            "minutes": round(self.seconds / 60, 2),
+            "tokens": self.tokens,
+            "nelbo": round(nelbo, 4),
+            "dtype": str(self.compute.dtype),
+            **asdict(self.recipe),
+        }
         self.task.export(self.average.module, about)
         self.folder.mkdir(parents=True, exist_ok=True)
         state = {
-            "network": self.network.state_dict(), "average": self.average.state_dict(),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
             "optimisers": [each.state_dict() for each in self.optimisers],
-            "step": self.step, "seconds": self.seconds, "tokens": self.tokens, "random": torch.get_rng_state(),
-        }  # fmt: skip
+            "step": self.step,
+            "seconds": self.seconds,
+            "tokens": self.tokens,
+            "random": torch.get_rng_state(),
+        }
         partial = self.folder / (STATE + ".part")
         torch.save(state, partial)
         partial.replace(self.folder / STATE)  # a stop while writing never loses the run
@@ -139,8 +147,11 @@ class Run:
             log.write(json.dumps(about) + "\n")
         return nelbo
 
+    def _logits(self, z: Tensor, rows: Tensor) -> Tensor:
+        return self.network.head(self.network.hidden(z)[rows])
+
     def advance(self) -> float:
-        """One step; returns its loss: the cross-entropy of masked positions, all weighing the same."""
+        """One step; returns its loss: the mean over sequences of the cross-entropy of their masked positions."""
         factor = rate(self.seconds / 60 / self.recipe.minutes, self.recipe, self.step)
         for optimiser, top in zip(self.optimisers, (self.recipe.matrix_rate, self.recipe.other_rate), strict=True):
             for group in optimiser.param_groups:
@@ -148,7 +159,10 @@ class Run:
         x = self.task.batch(self.step, self.recipe.batch)
         z = corrupt(x, 1.0 - stratified_times(len(x)), self.task.mask_id)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.compute.dtype == torch.bfloat16):
-            loss = cross_entropies(lambda z, rows: self.network.head(self.network.hidden(z)[rows]), x, z, self.task.mask_id).mean()
+            losses = cross_entropies(self._logits, x, z, self.task.mask_id)
+        # Each row weighs the same, as in the bound: the mean over its masks stands for the weight 1/t, with less noise.
+        masked = z == self.task.mask_id
+        loss = (losses / masked.sum(1)[masked.nonzero()[:, 0]]).sum() / len(x)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimiser in self.optimisers:
@@ -165,7 +179,10 @@ def train(task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
     Pauses longer than 5 seconds (a stopped process) do not count as training time.
     """
     run = Run(task, recipe, folder, compute)
-    print(f"{sum(p.numel() for p in run.network.parameters()) / 1e6:.2f}M parameters, {compute.dtype}: {compute.reason}", flush=True)
+    print(
+        f"{sum(p.numel() for p in run.network.parameters()) / 1e6:.2f}M parameters, {compute.dtype}: {compute.reason}",
+        flush=True,
+    )
     saved, loss = run.seconds, None
     with tqdm(total=round(recipe.minutes * 60), initial=round(run.seconds), unit="s", mininterval=10) as bar:
         while run.seconds < recipe.minutes * 60:
@@ -179,5 +196,6 @@ def train(task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
                 bar.set_postfix(step=run.step, loss=f"{loss:.3f}", tok_s=round(run.tokens / run.seconds))
             if run.seconds - saved > recipe.save_minutes * 60:
                 saved = run.seconds
-                tqdm.write(f"{run.seconds / 60:.1f} min, {run.tokens / 1e6:.2f}M tokens: held-out {run.save():.4f} nats a token")
+                so_far = f"{run.seconds / 60:.1f} min, {run.tokens / 1e6:.2f}M tokens"
+                tqdm.write(f"{so_far}: held-out {run.save():.4f} nats a token")
     tqdm.write(f"done: held-out {run.save():.4f} nats a token")

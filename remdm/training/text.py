@@ -1,12 +1,15 @@
 """`python -m remdm train text`: the story model on fresh stories, the prose model on State of the Union addresses."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from remdm.checkpoints import save_embedded
-from remdm.data import storyworld
+from remdm.data import prose, storyworld
 from remdm.data.vocabulary import story_tokenizer
 from remdm.models.network import compute
 from remdm.models.transformer import PlainTransformer, TransformerConfig
@@ -16,7 +19,7 @@ STORY_LENGTH = 128
 HELDOUT_STORIES = 128
 
 
-def story_batch(tokenizer, first: int, count: int, split: str = "train") -> Tensor:
+def story_batch(tokenizer: Tokenizer, first: int, count: int, split: str = "train") -> Tensor:
     """Stories `first` .. `first + count - 1` of a split as `<bos> words <eos> <pad>...`, int64 `[count, 128]`."""
     known = tokenizer.get_vocab()
     batch = torch.full((count, STORY_LENGTH), known["<pad>"])
@@ -31,12 +34,45 @@ def train_stories(folder: Path, recipe: Recipe) -> None:
     tokenizer = story_tokenizer()
     mask_id = tokenizer.token_to_id("<mask>")
     torch.manual_seed(recipe.seed)
-    network = PlainTransformer(TransformerConfig(tokenizer.get_vocab_size(), STORY_LENGTH, width=160, depth=6, heads=4))
+    shape = TransformerConfig(tokenizer.get_vocab_size(), STORY_LENGTH, width=160, depth=6, heads=4)
     task = Task(
-        network,
+        PlainTransformer(shape),
         lambda index, size: story_batch(tokenizer, index * size, size),
         story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout"),
         mask_id,
         lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
     )
     train(task, recipe, folder / "training", compute("cpu"))
+
+
+def train_prose(folder: Path, recipe: Recipe) -> None:
+    """Train the prose model and export it to `folder` as it goes; fetches and prepares its data first."""
+    data = prose.prepare(folder / "training" / "data")
+    tokenizer = Tokenizer.from_file(str(data.tokenizer_file))
+    blocks = torch.from_numpy(data.train.astype(np.int64))
+
+    def batch(index: int, size: int) -> Tensor:
+        """Blocks in an order shuffled anew for each pass over them."""
+        places = torch.arange(index * size, (index + 1) * size)
+        order = {turn: _shuffled(len(blocks), int(turn)) for turn in set((places // len(blocks)).tolist())}
+        chosen = [order[place // len(blocks)][place % len(blocks)] for place in places.tolist()]
+        return blocks[torch.stack(chosen)]
+
+    torch.manual_seed(recipe.seed)
+    shape = TransformerConfig(tokenizer.get_vocab_size(), prose.LENGTH, width=256, depth=6, heads=4)
+    task = Task(
+        PlainTransformer(shape),
+        batch,
+        torch.from_numpy(data.heldout.astype(np.int64))[:256],
+        prose.MASK,
+        lambda averaged, about: save_embedded(folder, averaged, tokenizer, prose.MASK, about),
+    )
+    train(task, recipe, folder / "training", compute("cpu"))
+
+
+def _shuffled(count: int, turn: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(turn))
+
+
+TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"stories": train_stories, "prose": train_prose}
+"""The embedded text models by name."""

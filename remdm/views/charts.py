@@ -1,47 +1,65 @@
-"""Plotly charts of one run, drawn once when it ends."""
+"""Plotly charts of one run, drawn once when it ends. Text and grid take their colours from the page's styles."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from remdm.trace import Trace
 from remdm.views.messages import mean_sigma
 from remdm.views.numbers import counts
 
-BLUE, ORANGE, GREY, INK = "#1f6fb2", "#c8570c", "#8a8f98", "#5b616b"
+BLUE, ORANGE, GREY, PINK = "#2478bd", "#cf5f12", "#8a8f98", "#c8327f"
+FONT = "Source Sans Pro, ui-sans-serif, system-ui, sans-serif"
 
 
-def _style(figure: go.Figure, height: int) -> go.Figure:
+def _chart(title: str, x: np.ndarray, lines: Sequence[dict]) -> go.Figure:
+    """Lines over the steps. Each is a mapping of what Plotly's scatter takes; `dash` stands for the expected one."""
+    figure = go.Figure()
+    for line in lines:
+        look = {"width": 1.5 if "dash" in line else 2, "color": line["color"], "shape": line.get("shape", "linear")}
+        if "dash" in line:
+            look["dash"] = line["dash"]
+        figure.add_scatter(
+            x=x, y=line["y"], name=line["name"], line=look, mode="lines", fill=line.get("fill"),
+            fillcolor=line.get("fillcolor"), hovertemplate=f"%{{y:{line.get('format', '.3~g')}}}",
+        )  # fmt: skip
     figure.update_layout(
-        height=height, margin={"l": 52, "r": 16, "t": 40, "b": 44}, paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)", font={"color": GREY, "size": 12},
-        legend={"orientation": "h", "y": -0.16, "x": 0}, hovermode="x unified", template="none",
+        title={"text": title, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 14}},
+        height=230, margin={"l": 34, "r": 10, "t": 58, "b": 36}, paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": GREY}, template="none",
+        showlegend=len(lines) > 1, hovermode="x unified", dragmode=False,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left", "itemclick": False},
     )  # fmt: skip
-    figure.update_xaxes(gridcolor="rgba(128,128,128,.18)", zeroline=False, color=GREY)
-    figure.update_yaxes(gridcolor="rgba(128,128,128,.18)", zeroline=False, rangemode="tozero", color=GREY)
-    figure.update_annotations(font={"size": 13, "color": GREY}, x=0, xanchor="left", xref=None)
+    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True, "nticks": 6}
+    figure.update_xaxes(**axis, range=[0.5, max(2, len(x)) + 0.5], title={"text": "step", "standoff": 4})
+    figure.update_yaxes(**axis, rangemode="tozero")
     return figure
 
 
-def run_chart(trace: Trace, errors: list[int] | None) -> go.Figure:
-    """Masks, sigma, remasks and (where a checker exists) errors over the steps of a run."""
+def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figure | None]:
+    """The charts of a run by name; no chart of errors where nothing was checked."""
     total = counts(trace)
     x = np.arange(1, len(trace.steps) + 1)
-    titles = ["Masked positions", "Remasking probability σ", "Remasked tokens, summed"] + (["Errors found"] if errors is not None else [])
-    figure = make_subplots(rows=len(titles), cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=titles)
-    line = {"width": 2}
-    figure.add_scatter(x=x, y=total.masked, name="masked", line={**line, "color": BLUE}, row=1, col=1)
-    figure.add_scatter(x=x, y=total.expected_masked, name="expected L(1 − α)", line={**line, "color": GREY, "dash": "dot"}, row=1, col=1)
-    sigma = [mean_sigma(frame) for frame in trace.steps]
-    figure.add_scatter(x=x, y=sigma, name="σ used", line={**line, "color": ORANGE, "shape": "hv"}, row=2, col=1)
-    figure.add_scatter(
-        x=x, y=[frame.sigma_max for frame in trace.steps], name="σ max", line={**line, "color": GREY, "dash": "dot"}, row=2, col=1
-    )
-    figure.add_scatter(x=x, y=total.remasked.cumsum(), name="remasked", line={**line, "color": ORANGE}, row=3, col=1)
-    figure.add_scatter(
-        x=x, y=total.expected_remasked.cumsum(), name="expected", line={**line, "color": GREY, "dash": "dot"}, row=3, col=1
-    )
+    bound = [frame.sigma_max for frame in trace.steps]
+    used = [mean_sigma(frame) for frame in trace.steps]
+    dotted = {"color": GREY, "dash": "dot"}
+    made: dict[str, go.Figure | None] = {
+        "masks": _chart("Masked positions", x, [
+            {"name": "masked", "y": total.masked, "color": BLUE},
+            {"name": "expected, L(1 − α)", "y": total.expected_masked, **dotted},
+        ]),
+        "sigma": _chart("Remasking probability", x, [
+            {"name": "σ used", "y": used, "color": ORANGE, "shape": "hvh"},
+            {"name": "σ max", "y": bound, **dotted},
+        ]),
+        "remasks": _chart("Remasked tokens, summed", x, [
+            {"name": "remasked", "y": total.remasked.cumsum(), "color": ORANGE},
+            {"name": "expected", "y": total.expected_remasked.cumsum(), **dotted, "format": ".1f"},
+        ]),
+        "errors": None,
+    }  # fmt: skip
     if errors is not None:
-        figure.add_scatter(x=x, y=errors, name="errors", line={**line, "color": INK, "shape": "hv"}, fill="tozeroy", row=4, col=1)
-    figure.update_xaxes(title_text="step", row=len(titles), col=1)
-    return _style(figure, 190 * len(titles) + 60)
+        line = {"name": "errors", "y": list(errors), "color": PINK, "shape": "hvh", "fill": "tozeroy"}
+        made["errors"] = _chart("Errors found", x, [{**line, "fillcolor": "rgba(200,50,127,.18)"}])
+    return made

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,19 +18,44 @@ def dumps(message: Mapping[str, Any]) -> str:
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
-def start_message(run_id: str, run: Mapping[str, Any], start: Sequence[int], mask_id: int, expected: int, words: Mapping[int, str],
-                  note: str = "") -> dict[str, Any]:  # fmt: skip
+def start_message(
+    run_id: str,
+    run: Mapping[str, Any],
+    start: Sequence[int],
+    mask_id: int,
+    expected: int,
+    words: Mapping[int, str],
+    note: str = "",
+) -> dict[str, Any]:
     """The first message of a run: its start state and how its tokens are printed."""
     return {
-        "v": 1, "run": run_id, "kind": "start", "n": expected, "length": len(start), "layout": "text", "mask": mask_id,
-        "start": list(start), "given": [place for place, token in enumerate(start) if token != mask_id],
-        "words": {str(token): word for token, word in words.items()}, "title": _title(run),
-        "sampler": str(run.get("sampler", "")), "model": str(run.get("model", "")), "note": note,
-    }  # fmt: skip
+        "v": 1,
+        "run": run_id,
+        "kind": "start",
+        "n": expected,
+        "length": len(start),
+        "layout": "text",
+        "mask": mask_id,
+        "start": list(start),
+        "given": [place for place, token in enumerate(start) if token != mask_id],
+        "words": {str(token): word for token, word in words.items()},
+        "title": title(run),
+        "sampler": _brief(run.get("sampler", "")),
+        "model": _brief(run.get("model", "")),
+        "note": note,
+    }
 
 
-def _title(run: Mapping[str, Any]) -> str:
-    return f"{run.get('sampler', '')}, {run.get('steps', '')} steps, seed {run.get('seed', '')}"
+def title(run: Mapping[str, Any]) -> str:
+    """A run in a few words; whatever a file says there stays short."""
+    sampler, steps, seed = (_brief(run.get(name, "?")) for name in ("sampler", "steps", "seed"))
+    index = run.get("index", 0)
+    sample = f", sample {index + 1}" if isinstance(index, int) and 0 < index < 1000 else ""
+    return f"{sampler}, {steps} step{'' if steps == '1' else 's'}, seed {seed}{sample}"
+
+
+def _brief(value: Any) -> str:
+    return str(value)[:40]
 
 
 def step_message(
@@ -38,19 +63,31 @@ def step_message(
 ) -> dict[str, Any]:
     """One step. `words` are those that the player has not had yet; `notes` is None where nothing can be checked."""
     message = {
-        "v": 1, "run": run_id, "kind": "step", "i": index, "t": _short(frame.t), "s": _short(frame.s),
-        "at": _short(frame.alpha_t), "as": _short(frame.alpha_s), "sg": _short(mean_sigma(frame)), "sm": _short(frame.sigma_max),
+        "v": 1,
+        "run": run_id,
+        "kind": "step",
+        "i": index,
+        "t": _short(frame.t),
+        "s": _short(frame.s),
+        "at": _short(frame.alpha_t),
+        "as": _short(frame.alpha_s),
+        "sg": _short(mean_sigma(frame)),
+        "sm": _short(frame.sigma_max),
         "ph": frame.phase,
         "d": [
             [position, token, probability, [list(each) for each in top]]
-            for (position, token, probability), top in zip(frame.decoded, frame.alternatives or ((),) * len(frame.decoded), strict=True)
+            for (position, token, probability), top in zip(
+                frame.decoded, frame.alternatives or ((),) * len(frame.decoded), strict=True
+            )
         ],
         "r": [
             [position, _short(frame.sigma_at(position)), weight]
             for position, weight in zip(frame.remasked, frame.weights or (None,) * len(frame.remasked), strict=True)
         ],
-        "c": base64.b64encode(frame.confidence.tobytes()).decode(), "f": frame.forwards, "ms": round(1000 * seconds, 1),
-    }  # fmt: skip
+        "c": base64.b64encode(frame.confidence.tobytes()).decode(),
+        "f": frame.forwards,
+        "ms": round(1000 * seconds, 1),
+    }
     if words:
         message["words"] = {str(token): word for token, word in words.items()}
     if notes is not None:
@@ -68,11 +105,11 @@ def mean_sigma(frame: Frame) -> float:
     return float(np.mean(frame.sigma)) if isinstance(frame.sigma, tuple) else frame.sigma
 
 
-def trace_message(run_id: str, trace: Trace, notes: Callable[[np.ndarray], Notes] | None, states: Iterable[np.ndarray], note: str = "") -> str:
-    """A whole run as one message; `notes` checks the ids `[L]` of a state, `states` are those after each step."""
+def trace_message(run_id: str, trace: Trace, notes: Sequence[Notes] | None, note: str = "") -> str:
+    """A whole run as one message; `notes` are what a checker found after each step, None without one."""
     messages = [start_message(run_id, trace.run, trace.start, trace.mask_id, len(trace.steps), trace.words, note)]
-    for index, (frame, ids) in enumerate(zip(trace.steps, states, strict=True)):
-        messages.append(step_message(run_id, index, frame, {}, notes(ids) if notes else None))
+    for index, frame in enumerate(trace.steps):
+        messages.append(step_message(run_id, index, frame, {}, None if notes is None else notes[index]))
     messages.append(end_message(run_id, trace.text))
     return dumps({"v": 1, "run": run_id, "kind": "trace", "messages": messages})
 

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from math import log
 
 import numpy as np
 
 from remdm.trace import Trace, replay
+from remdm.views.messages import title
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,12 @@ def counts(trace: Trace) -> Counts:
             if lost[position] >= 0:
                 revised, churned = revised + (lost[position] != token), churned + (lost[position] == token)
         masked = int((after == trace.mask_id).sum())
-        rows.append((masked, free.sum() * (1 - frame.alpha_s), len(frame.decoded), len(frame.remasked), sigma[open_].sum()))
+        rows.append(
+            (masked, free.sum() * (1 - frame.alpha_s), len(frame.decoded), len(frame.remasked), sigma[open_].sum())
+        )
         before = after
-    columns = np.array(rows, dtype=float).reshape(-1, 5).T
-    return Counts(*columns, int(revised), int(churned))
+    left, expected, decoded, remasked, wanted = np.array(rows, dtype=float).reshape(-1, 5).T
+    return Counts(left, expected, decoded, remasked, wanted, int(revised), int(churned))
 
 
 def entropy(ids: np.ndarray) -> float:
@@ -77,3 +81,13 @@ def summary(trace: Trace) -> Iterator[tuple[str, str, str]]:
     yield "churned", str(total.churned), "decoded again to the same token"
     yield "entropy", f"{entropy(ids):.2f}", "nats, of the tokens in this text: low means repetitive"
     yield "distinct 2-grams", f"{distinct(ids, 2):.0%}", "word pairs that occur for the first time"
+
+
+def html(trace: Trace) -> str:
+    """The numbers of a run as a heading and a row of cells."""
+    cells = "".join(
+        f'<div class="number"><b>{escape(value)}</b><span>{escape(name)}</span><small>{escape(meaning)}</small></div>'
+        for name, value, meaning in summary(trace)
+    )
+    head = f'<h3>What happened</h3><p class="of">{escape(title(trace.run))}</p>'
+    return f'<div class="number-head">{head}</div><div class="number-row">{cells}</div>'

@@ -96,9 +96,7 @@ def paraphrases() -> dict[str, tuple[Paraphrase, ...]]:
 @cache
 def sentences() -> tuple[Sentence, ...]:
     """Every sentence of the grammar, slots unfilled."""
-    return tuple(
-        s for group in paraphrases().values() for p in group for s in (*p.named, *p.pronoun)
-    )
+    return tuple(s for group in paraphrases().values() for p in group for s in (*p.named, *p.pronoun))
 
 
 @cache

@@ -1,0 +1,79 @@
+"""What a visitor has made or opened: a trace with what the checker says of each of its steps."""
+
+import secrets
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from remdm.domains.base import Domain, Model, Note
+from remdm.trace import Trace, replay, save
+from remdm.views import messages
+
+MOST_CHECKED = 4_000_000
+"""Positions x steps of an opened trace that are still checked: what takes longer than some seconds is only shown."""
+KEPT_SECONDS = 3600
+
+Found = tuple[tuple[Note, ...], ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A trace and the errors found after each of its steps (None where nothing can be checked)."""
+
+    trace: Trace
+    notes: Found | None
+
+    @property
+    def errors(self) -> list[int] | None:
+        """How many errors each step leaves."""
+        return None if self.notes is None else [len(found) for found in self.notes]
+
+    @property
+    def title(self) -> str:
+        """How the list of samples names it."""
+        title = messages.title(self.trace.run)
+        if self.notes is None:
+            return title
+        left = len(self.notes[-1]) if self.notes else 0
+        return f"{title} · {left or 'no'} error{'' if left == 1 else 's'}"
+
+    def message(self, note: str = "") -> str:
+        """All of it for the player, under an id of its own, so that the same trace can be shown again."""
+        found = None if self.notes is None else [listed(each) for each in self.notes]
+        return messages.trace_message(secrets.token_urlsafe(12), self.trace, found, note)
+
+
+def listed(notes: tuple[Note, ...]) -> list[tuple[tuple[int, ...], str, str]]:
+    """Notes as messages carry them."""
+    return [(note.positions, note.kind, note.message) for note in notes]
+
+
+def checked(domain: Domain, trace: Trace) -> Sample:
+    """A trace with its errors; needs no model, only the checker of the one that made it."""
+    model = next((each for each in domain.models if each.name == trace.run.get("model")), None)
+    if model is None or model.notes is None or trace.length * len(trace.steps) > MOST_CHECKED:
+        return Sample(trace, None)
+    return Sample(trace, tuple(_notes(model, trace, ids) for ids in replay(trace)))
+
+
+def _notes(model: Model, trace: Trace, ids: np.ndarray) -> tuple[Note, ...]:
+    words = [None if token == trace.mask_id else trace.words.get(int(token), "").strip() for token in ids]
+    return model.notes(words) if model.notes else ()
+
+
+def file_of(trace: Trace) -> str:
+    """The path of a fresh trace file, named after its run; the page copies it, so old ones can go."""
+    root = Path(tempfile.gettempdir()) / "remdm-traces"
+    root.mkdir(exist_ok=True)
+    for old in root.glob("*/*"):
+        if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+            old.unlink(missing_ok=True)
+            old.parent.rmdir()
+    name = "-".join(str(trace.run.get(part, ""))[:40] for part in ("domain", "sampler", "steps", "seed", "index"))
+    safe = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter == "-"))
+    path = Path(tempfile.mkdtemp(dir=root)) / f"{safe.strip('-') or 'trace'}.json.gz"
+    save(trace, path)
+    return str(path)

@@ -1,0 +1,134 @@
+"""Drives the page of a running app the way a visitor would."""
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from remdm.trace import Trace, dumps
+
+WAIT = 60_000
+expect.set_options(timeout=30_000)
+PLAYER = "#text-player .rp"
+
+
+class Studio:
+    """One open page."""
+
+    def __init__(self, page: Page, address: str, query: str = "") -> None:
+        self.page, self.faults = page, []
+        page.set_default_timeout(WAIT)
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
+        page.goto(f"{address}/{query}")
+        page.wait_for_selector(f"{PLAYER}[data-run]")
+        expect(self.part("run")).to_be_enabled()
+
+    def part(self, name: str) -> Locator:
+        return self.page.locator(f"#text-{name}")
+
+    @property
+    def player(self) -> Locator:
+        return self.page.locator(PLAYER)
+
+    # Settings
+
+    def choose(self, name: str, title: str) -> None:
+        self.part(name).get_by_role("combobox").click()
+        self.page.get_by_role("option", name=title, exact=True).click()
+
+    def typed(self, name: str, value: object) -> None:
+        field = self.part(name).locator("input[type=number]")
+        field.fill(str(value))
+        field.blur()
+
+    def value(self, name: str) -> float:
+        return float(self.part(name).locator("input[type=number]").input_value())
+
+    def prompt(self, text: str) -> None:
+        self.part("prompt").locator("textarea").fill(text)
+
+    # Runs
+
+    def start(self) -> str:
+        """Press Run; the id of the run that begins."""
+        before = self.player.get_attribute("data-run")
+        self.part("run").click()
+        self.page.wait_for_selector(f'{PLAYER}[data-live]:not([data-run="{before}"])')
+        return self.player.get_attribute("data-run")
+
+    def run(self) -> dict:
+        """Press Run and wait for the end; what the player shows then."""
+        self.start()
+        return self.ended()
+
+    def ended(self) -> dict:
+        self.page.wait_for_selector(f"{PLAYER}:not([data-live])")
+        self.ready()
+        return self.state()
+
+    def ready(self) -> None:
+        expect(self.part("run")).to_have_text("Run")
+        expect(self.part("run")).to_be_enabled()
+        expect(self.part("stop")).to_be_disabled()
+
+    def state(self) -> dict:
+        """The state after the next drawing."""
+        return self.page.evaluate(
+            f"new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>"
+            f" done(document.querySelector('{PLAYER}').__player.state()))))"
+        )
+
+    def at(self, step: int) -> dict:
+        self.page.wait_for_selector(f'{PLAYER}[data-step="{step}"]')
+        return self.state()
+
+    def texts(self) -> list[str]:
+        return self.page.locator(".rp-stage .rp-t").all_inner_texts()
+
+    # Files and refusals
+
+    def open(self, path: Path) -> None:
+        self.page.locator("input[type=file]").set_input_files(path)
+
+    def opened(self, path: Path) -> dict:
+        before = self.player.get_attribute("data-run")
+        self.open(path)
+        self.page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
+        return self.state()
+
+    def saved(self, folder: Path) -> Path:
+        with self.page.expect_download() as waiting:
+            self.part("export").click()
+        path = folder / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        return path
+
+    def refused(self) -> str:
+        """The one toast; it is closed again."""
+        said = self.page.get_by_test_id("toast-text")
+        expect(said).to_have_count(1)
+        text = said.inner_text()
+        self.page.get_by_test_id("toast-close").click()
+        expect(said).to_have_count(0)
+        return text
+
+    def charts(self) -> dict[str, list]:
+        """What each chart draws: its lines' y values."""
+        names = ("masks", "sigma", "remasks", "errors")
+        for name in names:
+            self.page.wait_for_selector(f"#text-{name} .js-plotly-plot .main-svg", state="attached")
+        lines = {
+            n: f"[...document.querySelector('#text-{n} .js-plotly-plot')._fullData].map(d => [...d.y])" for n in names
+        }
+        return {name: self.page.evaluate(code) for name, code in lines.items()}
+
+    def sideways(self) -> int:
+        """How far the page can be scrolled sideways."""
+        return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def changed(trace: Trace, target: Path, change: dict) -> Path:
+    """A trace file with top-level fields changed."""
+    target.write_text(json.dumps({**json.loads(dumps(trace)), **change}))
+    return target

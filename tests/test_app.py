@@ -1,0 +1,453 @@
+"""The page in a real browser, served by a real process, with the embedded model."""
+
+import gzip
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from studio import PLAYER, Studio, changed
+
+from remdm.methods import METHODS
+from remdm.tabs.controls import defaults, shown
+from remdm.trace import load
+
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script>${window.hacked=3}{{window.hacked=4}}'
+
+
+@pytest.fixture(scope="module")
+def outside() -> set[str]:
+    """Addresses other than the app's that any page asked for."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def visit(app, browse: Callable, outside: set[str]) -> Iterator[Callable]:
+    """Opens the page in a context of its own; at the end no page may have had a fault."""
+    opened: list[Studio] = []
+
+    def go(size: dict = WIDE, motion: str = "reduce", query: str = "", **more) -> Studio:
+        context = browse(viewport=size, reduced_motion=motion, **more)
+        context.on("request", lambda asked: None if asked.url.startswith((app.address, "data:", "blob:"))
+                   else outside.add(asked.url))  # fmt: skip
+        opened.append(Studio(context.new_page(), app.address, query))
+        return opened[-1]
+
+    yield go
+    assert [fault for studio in opened for fault in studio.faults] == []
+
+
+@pytest.fixture(scope="module")
+def bench(visit) -> Studio:
+    """One wide page for many tests; each chooses what it needs."""
+    return visit()
+
+
+@pytest.fixture
+def studio(bench: Studio) -> Iterator[Studio]:
+    """The page with a short run's settings; no fault may come up."""
+    bench.choose("sampler", "ReMDM-loop")
+    bench.typed("steps", 16)
+    bench.typed("seed", 7)
+    bench.typed("count", 1)
+    bench.prompt("")
+    yield bench
+    assert bench.faults == []
+    assert bench.page.evaluate("window.hacked") is None
+
+
+def test_a_recorded_run_plays_when_the_page_opens(visit):
+    studio = visit(motion="no-preference")
+    first = studio.state()
+    assert first["status"] == "playing" and not first["live"] and first["steps"] > 16
+    studio.page.locator(".rp-speed").select_option("8")
+    studio.page.wait_for_selector(f'{PLAYER}[data-status="done"]')
+    assert studio.state()["step"] == first["steps"]
+    expect(studio.part("numbers")).to_contain_text("forwards")
+    assert all(studio.charts().values())
+    studio.page.close()
+
+
+def test_a_run_streams_from_its_first_step(studio):
+    studio.page.evaluate(
+        """() => { window.seen = []; const rp = document.querySelector('#text-player .rp');
+        new MutationObserver(() => window.seen.push([rp.dataset.run, +rp.dataset.steps, rp.dataset.live === 'true']))
+        .observe(rp, {attributes: true, attributeFilter: ['data-steps', 'data-run']}); }"""
+    )
+    studio.typed("steps", 48)
+    run = studio.start()
+    expect(studio.part("run")).to_be_disabled()
+    expect(studio.part("stop")).to_be_enabled()
+    end = studio.ended()
+    live = [steps for seen, steps, on in studio.page.evaluate("window.seen") if seen == run and on]
+    assert live == sorted(live) and live[0] <= 1 and len(set(live)) > 12, "it arrives step by step"
+    assert (end["status"], end["steps"], end["masked"], end["missing"]) == ("done", 48, 0, 0)
+    assert studio.page.locator('[data-number="ms"]').inner_text() != "–"
+
+
+def test_the_same_seed_gives_the_same_run(studio):
+    first, again = studio.run(), studio.run()
+    assert first["run"] != again["run"] and first["ids"] == again["ids"] and first["remasks"] == again["remasks"]
+    studio.part("another").click()
+    expect(studio.part("seed").locator("input")).not_to_have_value("7")
+    assert studio.run()["ids"] != first["ids"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_sampler_runs(bench, name):
+    method = METHODS[name]
+    bench.typed("steps", 16)
+    bench.choose("sampler", method.title)
+    wanted, visible = defaults(name, 16), shown(method.parts)
+    for control, on in visible.items():
+        if control not in (*method.parts, "schedule"):
+            expect(bench.part(control)).to_have_count(int(on))
+    numeric = [knob for knob in wanted if visible.get(knob, knob in ("nucleus_p", "temperature"))]
+    shown_values = {k: bench.value(k) for k in numeric if bench.part(k).locator("input[type=number]").count()}
+    assert shown_values == {k: pytest.approx(wanted[k]) for k in shown_values} and "nucleus_p" in shown_values
+    expect(bench.page.locator(".bench .controls")).to_contain_text(method.cite)
+    end = bench.run()
+    assert end["masked"] == 0 and end["steps"] >= 16 and end["missing"] == 0
+    assert (end["remasks"] > 0) == (name not in ("mdlm", "maskgit", "llada"))
+    assert bench.page.locator(".rp-title").inner_text().startswith(f"{name}, 16 steps, seed ")
+    assert bench.faults == []
+
+
+def test_stop_leaves_what_was_made(studio, tmp_path):
+    studio.choose("sampler", "MDLM")
+    studio.typed("steps", 1024)
+    studio.start()
+    studio.page.wait_for_function(f"+document.querySelector('{PLAYER}').dataset.steps >= 3")
+    before = studio.state()["steps"]
+    studio.part("stop").click()
+    end = studio.ended()
+    assert 3 <= before <= end["steps"] < 900 and end["masked"] > 0
+    expect(studio.page.locator(".rp-badge")).to_have_text("stopped")
+    trace = load(studio.saved(tmp_path))
+    assert len(trace.steps) == end["steps"] and list(trace.final) == end["ids"]
+    assert len(studio.charts()["masks"][0]) == end["steps"]
+    studio.page.locator('[data-do="first"]').click()
+    assert studio.at(0)["masked"] == 128
+    studio.typed("steps", 16)
+    assert studio.run()["masked"] == 0
+
+
+def test_stop_before_the_first_step(studio):
+    studio.typed("steps", 1024)
+    studio.part("run").click()
+    studio.part("stop").click()
+    studio.ready()
+    studio.page.wait_for_selector(f"{PLAYER}:not([data-live])")
+    studio.typed("steps", 16)
+    assert studio.run()["steps"] == 16
+
+
+def test_scrubbing(studio):
+    end = studio.run()
+    do = lambda name: studio.page.locator(f'[data-do="{name}"]').click()
+    slider, heat = studio.page.locator(".rp-slider"), studio.page.locator(".rp-heat")
+    do("first")
+    start = studio.at(0)
+    assert start["masked"] == 128 and set(start["states"]) == {"masked"}
+    do("next")
+    assert studio.at(1)["decodedNow"] > 0
+    slider.focus()
+    studio.page.keyboard.press("ArrowRight")
+    studio.page.keyboard.press("ArrowRight")
+    studio.page.keyboard.press("ArrowLeft")
+    studio.at(2)
+    studio.page.keyboard.press("End")
+    assert studio.at(16)["ids"] == end["ids"]
+    slider.fill("9")
+    there = studio.at(9)
+    assert there["ids"] != end["ids"] and there["masked"] > 0
+    box = heat.bounding_box()
+    heat.click(position={"x": box["width"] * 40.5 / 128, "y": box["height"] * 11.5 / 16})
+    assert studio.at(12)["selected"] == 40
+    do("first")
+    do("play")
+    studio.page.locator(".rp-speed").select_option("8")
+    studio.page.wait_for_selector(f'{PLAYER}[data-status="done"][data-step="16"]')
+
+
+def test_the_life_of_a_token(studio):
+    studio.typed("steps", 32)
+    assert studio.run()["revised"] > 0
+    place = studio.state()["marks"].index("revised")
+    studio.page.locator(".rp-stage .rp-t").nth(place).click()
+    life = studio.page.locator(".rp-life")
+    events = life.locator(".rp-event")
+    kinds = events.locator(".rp-what").all_inner_texts()
+    assert kinds[:3] == ["decoded", "remasked", "decoded"]
+    expect(events.nth(1)).to_contain_text(re.compile(r"σ 0\.\d+ · ψ .*revised: came back as .* at step \d+", re.S))
+    assert events.nth(0).locator(".rp-choice").count() >= 1
+    events.nth(1).locator(".rp-jump").click()
+    step = int(studio.player.get_attribute("data-step"))
+    state = studio.at(step)
+    assert state["states"][place] == "remasked" and state["selected"] == place
+    chip = studio.page.locator(".rp-stage .rp-t").nth(place)
+    assert chip.inner_text().strip() and "line-through" in chip.evaluate("e => getComputedStyle(e).textDecorationLine")
+    studio.page.keyboard.press("Escape")
+    expect(events).to_have_count(0)
+
+
+def test_the_confidence_weight_is_told(studio):
+    studio.choose("sampler", "ReMDM-conf")
+    studio.run()
+    place = studio.page.evaluate(
+        f"document.querySelector('{PLAYER}').__player.state().marks.findIndex(mark => mark !== '')"
+    )
+    studio.page.locator(".rp-stage .rp-t").nth(place).click()
+    expect(studio.page.locator(".rp-is-remasked").first).to_contain_text("% of this step's remasking")
+
+
+def test_errors_are_underlined_and_counted(studio):
+    studio.choose("sampler", "MDLM")
+    studio.typed("steps", 8)
+    end = studio.run()
+    assert end["errors"] > 0, "eight steps are too few for a story without errors"
+    first = studio.page.locator(".rp-error").first
+    kind = first.locator("b").inner_text()
+    bad = studio.page.locator(".rp-stage .rp-bad")
+    assert kind in bad.first.get_attribute("title") or bad.count() > 1
+    assert "underline" in bad.first.evaluate("e => getComputedStyle(e).textDecorationLine")
+    first.click()
+    assert studio.page.locator(".rp-stage [data-hot]").count() > 0
+    errors = studio.charts()["errors"][0]
+    assert len(errors) == 8 and errors[-1] == end["errors"] == studio.page.locator(".rp-error").count()
+
+
+def test_numbers_and_charts_belong_to_the_run(studio):
+    end = studio.run()
+    numbers = studio.part("numbers").inner_text()
+    for value, name in ((16, "steps"), (end["forwards"], "forwards"), (end["remasks"], "remasked"),
+                        (end["revised"], "revised"), (end["churned"], "churned")):  # fmt: skip
+        assert re.search(rf"\b{value}\s+{name}\b", numbers), (value, name)
+    assert "entropy" in numbers and "distinct 2-grams" in numbers
+    charts = studio.charts()
+    assert charts["remasks"][0][-1] == end["remasks"] and charts["masks"][0][-1] == 0
+    assert all(used <= most + 1e-9 for used, most in zip(*charts["sigma"], strict=True))
+
+
+def test_controls_that_do_not_apply_disappear(studio):
+    gone, there = (
+        lambda *names: [expect(studio.part(n)).to_have_count(0) for n in names],
+        lambda *names: [expect(studio.part(n)).to_be_visible() for n in names],
+    )
+    there("eta", "t_on", "t_off", "alpha_on", "nucleus_p", "temperature", "nucleus", "precision", "count")
+    gone("t_switch", "swaps", "length")
+    studio.part("parts").get_by_role("button", name="Its parts").click()
+    there("transition", "rule", "weighting", "plan", "schedule")
+    studio.choose("plan", "late only")
+    there("t_switch", "eta")
+    gone("t_on", "t_off", "alpha_on")
+    studio.choose("rule", "never")
+    gone("eta", "weighting")
+    studio.choose("plan", "short steps")
+    gone("schedule", "t_switch")
+    studio.choose("transition", "surest first (LLaDA)")
+    gone("rule", "weighting")
+    studio.choose("transition", "each position alone")
+    studio.choose("rule", "rescaled")
+    studio.choose("weighting", "unsure now")
+    studio.choose("plan", "at every step")
+    studio.choose("schedule", "cosine")
+    assert studio.run()["masked"] == 0
+    studio.choose("sampler", "ReMDM-cap")
+    assert studio.value("eta") == 0.04
+    studio.typed("steps", 1024)
+    expect(studio.part("eta").locator("input[type=number]")).to_have_value("0.008")
+    studio.part("parts").get_by_role("button", name="Its parts").click()
+
+
+@pytest.mark.parametrize(
+    "set_up, sentence",
+    [
+        (lambda s: s.prompt("The zebbra sat."), "does not know the word “zebbra”"),
+        (lambda s: s.prompt(EVIL), "does not know the word “<”"),
+        (lambda s: s.prompt("the " * 200), "The prompt takes 201 positions, but there are 128"),
+        (lambda s: s.prompt("Rosa " * 126 + "."), "There is nothing to write"),
+        (lambda s: s.typed("t_off", 0.9), "t_off must lie below t_on, got t_off 0.9 and t_on 0.55"),
+        (lambda s: s.typed("seed", ""), "seed must be a whole number from 0 to .*, got nothing"),
+        (lambda s: s.typed("seed", -1), "seed must be a whole number from 0 to .*, got -1"),
+        (lambda s: s.typed("seed", 1.5), "seed must be a whole number from 0 to .*, got 1.5"),
+    ],
+)  # fmt: skip
+def test_impossible_values_get_one_sentence(studio, app, set_up, sentence):
+    written = app.log.read_text()
+    run = studio.state()["run"]
+    set_up(studio)
+    studio.part("run").click()
+    said = studio.refused()
+    assert re.search(sentence, said) and said.endswith(".") and "\n" not in said
+    studio.ready()
+    assert studio.state()["run"] == run
+    assert app.log.read_text() == written, "no traceback"
+
+
+def test_fields_keep_numbers_in_range(studio):
+    studio.typed("steps", 99999)
+    assert studio.value("steps") == 1024
+    studio.typed("steps", "")
+    assert studio.value("steps") == 1
+
+
+def test_prompts_and_blanks(studio):
+    text = "On Tuesday, Rosa and her friend _ were at the pond. _5 ..."
+    studio.prompt(text)
+    end = studio.run()
+    words = studio.texts()
+    assert end["states"][1:7] == ["given"] * 6 and words[1:3] == ["On", "Tuesday"]
+    assert "given" not in (end["states"][8], end["states"][14]) and end["masked"] == 0
+    studio.part("examples").get_by_role("combobox").click()
+    studio.page.get_by_role("option").first.click()
+    expect(studio.part("prompt").locator("textarea")).to_have_value(re.compile(r"\.\.\.$"))
+
+
+def test_three_samples(studio, tmp_path):
+    studio.typed("count", 3)
+    studio.start()
+    expect(studio.part("run")).to_have_text(re.compile("Running 3 of 3"))
+    studio.page.wait_for_selector(f"{PLAYER}:not([data-live])")
+    studio.ready()
+    options = studio.part("samples").get_by_role("radio")
+    expect(options).to_have_count(3)
+    ids = [studio.state()["ids"]]
+    for place in (0, 1):
+        before = studio.player.get_attribute("data-run")
+        options.nth(place).check()
+        studio.page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
+        ids.append(studio.state()["ids"])
+    assert len({tuple(each) for each in ids}) == 3
+    expect(studio.part("numbers")).to_contain_text("sample 2")
+    trace = load(studio.saved(tmp_path))
+    assert trace.run["index"] == 1 and list(trace.final) == ids[2]
+    studio.typed("count", 1)
+    assert studio.run()["ids"] == ids[1], "the first of many is the run made alone"
+    expect(studio.part("samples")).to_have_count(0)
+
+
+def test_a_saved_trace_opens_again(studio, tmp_path):
+    end = studio.run()
+    path = studio.saved(tmp_path)
+    trace = load(path)
+    assert list(trace.final) == end["ids"] and trace.run["seed"] == 7 and path.name.startswith("text-remdm-loop-16-7")
+    studio.typed("seed", 8)
+    studio.run()
+    again = studio.opened(path)
+    same = ("ids", "marks", "remasks", "revised", "churned", "forwards", "errors", "steps")
+    assert {name: again[name] for name in same} == {name: end[name] for name in same}
+    expect(studio.part("numbers")).to_contain_text("seed 7")
+    plain = tmp_path / "plain.json"
+    plain.write_bytes(gzip.decompress(path.read_bytes()))
+    assert studio.opened(plain)["ids"] == end["ids"]
+    assert load(studio.saved(tmp_path)).run == trace.run
+
+
+def test_text_of_a_trace_is_never_markup(studio, tmp_path):
+    studio.run()
+    trace = load(studio.saved(tmp_path))
+    words = {str(token): f" {EVIL}{token}" for token in trace.words}
+    run = {**trace.run, "sampler": EVIL, "model": EVIL, "seed": EVIL, "steps": EVIL, "prompt": EVIL, "index": EVIL}
+    final = {"ids": list(trace.final), "text": EVIL}
+    evil = changed(trace, tmp_path / "evil.json", {"words": words, "run": run, "final": final})
+    shown_now = studio.opened(evil)
+    assert shown_now["steps"] == 16
+    assert studio.page.locator(".rp-stage .rp-t").first.inner_text().startswith("<img")
+    assert studio.page.locator(".rp img, .rp script, .outcome img, .outcome script").count() == 0
+    expect(studio.part("numbers")).to_contain_text("<img src=x")
+    studio.page.locator(".rp-stage .rp-t").nth(3).click()
+    studio.page.locator(".rp-stage .rp-t").nth(3).hover()
+    expect(studio.page.locator(".rp-word")).to_contain_text("<img")
+    assert load(studio.saved(tmp_path)).run["sampler"] == EVIL
+
+
+@pytest.mark.parametrize(
+    "content, sentence",
+    [
+        (b"once upon a time", "The file is not JSON"),
+        (b"\x1f\x8b not really", "The file is not a whole gzip file"),
+        (b'{"format": "other"}', "This file cannot be shown"),
+        (b"[]", "This file cannot be shown"),
+        ({"start": [EVIL]}, "This file cannot be shown"),
+        ({"length": 10**9}, "This file cannot be shown"),
+        ({"run": {"domain": EVIL}}, "It belongs to the domain <img src=x"),
+        ({"mask_id": 1}, "This file cannot be shown"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_refused(studio, app, tmp_path, content, sentence):
+    written = app.log.read_text()
+    run = studio.state()["run"]
+    path = tmp_path / "wrong.json"
+    if isinstance(content, dict):
+        recorded = load(Path(__file__).parents[1] / "assets" / "recorded" / "text.json.gz")
+        changed(recorded, path, content)
+    else:
+        path.write_bytes(content)
+    studio.open(path)
+    assert sentence in studio.refused()
+    assert studio.state()["run"] == run and app.log.read_text() == written
+    studio.ready()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_every_size_and_theme(visit, size, theme):
+    phone = size is PHONE
+    studio = visit(size, query=f"?__theme={theme}", has_touch=phone, is_mobile=phone, color_scheme=theme)
+    assert studio.sideways() == 0
+    studio.charts()
+    assert studio.sideways() == 0 and not studio.faults
+    run = studio.part("run").bounding_box()
+    assert run["y"] + run["height"] <= size["height"], "Run is there without scrolling"
+    width = studio.page.evaluate(f"document.querySelector('{PLAYER}').getBoundingClientRect().width")
+    assert width > (300 if phone else 850)
+    ink, paper = studio.page.evaluate(
+        """() => { const light = (c) => { const [r, g, b] = c.match(/[\\d.]+/g).map(Number); return r + g + b; };
+        const of = (e, what) => light(getComputedStyle(e)[what]);
+        return [of(document.querySelector('.rp-title'), 'color'), of(document.body, 'backgroundColor')]; }"""
+    )
+    assert (ink > paper) == (theme == "dark")
+    if phone:
+        studio.typed("steps", 8)
+        studio.part("run").click()
+        studio.ended()
+        assert studio.sideways() == 0
+    studio.page.close()
+
+
+def test_a_closed_page_does_not_hold_the_queue(visit, studio):
+    other = visit()
+    other.typed("steps", 1024)
+    other.start()
+    other.page.close()
+    assert studio.run()["steps"] == 16
+
+
+def test_nothing_is_asked_from_outside(visit, studio, app, outside):
+    studio.run()
+    assert outside == set()
+    assert app.outside.read_text() == ""
+    assert "Traceback" not in app.log.read_text()
+
+
+def test_values_that_no_browser_sends_are_refused(app):
+    """The same checks stand behind the page: here as a plain call, for fields that browsers keep in range."""
+    import gradio as gr
+
+    from remdm.domains import DOMAINS
+    from remdm.tabs.page import page
+    from remdm.tabs.settings import Panel
+
+    with gr.Blocks():
+        panel = Panel(DOMAINS["text"])
+    names = {id(each): place for place, each in enumerate(panel.inputs)}
+    values = [each.value for each in panel.inputs]
+    for part, bad in ((panel.steps, None), (panel.steps, 0), (panel.steps, 2.5), (panel.samples, 9), (panel.seed, True),
+                      (panel.knobs["eta"], None), (panel.knobs["eta"], 7), (panel.drawing["temperature"], "hot"),
+                      (panel.sampler, "x"), (panel.parts["rule"], "x"), (panel.precision, 16)):  # fmt: skip
+        with pytest.raises(ValueError):
+            panel.orders([bad if place == names[id(part)] else value for place, value in enumerate(values)])
+    assert page and len(panel.orders(values)) == 1

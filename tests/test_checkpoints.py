@@ -1,0 +1,81 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from remdm import checkpoints
+from remdm.checkpoints import CheckpointError, load_embedded
+from remdm.data.storyworld import entropy
+from remdm.domains.text import DOMAIN
+from remdm.evaluation.stories import check
+from remdm.methods import run, settings
+from remdm.models.network import compute
+from remdm.nelbo import mdlm_nelbo, stratified_times
+from remdm.trace import load
+from remdm.training.text import story_batch
+
+PLAIN = replace(compute("cpu"), dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def stories():
+    return load_embedded("stories", PLAIN)
+
+
+def nelbo(model, x):
+    generator = torch.Generator().manual_seed(1)
+
+    def log_x(z, rows):
+        return model.denoiser(z, rows, 0.0)
+
+    return mdlm_nelbo(log_x, x, stratified_times(len(x), generator), model.mask_id, generator).mean().item()
+
+
+def test_the_story_model_knows_the_worlds_heldout_stories(stories):
+    """Held-out combinations, well under the 3.4 nats of word frequencies, and above the world's own entropy."""
+    nats = nelbo(stories, story_batch(stories.tokenizer, 10_000, 64, "heldout")) * stories.length
+    world, _ = entropy(500)
+    assert world * 0.9 < nats < 2.5 * world
+
+
+def test_remasking_repairs_what_mdlm_leaves(stories):
+    """At four steps a position, the share of sentences that the checker passes is higher with remasking."""
+    model = DOMAIN.model("stories")
+    shares = {}
+    for sampler in ("mdlm", "remdm-cap"):
+        start = torch.full((12, stories.length), stories.mask_id)
+        for record in run(stories.denoiser, settings(sampler, 256), start, tuple(range(12)), watch=False):
+            last = record.after.tokens
+        sentences = good = 0
+        for ids in last.tolist():
+            words = [model.piece(token, stories).strip() for token in ids]
+            spans = check([word for word in words if not word.startswith("<")]).sentences
+            sentences, good = sentences + len(spans), good + sum(span.status == "ok" for span in spans)
+        shares[sampler] = good / sentences
+    assert shares["remdm-cap"] > shares["mdlm"] + 0.05
+
+
+@pytest.mark.parametrize("name", [model.name for model in DOMAIN.models])
+def test_every_embedded_model_loads_and_is_described(name):
+    model = DOMAIN.model(name)
+    loaded = model.load(PLAIN)
+    x_theta = loaded.denoiser(torch.full((1, model.length), loaded.mask_id), torch.ones(1, model.length).bool(), 1.0)
+    assert torch.allclose(x_theta.exp().sum(-1), torch.ones(model.length), atol=1e-4)
+    assert (x_theta[:, loaded.mask_id] == -torch.inf).all()
+    folder = checkpoints.ROOT / name
+    assert json.loads((folder / "config.json").read_text())["shape"]["length"] == model.length
+    assert (folder / "README.md").read_text().strip()
+
+
+def test_a_missing_file_is_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    with pytest.raises(CheckpointError, match=r"lacks config.json and model.safetensors and tokenizer.json"):
+        load_embedded("absent", PLAIN)
+
+
+def test_the_recorded_run_was_made_by_the_model_that_ships(stories):
+    """Seed and settings of the recording give its text again (in its own number type, where this machine has it)."""
+    trace = load(checkpoints.ROOT.parent / "assets" / "recorded" / "text.json.gz")
+    assert trace.run["model"] == "stories" and trace.steps
+    assert trace.text == DOMAIN.model("stories").text(trace.final, stories)

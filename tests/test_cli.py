@@ -1,0 +1,88 @@
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+
+from remdm import cli
+from remdm.methods import METHODS
+from remdm.trace import load
+
+
+def sample(*flags):
+    cli.main(["sample", "text", *map(str, flags)])
+
+
+def test_a_run_needs_no_gradio():
+    code = (
+        "import sys; from remdm.cli import main; main(['sample', 'text', '--steps', '2', '--sampler', 'mdlm']); "
+        "sys.exit('gradio' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120).returncode == 0
+
+
+@pytest.mark.parametrize("sampler", METHODS)
+def test_every_sampler_writes_a_trace_that_replays(sampler, tmp_path):
+    sample("--sampler", sampler, "--steps", 8, "--seed", 5, "--out", tmp_path / "run.json")
+    trace = load(tmp_path / "run.json")
+    assert trace.run["sampler"] == sampler and trace.mask_id not in trace.final
+    assert json.loads((tmp_path / "run.json").read_text())["final"]["text"] == trace.text
+
+
+def test_the_same_flags_give_the_same_bytes(tmp_path):
+    for name in ("a.json.gz", "b.json.gz"):
+        sample("--steps", 8, "--seed", 11, "--out", tmp_path / name)
+    assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
+
+
+def test_count_writes_as_many_files_and_the_first_is_the_single_run(tmp_path):
+    sample("--steps", 6, "--count", 3, "--out", tmp_path / "many")
+    sample("--steps", 6, "--out", tmp_path / "one.json.gz")
+    files = sorted((tmp_path / "many").iterdir())
+    assert len(files) == 3 and files[0].read_bytes() == (tmp_path / "one.json.gz").read_bytes()
+    texts = [json.loads(gzip.decompress(file.read_bytes()))["final"]["text"] for file in files]
+    assert len(set(texts)) == 3
+
+
+def test_an_existing_folder_named_like_a_file_is_a_folder(tmp_path):
+    (tmp_path / "odd.json").mkdir()
+    sample("--steps", 2, "--out", tmp_path / "odd.json")
+    assert len(list((tmp_path / "odd.json").iterdir())) == 1
+
+
+def test_prompt_and_blanks_are_kept(tmp_path):
+    sample("--steps", 8, "--prompt", "One sunny morning, _ and Ben met at the _ .", "--out", tmp_path / "run.json")
+    trace = load(tmp_path / "run.json")
+    blanks = [place for place, token in enumerate(trace.start) if token == trace.mask_id]
+    assert len(blanks) == 2
+    assert all(trace.final[place] == trace.start[place] for place in trace.given)
+    assert trace.text.startswith("One sunny morning, ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--steps", "0"], "steps must be a whole number from 1 to 8192, got 0"),
+        (["--sampler", "mdlm", "--eta", "0.1"], "eta does not apply to mdlm"),
+        (["--eta", "2"], "eta must lie between 0 and 1, got 2"),
+        (["--t-on", "0.2", "--t-off", "0.4"], "t_off must lie below t_on, got t_off 0.4 and t_on 0.2"),
+        (["--prompt", "a dragon came ..."], "The story model does not know the word “dragon”"),
+        (["--prompt", "Rosa " * 200], "shorten it"),
+        (["--prompt", "<img src=x onerror=alert(1)>"], "The story model does not know the word"),
+        (["--seed", "-1"], "seed must be a whole number"),
+        (["--model", "gpt"], "model must be one of stories"),
+        (["--length", "64"], "length must be 128 for the model stories, got 64"),
+        (["--count", "0"], "count must be at least 1, got 0"),
+        (["--count", "2", "--out", "x.json"], "--out must be a folder for 2 traces"),
+        (["--rule", "sometimes"], "rule must be one of never"),
+        (["--nucleus-p", "0"], "nucleus_p must lie between"),
+        (["--temperature", "nan"], "temperature must lie between"),
+    ],
+)
+def test_bad_input_is_one_sentence(flags, sentence, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        sample(*flags)
+    printed = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert sentence in printed and printed.count("\n") == 1 and "Traceback" not in printed
