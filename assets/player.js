@@ -1350,7 +1350,8 @@
     finish(message) {
       const run = this.run;
       if (run.ended) return;
-      if (!message.stopped && run.count < run.n) this.heal(run.run, run.count, run.n);
+      const steps = Number.isInteger(message.n) ? message.n : message.stopped ? run.count : run.n;
+      if (run.count < steps) this.heal(run.run, run.count, steps);
       run.ended = readEnd(message);
       this.stage.settle();
       this.speak();

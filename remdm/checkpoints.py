@@ -55,6 +55,11 @@ def save_embedded(folder: Path, network: PlainTransformer, tokenizer: Tokenizer,
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
+def is_embedded(name: str) -> bool:
+    """Whether there is a model of this name in `checkpoints/`."""
+    return (ROOT / name / "model.safetensors").is_file()
+
+
 @cache
 def load_embedded(name: str, compute: Compute) -> Checkpoint:
     """The embedded model of a name, loaded once per device and type.

@@ -15,18 +15,21 @@ def parser() -> argparse.ArgumentParser:
     """All commands and flags."""
     made = argparse.ArgumentParser(prog="python -m remdm", description="ReMDM Studio without the page.")
     commands = made.add_subparsers(dest="command", required=True)
-    from remdm.evaluation import bench, text
+    from remdm.evaluation import bench, bound, text
 
     sampling = commands.add_parser("sample", help="run a sampler and write its trace")
     training = commands.add_parser("train", help="train an embedded model; call again to go on")
     evaluating = commands.add_parser("evaluate", help="sample many and measure")
+    bounding = commands.add_parser("bound", help="the training bound on held-out text")
     timing = commands.add_parser("bench", help="time a step beside a literal one")
     _sample_flags(sampling)
     _train_flags(training)
     evaluating.add_argument("domain", choices=("text",))
     text.add_arguments(evaluating)
+    bound.add_arguments(bounding)
     bench.add_arguments(timing)
-    for command, work in ((sampling, sample), (training, train), (evaluating, text.run), (timing, bench.run)):
+    works = {sampling: sample, training: train, evaluating: text.run, bounding: bound.run, timing: bench.run}
+    for command, work in works.items():
         command.set_defaults(run=work)
     return made
 

@@ -92,12 +92,10 @@ class Truncation:
         return nucleus(log_x, self.nucleus_p, self.nucleus == "keep")
 
 
-@dataclass(frozen=True)
-class Truncated:
-    """A denoiser whose output is truncated."""
+class Around:
+    """What every denoiser around a denoiser has in common."""
 
     denoiser: Denoiser
-    truncation: Truncation
 
     @property
     def mask_id(self) -> int:
@@ -109,12 +107,20 @@ class Truncated:
         """As the denoiser within."""
         return self.denoiser.timed
 
+
+@dataclass(frozen=True)
+class Truncated(Around):
+    """A denoiser whose output is truncated."""
+
+    denoiser: Denoiser
+    truncation: Truncation
+
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """Truncated log x_theta, `[n, V]`."""
         return self.truncation(self.denoiser(tokens, rows, t))
 
 
-class Cached:
+class Cached(Around):
     """Calls an untimed denoiser only for sequences whose tokens changed, and counts the calls of each.
 
     One per run: it holds the last answer. `forwards` (int64 `[B]`) is honest: a sequence served from memory costs none.
@@ -124,16 +130,6 @@ class Cached:
         self.denoiser = denoiser
         self.forwards = torch.zeros(0, dtype=torch.int64)
         self._answer: _Answer | None = None
-
-    @property
-    def mask_id(self) -> int:
-        """The mask's id."""
-        return self.denoiser.mask_id
-
-    @property
-    def timed(self) -> bool:
-        """As the denoiser within."""
-        return self.denoiser.timed
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta `[n, V]`, from memory where tokens and wanted rows allow."""

@@ -301,5 +301,5 @@ def run(denoiser: Denoiser, chosen: Settings, tokens: Tensor, seeds: tuple[int, 
     transition, walk = build(chosen)
     cache = Cached(denoiser)
     truncated = Truncated(cache, chosen.truncation)
-    noise = Noise(seeds, chosen.precision)
-    return Running(sample(truncated, transition, walk, start(tokens, denoiser.mask_id), noise, watch=watch), walk, cache)
+    state, noise = start(tokens, denoiser.mask_id), Noise(seeds, chosen.precision)
+    return Running(sample(truncated, transition, walk, state, noise, watch=watch), walk, cache)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+from remdm.denoiser import subs
 from remdm.grid import Step
 
 LogX = Callable[[Tensor, Tensor], Tensor]
@@ -31,7 +32,7 @@ def stratified_times(batch: int, generator: Generator | None = None) -> Tensor:
 def cross_entropies(log_x: LogX, x: Tensor, z: Tensor, mask_id: int) -> Tensor:
     """-log <x_theta, x> of each masked position of z, in row-major order: float32 `[n]`."""
     rows = z == mask_id
-    return torch.nn.functional.cross_entropy(log_x(z, rows).float(), x[rows], reduction="none")
+    return torch.nn.functional.nll_loss(subs(log_x(z, rows), mask_id), x[rows], reduction="none")
 
 
 def weight(step: Step, sigma: float = 0.0) -> float:

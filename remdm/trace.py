@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -208,7 +208,7 @@ def _unzip(data: bytes) -> bytes:
         raise TraceError("The file is not a whole gzip file.") from error
 
 
-def _refuse(why: str) -> Any:
+def _refuse(why: str) -> NoReturn:
     raise TraceError(why)
 
 
@@ -265,9 +265,10 @@ def _trace(content: Any) -> Trace:
 
 def _run(run: Any) -> dict[str, Any]:
     """The facts of a run: a table of plain values, the settings a table within."""
-    for table in (run, run.get("settings", {})) if isinstance(run, dict) else (None,):
-        if not isinstance(table, dict) or len(table) > 100:
-            _refuse("run must be a small table of settings.")
+    settings = run.get("settings", {}) if isinstance(run, dict) else None
+    if not isinstance(run, dict) or not isinstance(settings, dict) or len(run) + len(settings) > 200:
+        _refuse("run must be a small table of settings.")
+    for table in (run, settings):
         for name, value in table.items():
             _text(name, "the name of a setting", 100)
             if isinstance(value, float) and not math.isfinite(value):

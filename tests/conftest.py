@@ -52,6 +52,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     log, outside = folder / "log", folder / "outside"
     outside.touch()
     more = {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "WATCH": str(outside)}
+    more["OMP_NUM_THREADS"] = "1"  # the browser needs a core too
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, str(HERE / "watched.py")], cwd=folder, env={**os.environ, **more}, stdout=out,

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from remdm.trace import Trace, dumps
 
 WAIT = 60_000
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=WAIT)
 PLAYER = "#text-player .rp"
 
 
@@ -54,7 +54,7 @@ class Studio:
         """Press Run; the id of the run that begins."""
         before = self.player.get_attribute("data-run")
         self.part("run").click()
-        self.page.wait_for_selector(f'{PLAYER}[data-live]:not([data-run="{before}"])')
+        self.page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
         return self.player.get_attribute("data-run")
 
     def run(self) -> dict:

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from remdm.checkpoints import Checkpoint, load_embedded
+from remdm.checkpoints import Checkpoint, is_embedded, load_embedded
 from remdm.data import storyworld
 from remdm.domains.base import Domain, Model, Note
 from remdm.evaluation.stories import check
@@ -169,4 +169,5 @@ PROSE = Model(
     examples=("My fellow Americans, ...", "We must _ _ the people of this _. ..."),
 )
 
-DOMAIN = Domain("text", "Text", (STORIES, PROSE))
+# The prose model is offered as soon as it has been trained; the stories come with the app.
+DOMAIN = Domain("text", "Text", (STORIES, *(model for model in (PROSE,) if is_embedded(model.name))))

@@ -13,14 +13,32 @@ KEPT = 64
 MAX_ASKED = 20_000
 
 
+Step = tuple[Frame, tuple[Note, ...], str]
+"""A step as it was shown: its frame, what the checker found after it, its message."""
+
+
 @dataclass
 class Shown:
-    """A run as it is being shown: of each step its frame, what the checker found after it, and its message."""
+    """A run as it is being shown. `halt` is shared by all the runs of one order: once set, nothing is added."""
 
     live: Live
+    halt: threading.Event
     start: str = ""
     end: str = ""
-    steps: list[tuple[Frame, tuple[Note, ...], str]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, step: Step) -> bool:
+        """Keep a step; False if the run was stopped meanwhile, and the step came too late."""
+        with self._lock:
+            if not self.halt.is_set():
+                self.steps.append(step)
+            return not self.halt.is_set()
+
+    def stop(self) -> None:
+        """Let nothing more be added: what is there now is the run."""
+        with self._lock:
+            self.halt.set()
 
 
 class Runs:
@@ -30,9 +48,9 @@ class Runs:
         self._kept, self._lock = kept, threading.Lock()
         self._runs: OrderedDict[str, Shown] = OrderedDict()
 
-    def open(self, live: Live) -> tuple[str, Shown]:
+    def open(self, live: Live, halt: threading.Event) -> tuple[str, Shown]:
         """Begin a run: its id and its record."""
-        run_id, shown = secrets.token_urlsafe(12), Shown(live)
+        run_id, shown = secrets.token_urlsafe(12), Shown(live, halt)
         with self._lock:
             self._runs[run_id] = shown
             while len(self._runs) > self._kept:

@@ -34,7 +34,7 @@ class Sample:
     @property
     def title(self) -> str:
         """How the list of samples names it."""
-        title = messages.title(self.trace.run)
+        title = f"Sample {self.trace.run.get('index', 0) + 1}"
         if self.notes is None:
             return title
         left = len(self.notes[-1]) if self.notes else 0

@@ -1,5 +1,6 @@
 """One domain's tab: the stage with its player, the settings beside it, and what a run leaves behind."""
 
+import threading
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -38,21 +39,23 @@ def _steps(order: Order) -> Iterator[tuple]:
 def _stream(live: Live, run_id: str, shown: Shown, known: set[int]) -> Iterator[str]:
     """Each step's message as it is made, remembered in `shown`; `known` are the tokens the player can print."""
     is_checked = live.order.model.notes is not None
+    held: frozenset[int] = frozenset()
     for index, (frame, notes, took) in enumerate(_steps(live.order)):
         ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
         fresh = live.pieces(ids - known)
         known |= ids
         found = listed(notes) if is_checked else None
-        text = messages.dumps(messages.step_message(run_id, index, frame, fresh, found, took))
-        shown.steps.append((frame, notes, text))
+        text = messages.dumps(messages.step_message(run_id, index, frame, held, fresh, found, took))
+        held = messages.held_after(frame, held)
+        if not shown.add((frame, notes, text)):
+            return
         yield text
 
 
 def _made(shown: Shown) -> Sample:
     """The sample of a run that has ended or was stopped."""
-    steps = list(shown.steps)  # a cancelled run may still finish the step that it is in
-    trace = shown.live.trace([frame for frame, _, _ in steps])
-    return Sample(trace, tuple(notes for _, notes, _ in steps) if shown.live.order.model.notes else None)
+    trace = shown.live.trace([frame for frame, _, _ in shown.steps])
+    return Sample(trace, tuple(notes for _, notes, _ in shown.steps) if shown.live.order.model.notes else None)
 
 
 def _refusal(error: Exception) -> gr.Error:
@@ -103,10 +106,13 @@ class Workbench:
     def sample(self, *values: Any) -> Iterator[Changes]:
         """Run the sampler for as many samples as asked, streaming each step as it is made."""
         made: list[Sample] = []
+        halt = threading.Event()
         try:
             lives = [prepare(order) for order in self.panel.orders(values)]
             for live in lives:
-                yield from self._one(live, made, len(lives))
+                yield from self._one(live, halt, made, len(lives))
+                if halt.is_set():  # `stopped` has told the page; a cancel alone may come some steps late
+                    return
         except (ValueError, CheckpointError) as error:
             yield self._ready()
             raise _refusal(error) from error
@@ -115,8 +121,8 @@ class Workbench:
             raise gr.Error("The run broke off; the server's log says why.") from error
         yield self._after(made)
 
-    def _one(self, live: Live, made: list[Sample], wanted: int) -> Iterator[Changes]:
-        run_id, shown = RUNS.open(live)
+    def _one(self, live: Live, halt: threading.Event, made: list[Sample], wanted: int) -> Iterator[Changes]:
+        run_id, shown = RUNS.open(live, halt)
         words = live.pieces(set(live.start))
         run = facts(live.order, live.checkpoint)
         begun = messages.start_message(run_id, run, live.start, live.checkpoint.mask_id, live.expected, words)
@@ -124,17 +130,23 @@ class Workbench:
         label = "Running …" if wanted == 1 else f"Running {len(made) + 1} of {wanted} …"
         yield {self.player: shown.start, self.current: run_id, **self._busy(label)}
         yield from ({self.player: text} for text in _stream(live, run_id, shown, set(words)))
+        if halt.is_set():
+            return
         made.append(_made(shown))
-        shown.end = messages.dumps(messages.end_message(run_id, made[-1].trace.text))
+        shown.end = messages.dumps(messages.end_message(run_id, made[-1].trace.text, len(shown.steps)))
         yield {self.player: shown.end, self.kept: list(made)}
 
     def stopped(self, run_id: str | None, kept: list[Sample]) -> Changes:
         """After a cancel: what was made so far stays, and can be looked at and saved."""
         shown = RUNS.get(run_id)
-        if shown is None or shown.end:
+        if shown is None:
             return self._ready()
+        shown.stop()
+        if shown.end:  # between two samples
+            return self._after(kept)
         sample = _made(shown)
-        shown.end = messages.dumps(messages.end_message(str(run_id), sample.trace.text, stopped=True))
+        end = messages.end_message(str(run_id), sample.trace.text, len(shown.steps), stopped=True)
+        shown.end = messages.dumps(end)
         if not sample.trace.steps:
             return {**self._ready(), self.player: shown.end}
         run = sample.trace.run

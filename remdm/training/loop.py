@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from remdm.models.network import Compute
@@ -79,6 +79,15 @@ def rate(done: float, recipe: Recipe, step: int) -> float:
     return min(1.0, (step + 1) / 100) * min(1.0, max(0.0, (1.0 - done) / recipe.cooldown))
 
 
+def _averaging(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """An exponential running average that forgets faster at the start, when the weights are still far off."""
+
+    def average(running: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
+        return running.lerp(now, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
+
+    return average
+
+
 def heldout_nelbo(network: nn.Module, heldout: Tensor, mask_id: int, passes: int = 2) -> float:
     """MDLM's bound on held-out tokens, nats a token; the same masks each time, stratified over t."""
     generator = torch.Generator().manual_seed(0)
@@ -101,7 +110,7 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.task, self.recipe, self.folder, self.compute = task, recipe, folder, compute
         self.network = task.network
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
+        self.average = AveragedModel(self.network, avg_fn=_averaging(recipe.average))
         self.optimisers = optimisers(self.network, recipe)
         self.step, self.seconds, self.tokens = 0, 0.0, 0
         self._resume()

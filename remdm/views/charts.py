@@ -6,7 +6,6 @@ import numpy as np
 import plotly.graph_objects as go
 
 from remdm.trace import Trace
-from remdm.views.messages import mean_sigma
 from remdm.views.numbers import counts
 
 BLUE, ORANGE, GREY, PINK = "#2478bd", "#cf5f12", "#8a8f98", "#c8327f"
@@ -32,7 +31,14 @@ def _chart(title: str, x: np.ndarray, lines: Sequence[dict]) -> go.Figure:
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left", "itemclick": False},
     )  # fmt: skip
     axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True, "nticks": 6}
-    figure.update_xaxes(**axis, range=[0.5, max(2, len(x)) + 0.5], title={"text": "step", "standoff": 4})
+    figure.update_xaxes(
+        **axis,
+        spikethickness=1,
+        spikecolor=GREY,
+        spikedash="solid",
+        range=[0.5, max(2, len(x)) + 0.5],
+        title={"text": "step", "standoff": 4},
+    )
     figure.update_yaxes(**axis, rangemode="tozero")
     return figure
 
@@ -42,7 +48,6 @@ def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figur
     total = counts(trace)
     x = np.arange(1, len(trace.steps) + 1)
     bound = [frame.sigma_max for frame in trace.steps]
-    used = [mean_sigma(frame) for frame in trace.steps]
     dotted = {"color": GREY, "dash": "dot"}
     made: dict[str, go.Figure | None] = {
         "masks": _chart("Masked positions", x, [
@@ -50,7 +55,7 @@ def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figur
             {"name": "expected, L(1 − α)", "y": total.expected_masked, **dotted},
         ]),
         "sigma": _chart("Remasking probability", x, [
-            {"name": "σ used", "y": used, "color": ORANGE, "shape": "hvh"},
+            {"name": "σ used", "y": total.sigma, "color": ORANGE, "shape": "hvh"},
             {"name": "σ max", "y": bound, **dotted},
         ]),
         "remasks": _chart("Remasked tokens, summed", x, [

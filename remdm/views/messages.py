@@ -2,10 +2,8 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from remdm.trace import Frame, Trace
 
@@ -50,7 +48,7 @@ def title(run: Mapping[str, Any]) -> str:
     """A run in a few words; whatever a file says there stays short."""
     sampler, steps, seed = (_brief(run.get(name, "?")) for name in ("sampler", "steps", "seed"))
     index = run.get("index", 0)
-    sample = f", sample {index + 1}" if isinstance(index, int) and 0 < index < 1000 else ""
+    sample = f", sample {index + 1}" if type(index) is int and 0 < index < 1000 else ""
     return f"{sampler}, {steps} step{'' if steps == '1' else 's'}, seed {seed}{sample}"
 
 
@@ -59,9 +57,25 @@ def _brief(value: Any) -> str:
 
 
 def step_message(
-    run_id: str, index: int, frame: Frame, words: Mapping[int, str], notes: Notes | None = None, seconds: float = 0.0
+    run_id: str,
+    index: int,
+    frame: Frame,
+    held: Collection[int],
+    words: Mapping[int, str],
+    notes: Notes | None = None,
+    seconds: float = 0.0,
 ) -> dict[str, Any]:
-    """One step. `words` are those that the player has not had yet; `notes` is None where nothing can be checked."""
+    """One step.
+
+    Args:
+        run_id: the run's id.
+        index: which step.
+        frame: the step.
+        held: the positions that were decoded before it (see `held_after`).
+        words: those that the player has not had yet.
+        notes: what the checker found after it, None where nothing can be checked.
+        seconds: how long it took, 0 if that is not known.
+    """
     message = {
         "v": 1,
         "run": run_id,
@@ -71,7 +85,7 @@ def step_message(
         "s": _short(frame.s),
         "at": _short(frame.alpha_t),
         "as": _short(frame.alpha_s),
-        "sg": _short(mean_sigma(frame)),
+        "sg": _short(mean_sigma(frame, held)),
         "sm": _short(frame.sigma_max),
         "ph": frame.phase,
         "d": [
@@ -95,22 +109,31 @@ def step_message(
     return message
 
 
-def end_message(run_id: str, text: str, *, stopped: bool = False, note: str = "") -> dict[str, Any]:
-    """The last message."""
-    return {"v": 1, "run": run_id, "kind": "end", "text": text, "stopped": stopped, "note": note}
+def end_message(run_id: str, text: str, steps: int, *, stopped: bool = False, note: str = "") -> dict[str, Any]:
+    """The last message; `steps` is how many there were, so that the player can ask for those that it missed."""
+    return {"v": 1, "run": run_id, "kind": "end", "text": text, "n": steps, "stopped": stopped, "note": note}
 
 
-def mean_sigma(frame: Frame) -> float:
-    """sigma, averaged over positions where it differs."""
-    return float(np.mean(frame.sigma)) if isinstance(frame.sigma, tuple) else frame.sigma
+def mean_sigma(frame: Frame, held: Collection[int]) -> float:
+    """sigma, averaged over the positions that could be remasked where it differs."""
+    if not isinstance(frame.sigma, tuple):
+        return frame.sigma
+    return sum(frame.sigma[place] for place in held) / len(held) if held else 0.0
+
+
+def held_after(frame: Frame, held: Collection[int]) -> frozenset[int]:
+    """The positions that a run has decoded, given ones aside, after a step: those before it are `held`."""
+    return frozenset(held) - set(frame.remasked) | {place for place, _, _ in frame.decoded}
 
 
 def trace_message(run_id: str, trace: Trace, notes: Sequence[Notes] | None, note: str = "") -> str:
     """A whole run as one message; `notes` are what a checker found after each step, None without one."""
     messages = [start_message(run_id, trace.run, trace.start, trace.mask_id, len(trace.steps), trace.words, note)]
+    held: frozenset[int] = frozenset()
     for index, frame in enumerate(trace.steps):
-        messages.append(step_message(run_id, index, frame, {}, None if notes is None else notes[index]))
-    messages.append(end_message(run_id, trace.text))
+        messages.append(step_message(run_id, index, frame, held, {}, None if notes is None else notes[index]))
+        held = held_after(frame, held)
+    messages.append(end_message(run_id, trace.text, len(trace.steps)))
     return dumps({"v": 1, "run": run_id, "kind": "trace", "messages": messages})
 
 

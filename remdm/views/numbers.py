@@ -9,14 +9,15 @@ from math import log
 import numpy as np
 
 from remdm.trace import Trace, replay
-from remdm.views.messages import title
+from remdm.views.messages import held_after, mean_sigma, title
 
 
 @dataclass(frozen=True)
 class Counts:
     """Per step, arrays `[steps]`: what was masked, decoded and remasked, and what was to be expected.
 
-    `expected_masked` is free positions x (1 - alpha_s); `expected_remasked` the sum of sigma over decoded positions.
+    `expected_masked` is free positions x (1 - alpha_s); `expected_remasked` the sum of sigma over decoded positions,
+    `sigma` its mean there.
     """
 
     masked: np.ndarray
@@ -24,6 +25,7 @@ class Counts:
     decoded: np.ndarray
     remasked: np.ndarray
     expected_remasked: np.ndarray
+    sigma: np.ndarray
     revised: int
     churned: int
 
@@ -32,24 +34,22 @@ def counts(trace: Trace) -> Counts:
     """Count a run."""
     start = np.array(trace.start)
     free = start == trace.mask_id
-    before, lost = start, np.full(trace.length, -1)
-    rows: list[tuple[float, ...]] = []
-    revised = churned = 0
+    lost = np.full(trace.length, -1)
+    held: frozenset[int] = frozenset()
+    before, rows, revised, churned = start, [], 0, 0
     for frame, after in zip(trace.steps, replay(trace), strict=True):
-        open_ = free & (before != trace.mask_id)
-        sigma = np.array(frame.sigma) if isinstance(frame.sigma, tuple) else np.full(trace.length, frame.sigma)
         for position in frame.remasked:
             lost[position] = before[position]
         for position, token, _ in frame.decoded:
             if lost[position] >= 0:
                 revised, churned = revised + (lost[position] != token), churned + (lost[position] == token)
-        masked = int((after == trace.mask_id).sum())
-        rows.append(
-            (masked, free.sum() * (1 - frame.alpha_s), len(frame.decoded), len(frame.remasked), sigma[open_].sum())
-        )
-        before = after
-    left, expected, decoded, remasked, wanted = np.array(rows, dtype=float).reshape(-1, 5).T
-    return Counts(left, expected, decoded, remasked, wanted, int(revised), int(churned))
+        expected = sum(frame.sigma_at(place) for place in held)
+        rows.append(((after == trace.mask_id).sum(), free.sum() * (1 - frame.alpha_s), len(frame.decoded),
+                     len(frame.remasked), expected, mean_sigma(frame, held)))  # fmt: skip
+        before, held = after, held_after(frame, held)
+    columns = np.array(rows, dtype=float).reshape(-1, 6)
+    masked, expected_masked, decoded, remasked, expected_remasked, sigma = columns.T
+    return Counts(masked, expected_masked, decoded, remasked, expected_remasked, sigma, int(revised), int(churned))
 
 
 def entropy(ids: np.ndarray) -> float:
