@@ -14,6 +14,7 @@ from remdm.models.network import compute
 from remdm.nelbo import mdlm_nelbo, stratified_times
 from remdm.trace import load
 from remdm.training.text import story_batch
+from remdm.views.numbers import counts
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
 
@@ -33,10 +34,10 @@ def nelbo(model, x):
 
 
 def test_the_story_model_knows_the_worlds_heldout_stories(stories):
-    """Held-out combinations, well under the 3.4 nats of word frequencies, and above the world's own entropy."""
+    """On held-out combinations: not far above the world's own entropy, and not below it, which no model can be."""
     nats = nelbo(stories, story_batch(stories.tokenizer, 10_000, 64, "heldout")) * stories.length
     world, _ = entropy(500)
-    assert world * 0.9 < nats < 2.5 * world
+    assert world * 0.9 < nats < 2 * world
 
 
 def test_remasking_repairs_what_mdlm_leaves(stories):
@@ -74,8 +75,11 @@ def test_a_missing_file_is_one_sentence(monkeypatch, tmp_path):
         load_embedded("absent", PLAIN)
 
 
-def test_the_recorded_run_was_made_by_the_model_that_ships(stories):
-    """Seed and settings of the recording give its text again (in its own number type, where this machine has it)."""
+def test_the_recorded_run_prints_alike_with_the_tokenizer_that_ships(stories):
+    """Its start replays to its text, and it shows what the page is for: remasking, and words that came back."""
     trace = load(checkpoints.ROOT.parent / "assets" / "recorded" / "text.json.gz")
-    assert trace.run["model"] == "stories" and trace.steps
-    assert trace.text == DOMAIN.model("stories").text(trace.final, stories)
+    model = DOMAIN.model("stories")
+    assert trace.run["model"] == "stories" and trace.text == model.text(trace.final, stories)
+    assert all(model.piece(token, stories) == word for token, word in trace.words.items())
+    total = counts(trace)
+    assert total.remasked.sum() > 20 and total.revised > 5

@@ -47,6 +47,20 @@ class Runs:
     def __init__(self, kept: int = KEPT) -> None:
         self._kept, self._lock = kept, threading.Lock()
         self._runs: OrderedDict[str, Shown] = OrderedDict()
+        self._orders: OrderedDict[str, threading.Event] = OrderedDict()
+
+    def order(self) -> str:
+        """A ticket for one press of Run: it can be halted before anything has begun."""
+        ticket = secrets.token_urlsafe(12)
+        with self._lock:
+            self._orders[ticket] = threading.Event()
+            while len(self._orders) > self._kept:
+                self._orders.popitem(last=False)
+        return ticket
+
+    def halt(self, ticket: str | None) -> threading.Event:
+        """The halt flag of a ticket; one that nobody else holds for a ticket that is not known (any more)."""
+        return self._orders.get(ticket or "", threading.Event())
 
     def open(self, live: Live, halt: threading.Event) -> tuple[str, Shown]:
         """Begin a run: its id and its record."""

@@ -1,9 +1,9 @@
 """One domain's tab: the stage with its player, the settings beside it, and what a run leaves behind."""
 
-import threading
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import gradio as gr
@@ -92,7 +92,9 @@ class Workbench:
         buttons = [self.run, self.stop, opened]
         results = [self.player, *about, *buttons, self.samples, self.kept, self.current]
         begun = self.run.click(self.begin, None, [*buttons, self.samples, self.current], queue=False, **QUIET)
-        sampling = begun.then(self.sample, self.panel.inputs, results, concurrency_id=MODEL_QUEUE, **QUIET)
+        sampling = begun.then(
+            self.sample, [self.current, *self.panel.inputs], results, concurrency_id=MODEL_QUEUE, **QUIET
+        )
         self.stop.click(self.stopped, [self.current, self.kept], results, cancels=[sampling], queue=False, **QUIET)
         self.samples.input(self.chosen, [self.samples, self.kept], [self.player, *about], **QUIET)
         opened.upload(self.open_trace, opened, [self.player, *about, self.samples, self.kept, self.current], **QUIET)
@@ -101,14 +103,16 @@ class Workbench:
 
     def begin(self) -> Changes:
         """At once, before the run's turn has come."""
-        return {**self._busy("Waiting …"), self.samples: gr.Radio(visible=False), self.current: None}
+        return {**self._busy("Waiting …"), self.samples: gr.Radio(visible=False), self.current: RUNS.order()}
 
-    def sample(self, *values: Any) -> Iterator[Changes]:
+    def sample(self, ticket: str | None, *values: Any) -> Iterator[Changes]:
         """Run the sampler for as many samples as asked, streaming each step as it is made."""
         made: list[Sample] = []
-        halt = threading.Event()
+        halt = RUNS.halt(ticket)
         try:
             lives = [prepare(order) for order in self.panel.orders(values)]
+            if halt.is_set():  # stopped before it began
+                return
             for live in lives:
                 yield from self._one(live, halt, made, len(lives))
                 if halt.is_set():  # `stopped` has told the page; a cancel alone may come some steps late
@@ -121,7 +125,7 @@ class Workbench:
             raise gr.Error("The run broke off; the server's log says why.") from error
         yield self._after(made)
 
-    def _one(self, live: Live, halt: threading.Event, made: list[Sample], wanted: int) -> Iterator[Changes]:
+    def _one(self, live: Live, halt: Event, made: list[Sample], wanted: int) -> Iterator[Changes]:
         run_id, shown = RUNS.open(live, halt)
         words = live.pieces(set(live.start))
         run = facts(live.order, live.checkpoint)
@@ -139,7 +143,8 @@ class Workbench:
     def stopped(self, run_id: str | None, kept: list[Sample]) -> Changes:
         """After a cancel: what was made so far stays, and can be looked at and saved."""
         shown = RUNS.get(run_id)
-        if shown is None:
+        if shown is None:  # nothing has begun: it must not begin later
+            RUNS.halt(run_id).set()
             return self._ready()
         shown.stop()
         if shown.end:  # between two samples
