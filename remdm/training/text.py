@@ -1,10 +1,13 @@
 """`python -m remdm train text`: the story model on fresh stories, the prose model on State of the Union addresses."""
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -29,14 +32,27 @@ def story_batch(tokenizer: Tokenizer, first: int, count: int, split: str = "trai
     return batch
 
 
+def started(folder: Path, shape: TransformerConfig, seed: int) -> PlainTransformer:
+    """A network to train: with the weights of the folder's checkpoint if that has the same shape, else fresh.
+
+    A state that training left behind comes before both (loop.Run); it is not kept in the repository, the weights are.
+    """
+    torch.manual_seed(seed)
+    network = PlainTransformer(shape)
+    weights, config = folder / "model.safetensors", folder / "config.json"
+    if weights.is_file() and json.loads(config.read_text())["shape"] == asdict(shape):
+        network.load_state_dict(load_file(weights))
+        print(f"Going on from the weights in {folder}")
+    return network
+
+
 def train_stories(folder: Path, recipe: Recipe) -> None:
     """Train the story model and export it to `folder` as it goes."""
     tokenizer = story_tokenizer()
     mask_id = tokenizer.token_to_id("<mask>")
-    torch.manual_seed(recipe.seed)
     shape = TransformerConfig(tokenizer.get_vocab_size(), STORY_LENGTH, width=160, depth=6, heads=4)
     task = Task(
-        PlainTransformer(shape),
+        started(folder, shape, recipe.seed),
         lambda index, size: story_batch(tokenizer, index * size, size),
         story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout"),
         mask_id,
@@ -58,10 +74,9 @@ def train_prose(folder: Path, recipe: Recipe) -> None:
         chosen = [order[place // len(blocks)][place % len(blocks)] for place in places.tolist()]
         return blocks[torch.stack(chosen)]
 
-    torch.manual_seed(recipe.seed)
     shape = TransformerConfig(tokenizer.get_vocab_size(), prose.LENGTH, width=256, depth=6, heads=4)
     task = Task(
-        PlainTransformer(shape),
+        started(folder, shape, recipe.seed),
         batch,
         torch.from_numpy(data.heldout.astype(np.int64))[:256],
         prose.MASK,
