@@ -179,6 +179,7 @@ def test_the_life_of_a_token(studio):
     studio.page.locator(".rp-stage .rp-t").nth(place).click()
     life = studio.page.locator(".rp-life")
     events = life.locator(".rp-event")
+    expect(events.nth(2)).to_be_visible()
     kinds = events.locator(".rp-what").all_inner_texts()
     assert kinds[:3] == ["decoded", "remasked", "decoded"]
     last = life.locator(".rp-is-remasked").last  # the mark tells of the last time the token went
