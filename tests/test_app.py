@@ -176,7 +176,10 @@ def test_the_life_of_a_token(studio):
     studio.typed("steps", 32)
     assert studio.run()["revised"] > 0
     place = studio.state()["marks"].index("revised")
-    studio.page.locator(".rp-stage .rp-t").nth(place).click()
+    chip = studio.page.locator(".rp-stage .rp-t").nth(place)
+    expect(studio.part("run")).to_be_enabled()
+    chip.click()
+    expect(chip).to_have_attribute("aria-selected", "true")
     life = studio.page.locator(".rp-life")
     events = life.locator(".rp-event")
     expect(events.nth(2)).to_be_visible()
