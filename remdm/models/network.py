@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -40,8 +41,9 @@ def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
     return best
 
 
+@cache
 def compute(device: str = "auto") -> Compute:
-    """Choose the device and type by a short trial: machines of one kind differ.
+    """Choose the device and type by a short trial, once for a process: machines of one kind differ.
 
     Raises:
         ValueError: for an unknown device, or `cuda` where there is none.

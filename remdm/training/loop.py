@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from remdm.checkpoints import total_parameters
 from remdm.models.network import Compute
 from remdm.nelbo import corrupt, cross_entropies, mdlm_nelbo, stratified_times
 
@@ -189,7 +190,7 @@ def train(task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
     """
     run = Run(task, recipe, folder, compute)
     print(
-        f"{sum(p.numel() for p in run.network.parameters()) / 1e6:.2f}M parameters, {compute.dtype}: {compute.reason}",
+        f"{total_parameters(run.network) / 1e6:.2f}M parameters, {compute.dtype}: {compute.reason}",
         flush=True,
     )
     saved, loss = run.seconds, None
