@@ -61,14 +61,17 @@ def _sample_flags(sub: argparse.ArgumentParser) -> None:
 
 
 def _train_flags(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("domain", choices=("text",))
-    sub.add_argument("--model", default="stories", choices=("stories", "prose"))
+    from remdm.training.catalog import TRAINERS
+
+    sub.add_argument("domain", choices=tuple(TRAINERS))
+    sub.add_argument("--model", help="one of the domain's models (default: its first)")
     sub.add_argument("--minutes", type=float, default=120, help="training time in all, earlier sessions included")
     sub.add_argument("--batch", type=int, default=16)
     sub.add_argument("--matrix-rate", type=float, default=0.02, help="Muon's learning rate")
     sub.add_argument("--other-rate", type=float, default=0.003, help="AdamW's learning rate")
     sub.add_argument("--cooldown", type=float, default=0.4, help="share of the time over which the rates fall")
     sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--compile", action="store_true", help="compile the network first: much faster on CPU")
     sub.add_argument("--folder", type=Path, help="where the checkpoint goes (default checkpoints/MODEL)")
 
 
@@ -122,13 +125,20 @@ def sample(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
-    """`train`: the embedded model of a domain."""
+    """`train`: an embedded model of a domain."""
     from remdm.checkpoints import ROOT
+    from remdm.training.catalog import TRAINERS
     from remdm.training.loop import Recipe
-    from remdm.training.text import TRAINERS
 
-    recipe = Recipe(args.minutes, args.batch, args.matrix_rate, args.other_rate, args.cooldown, seed=args.seed)
-    TRAINERS[args.model](args.folder or ROOT / args.model, recipe)
+    trainers = TRAINERS[args.domain]
+    name = args.model or next(iter(trainers))
+    if name not in trainers:
+        raise ValueError(f"model must be one of {', '.join(trainers)}, got {name}")
+    recipe = Recipe(
+        args.minutes, args.batch, args.matrix_rate, args.other_rate, args.cooldown,
+        seed=args.seed, compiled=args.compile,
+    )  # fmt: skip
+    trainers[name](args.folder or ROOT / name, recipe)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

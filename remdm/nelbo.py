@@ -17,10 +17,15 @@ LogX = Callable[[Tensor, Tensor], Tensor]
 """(z_t `[B, L]`, wanted rows bool `[B, L]`) -> logits or log-probabilities `[n, V]`."""
 
 
-def corrupt(x: Tensor, keep: Tensor, mask_id: int, generator: Generator | None = None) -> Tensor:
-    """z_t ~ q(z_t | x): each token of row b stays with probability keep[b] = alpha_t (ReMDM eq. 1). int64 `[B, L]`."""
+def corrupt(
+    x: Tensor, keep: Tensor, mask_id: int, generator: Generator | None = None, given: Tensor | None = None
+) -> Tensor:
+    """z_t ~ q(z_t | x): each token of row b stays with probability keep[b] = alpha_t (ReMDM eq. 1). int64 `[B, L]`.
+
+    Positions where `given` (bool `[B, L]`) is set, such as a condition's tokens, always stay.
+    """
     kept = torch.rand(x.shape, generator=generator) < keep[:, None]
-    return x.where(kept, torch.tensor(mask_id))
+    return x.where(kept if given is None else kept | given, torch.tensor(mask_id))
 
 
 def stratified_times(batch: int, generator: Generator | None = None) -> Tensor:
@@ -40,7 +45,9 @@ def weight(step: Step, sigma: float = 0.0) -> float:
     return (step.alpha_s - (1.0 - sigma) * step.alpha_t) / (1.0 - step.alpha_t)
 
 
-def mdlm_nelbo(log_x: LogX, x: Tensor, t: Tensor, mask_id: int, generator: Generator | None = None) -> Tensor:
+def mdlm_nelbo(
+    log_x: LogX, x: Tensor, t: Tensor, mask_id: int, generator: Generator | None = None, given: Tensor | None = None
+) -> Tensor:
     """One Monte-Carlo estimate of MDLM's continuous-time bound for alpha = 1 - t, in nats a token: `[B]`.
 
     Args:
@@ -49,11 +56,13 @@ def mdlm_nelbo(log_x: LogX, x: Tensor, t: Tensor, mask_id: int, generator: Gener
         t: a time for each row, `[B]`, in (0, 1].
         mask_id: the mask's id.
         generator: source of the masks.
+        given: positions that are never masked and do not count, bool `[B, L]`; none without it.
     """
-    z = corrupt(x, 1.0 - t, mask_id, generator)
+    z = corrupt(x, 1.0 - t, mask_id, generator, given)
     losses = cross_entropies(log_x, x, z, mask_id)
     row = (z == mask_id).nonzero()[:, 0]
-    return torch.zeros(len(x)).index_add(0, row, losses) / t / x.shape[1]
+    free = x.shape[1] if given is None else (~given).sum(1)
+    return torch.zeros(len(x)).index_add(0, row, losses) / t / free
 
 
 def step_nelbo(

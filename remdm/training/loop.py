@@ -32,6 +32,8 @@ class Recipe:
         average: decay of the running average of the weights, which is what is kept.
         save_minutes: time between states on disk.
         seed: seed of weights and masks.
+        compiled: whether the network is compiled first: a minute at the start (and a C++ compiler), then about 1.6
+            times the speed on CPU.
     """
 
     minutes: float
@@ -42,6 +44,7 @@ class Recipe:
     average: float = 0.999
     save_minutes: float = 3.0
     seed: int = 0
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Task:
         heldout: clean tokens `[N, L]` that the batches never hold.
         mask_id: the mask's id.
         export: writes the averaged network to the checkpoint folder.
+        given: clean tokens `[B, L]` -> the positions that are never masked, bool `[B, L]`: a condition, a prompt.
     """
 
     network: nn.Module
@@ -61,6 +65,7 @@ class Task:
     heldout: Tensor
     mask_id: int
     export: Callable[[nn.Module, dict], None]
+    given: Callable[[Tensor], Tensor] | None = None
 
 
 def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -89,17 +94,20 @@ def _averaging(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]
     return average
 
 
-def heldout_nelbo(network: nn.Module, heldout: Tensor, mask_id: int, passes: int = 2) -> float:
+def heldout_nelbo(network: nn.Module, task: Task, passes: int = 2) -> float:
     """MDLM's bound on held-out tokens, nats a token; the same masks each time, stratified over t."""
     generator = torch.Generator().manual_seed(0)
     network.eval()
     log_x = lambda z, rows: network.head(network.hidden(z)[rows])  # noqa: E731
     with torch.inference_mode():
         total = [
-            mdlm_nelbo(log_x, part, stratified_times(len(part), generator), mask_id, generator)
+            mdlm_nelbo(
+                log_x, part, stratified_times(len(part), generator), task.mask_id, generator,
+                task.given and task.given(part),
+            )
             for _ in range(passes)
-            for part in heldout.split(64)
-        ]
+            for part in task.heldout.split(64)
+        ]  # fmt: skip
     network.train()
     return torch.cat(total).mean().item()
 
@@ -111,6 +119,7 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.task, self.recipe, self.folder, self.compute = task, recipe, folder, compute
         self.network = task.network
+        self.hidden = torch.compile(self.network.hidden) if recipe.compiled else self.network.hidden
         self.average = AveragedModel(self.network, avg_fn=_averaging(recipe.average))
         self.optimisers = optimisers(self.network, recipe)
         self.step, self.seconds, self.tokens = 0, 0.0, 0
@@ -130,7 +139,7 @@ class Run:
 
     def save(self) -> float:
         """Write the state, export the averaged network, log and return its held-out bound."""
-        nelbo = heldout_nelbo(self.average.module, self.task.heldout, self.task.mask_id)
+        nelbo = heldout_nelbo(self.average.module, self.task)
         about = {
             "step": self.step,
             "minutes": round(self.seconds / 60, 2),
@@ -158,7 +167,7 @@ class Run:
         return nelbo
 
     def _logits(self, z: Tensor, rows: Tensor) -> Tensor:
-        return self.network.head(self.network.hidden(z)[rows])
+        return self.network.head(self.hidden(z)[rows])
 
     def advance(self) -> float:
         """One step; returns its loss: the mean over sequences of the cross-entropy of their masked positions."""
@@ -167,7 +176,8 @@ class Run:
             for group in optimiser.param_groups:
                 group["lr"] = top * factor
         x = self.task.batch(self.step, self.recipe.batch)
-        z = corrupt(x, 1.0 - stratified_times(len(x)), self.task.mask_id)
+        given = self.task.given and self.task.given(x)
+        z = corrupt(x, 1.0 - stratified_times(len(x)), self.task.mask_id, given=given)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.compute.dtype == torch.bfloat16):
             losses = cross_entropies(self._logits, x, z, self.task.mask_id)
         # Each row weighs the same, as in the bound: the mean over its masks stands for the weight 1/t, with less noise.
