@@ -78,6 +78,23 @@
   const sigma = (x) => (x === null ? "–" : x === 0 ? "0" : x < 0.001 ? x.toExponential(1) : x.toFixed(3));
   const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
+  const UNSAFE = "script, style, iframe, object, embed, foreignObject, link, meta, base, form, animate, set";
+
+  /** Markup that the server drew (SVG or a little HTML), parsed and stripped of all that could run or load. */
+  function picture(markup) {
+    const parsed = new DOMParser().parseFromString(string(markup), "text/html");
+    for (const node of parsed.querySelectorAll(UNSAFE)) node.remove();
+    for (const node of parsed.body.querySelectorAll("*"))
+      for (const { name, value } of [...node.attributes]) {
+        const loads = /^(?:href|xlink:href|src|srcset|action|formaction)$/i.test(name);
+        const local = /^(?:#|data:image\/(?:png|webp|gif|jpeg);)/i.test(value.trim());
+        if (/^on/i.test(name) || (loads && !local) || /url\(\s*['"]?(?!#)/i.test(value)) node.removeAttribute(name);
+      }
+    const box = h("span", { class: "rp-picture" });
+    box.append(...parsed.body.childNodes);
+    return box;
+  }
+
   // -------------------------------------------------------------------------------------------------- messages
 
   function fail(why) {
@@ -106,6 +123,9 @@
     return found.map(([id, piece]) => [identity(Number(id)), string(piece)]);
   }
 
+  /** What a domain's own drawing takes: an object, or nothing. */
+  const scene = (x) => (x && typeof x === "object" && !Array.isArray(x) ? x : null);
+
   /** A start message, checked. */
   function readStart(m) {
     const length = whole(m.length, 1, MAX_LENGTH, "length");
@@ -118,7 +138,9 @@
       start,
       mask: identity(m.mask),
       given: list(m.given || [], "given").map((p) => whole(p, 0, length - 1, "position")),
+      domain: string(m.domain),
       layout: string(m.layout) || "text",
+      scene: scene(m.x),
       words: words(m.words),
       title: string(m.title),
       sampler: string(m.sampler),
@@ -166,6 +188,7 @@
       remasked: list(m.r || [], "r").map((entry) => readRemasked(entry, length)),
       confidence: bytes(string(m.c), length),
       words: words(m.words),
+      scene: scene(m.x),
       errors: m.e === undefined || m.e === null ? null : list(m.e, "e").map((entry) => readError(entry, length)),
     };
   }
@@ -223,6 +246,7 @@
         sigma: null,
         masked: state.reduce((n, x) => n + (x === MASKED), 0),
         now: 0,
+        scene: this.scene,
         decodedNow: 0,
         remasks: 0,
         revised: 0,
@@ -295,6 +319,7 @@
         sigma: step.sigma,
         masked: 0,
         now: step.remasked.length,
+        scene: step.scene || before.scene,
         decodedNow: step.decoded.length,
         remasks: before.remasks + step.remasked.length,
         revised: before.revised,
@@ -461,7 +486,14 @@
         return chip;
       });
       put(this.box, "data-layout", run.layout);
-      this.box.replaceChildren(...this.chips);
+      this.grid = run.layout === "grid";
+      this.side = this.grid ? Math.round(Math.sqrt(run.length)) : 0;
+      this.box.style.setProperty("--rp-side", this.side);
+      const rows = /^rows:([1-9]\d{0,2})$/.exec(run.layout);
+      this.row = rows ? Number(rows[1]) : 0;
+      const starts = (p) => this.row > 0 && p > 0 && p % this.row === 0;
+      const laid = this.chips.flatMap((chip, p) => (starts(p) ? [h("i", { class: "rp-break" }), chip] : [chip]));
+      this.box.replaceChildren(...laid);
       this.layout();
     }
 
@@ -486,6 +518,7 @@
       this.smallFont = `${style.fontWeight} 11px ${style.fontFamily}`;
       this.widths.clear();
       this.settled = Boolean(run.ended);
+      if (this.grid) return void (this.box.style.minHeight = "");
       for (let p = 0; p < run.length; p++) this.setCell(p, this.need(p));
       this.reserve();
     }
@@ -513,14 +546,16 @@
     /** While a run is not known to its end, keeps room for the lines it will probably take. */
     reserve() {
       const room = this.box.clientWidth;
-      if (!room) return;
+      if (!room || this.grid) return;
       if (this.settled) {
         this.box.style.minHeight = this.ratchet ? `${this.ratchet}px` : "";
         return;
       }
       const line = this.chips[0].offsetHeight + 5;
       this.pen.font = this.font;
-      const lines = Math.ceil((this.run.length * (this.pen.measureText("word").width + 13)) / room);
+      const wide = this.pen.measureText("word").width + 13;
+      const rows = this.row ? Math.ceil(this.run.length / this.row) : 1;
+      const lines = rows * Math.ceil(((this.row || this.run.length) * wide) / room);
       this.ratchet = Math.max(lines * line - 5, this.ratchetRoom === room ? this.ratchet || 0 : 0);
       this.ratchetRoom = room;
       this.box.style.minHeight = `${this.ratchet}px`;
@@ -534,7 +569,7 @@
 
     /** A live step may bring a wider token: its cell grows, and never shrinks before the end. */
     grow(view) {
-      if (this.settled) return;
+      if (this.settled || this.grid) return;
       for (let p = 0; p < this.run.length; p++) {
         if (view.state[p] === DECODED) this.setCell(p, Math.max(this.cells[p], this.textWidth(view.shown[p])));
       }
@@ -958,7 +993,7 @@
         { type: "button", class: "rp-jump", "data-seek": event.step },
         h("span", { class: "rp-when" }, `step ${event.step}`),
         h("span", { class: `rp-what rp-${event.kind}` }, event.kind),
-        h("span", { class: "rp-token" }, run.name(event.id)),
+        this.token(run, event.id, "rp-token"),
       );
       const item = h(
         "li",
@@ -968,6 +1003,12 @@
       );
       item.rpStep = event.step;
       return item;
+    }
+
+    /** A token by its name, behind the drawing that the domain has for it, if any. */
+    token(run, id, look = "") {
+      const drawing = this.glyph ? this.glyph(id) : null;
+      return h("span", look ? { class: look } : {}, ...(drawing ? [drawing] : []), run.name(id));
     }
 
     /** The alternatives as bars; where there are none, the probability alone. */
@@ -983,7 +1024,7 @@
           return h(
             "div",
             { class: `rp-choice${id === event.id ? " rp-picked" : ""}` },
-            h("span", {}, run.name(id)),
+            this.token(run, id),
             h("b", {}, bar),
             h("em", {}, probability(prob)),
           );
@@ -1193,6 +1234,34 @@
       this.draw();
     }
 
+    /** The domain's own drawing above the tokens, if one is registered; its faults stay its own. */
+    setScene(run) {
+      if (this.scene) this.guard(() => this.scene.destroy && this.scene.destroy());
+      if (this.scene) this.scene.box.remove();
+      const make = scenes[run.domain];
+      this.scene = null;
+      this.life.glyph = null;
+      if (!make) return;
+      this.guard(() => {
+        const point = (p) => this.point(p === null ? undefined : p);
+        const tools = { h, svg, picture, point, select: (p) => this.select(p), go: (k) => this.go(k, "user") };
+        this.scene = make(tools);
+        this.stage.box.before(this.scene.box);
+        this.scene.open(run);
+        this.life.glyph = this.scene.glyph || null;
+      });
+    }
+
+    guard(work) {
+      try {
+        work();
+      } catch (error) {
+        if (this.scene) this.scene.box.remove();
+        this.scene = null;
+        this.warn(`The drawing above the tokens failed (${error.message}).`);
+      }
+    }
+
     build() {
       this.stage = new Stage();
       this.heat = new Heatmap();
@@ -1306,6 +1375,7 @@
       this.table.body.replaceChildren();
       this.stage.open(run);
       this.heat.open(run, this.colours);
+      this.setScene(run);
       this.later();
     }
 
@@ -1371,10 +1441,12 @@
       const { run, from, to } = this.asked;
       this.asked = null;
       this.tries++;
+      const missing = this.run ? this.run.missing : 0;
       try {
         const answer = await this.host.frames(run, from, to);
         const found = list(typeof answer === "string" ? JSON.parse(answer || "[]") : answer || [], "steps");
         if (!this.off.signal.aborted) this.fill(run, found);
+        if (this.run && this.run.missing < missing) this.tries = 0;
       } catch {
         if (this.run && this.run.missing) this.warn("Some steps did not arrive.");
       }
@@ -1518,9 +1590,9 @@
     /** Shows the tokens of an error. */
     show(error) {
       if (!error || !error.positions.length) return;
-      this.stage.light(error.positions);
+      this.light(error.positions);
       this.stage.rove(error.positions[0]);
-      this.stage.light(error.positions);
+      this.light(error.positions);
     }
 
     key(event) {
@@ -1550,16 +1622,21 @@
     point(p) {
       this.pointed = p;
       if (!this.run) return;
-      if (p === undefined) this.stage.light([]);
-      else if (!this.stage.hot.includes(p)) this.stage.light([]);
+      this.light(p === undefined ? [] : this.stage.hot.includes(p) ? this.stage.hot : [p]);
       this.later();
+    }
+
+    /** Lights positions on the stage and in the domain's own drawing. */
+    light(positions) {
+      this.stage.light(positions);
+      if (this.scene && this.scene.light) this.guard(() => this.scene.light(positions));
     }
 
     hover(event) {
       if (!this.run || !this.run.count) return;
       const spot = this.heat.hit(event);
       this.heat.hover(spot);
-      this.stage.light([spot.p]);
+      this.light([spot.p]);
       this.pointed = spot.p;
       this.later();
     }
@@ -1586,6 +1663,7 @@
       if (!run) return;
       const view = run.at(this.k);
       this.stage.render(view);
+      if (this.scene) this.guard(() => this.scene.render(view, this.k));
       this.heat.update();
       this.heat.mark(this.k);
       this.heat.place(this.heat.column, this.pointed === undefined ? -1 : this.pointed);
@@ -1721,9 +1799,9 @@
     recolour() {
       const dark = Boolean(this.root.closest(".dark"));
       if (dark === this.dark) return;
+      put(this.root, "data-theme", dark ? "dark" : "light");
       this.dark = dark;
-      this.colours = palette(dark);
-      for (let c = 1; c <= 8; c++) this.root.style.setProperty(`--rp-c${c}`, rgb(this.colours.psi((c - 0.5) / 8)));
+      this.colours = dress(this.root, dark);
       if (!this.run) return;
       this.heat.colour(this.colours);
       this.later();
@@ -1804,5 +1882,16 @@
     return handle;
   }
 
-  window.ReMDMPlayer = { mount };
+  /** Drawings that domains bring: name -> (tools) => ({ box, open(run), render(view, k), light(positions), destroy() }). */
+  const scenes = {};
+
+  /** Colours that styles cannot say: the confidence ramp. */
+  function dress(root, dark) {
+    const colours = palette(dark);
+    for (let c = 1; c <= 8; c++) root.style.setProperty(`--rp-c${c}`, rgb(colours.psi((c - 0.5) / 8)));
+    return colours;
+  }
+
+  const tools = { h, svg, icon, picture, say, put, Run, Stage, buildBar, readStart, readStep, readEnd, dress };
+  window.ReMDMPlayer = { mount, scenes, tools };
 })();

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
+AT_ONCE = 1 << 21
+"""Numbers that a draw holds at a time, 16 MiB of 64 bits."""
 DTYPES = {64: torch.float64, 32: torch.float32}
 
 
@@ -40,21 +42,28 @@ class Noise:
         Returns:
             Token ids, int64 `[n]`.
         """
-        shape = (log_x.shape[1],)
+        counts = rows.sum(1).tolist()
         parts = [
-            self._gumbel((count, *shape), each)
-            for count, each in zip(rows.sum(1).tolist(), self.generators, strict=True)
-            if count
+            self._race(chunk, generator)
+            for part, generator in zip(log_x.split(counts), self.generators, strict=True)
+            for chunk in part.split(max(1, AT_ONCE // log_x.shape[1]))
         ]
-        if not parts:
-            return torch.empty(0, dtype=torch.int64, device=log_x.device)
-        return (log_x.to(self.dtype) + torch.cat(parts).to(log_x.device)).argmax(dim=-1)
+        return torch.cat(parts)
+
+    def _race(self, log_x: Tensor, generator: Generator) -> Tensor:
+        """Draws of one sequence. Every token takes its number, but only what can be drawn needs its logarithm."""
+        uniform = torch.rand(log_x.shape, generator=generator, dtype=self.dtype).to(log_x.device)
+        possible = log_x > -torch.inf
+        race = torch.full_like(uniform, -torch.inf)
+        race[possible] = log_x[possible].to(self.dtype) + _gumbel(uniform[possible])
+        return race.argmax(dim=-1)
 
     def gumbel(self, length: int) -> Tensor:
         """Standard Gumbel noise for each position, float64 `[B, length]`."""
-        return torch.stack([self._gumbel((length,), each).double() for each in self.generators])
+        uniform = [torch.rand(length, generator=each, dtype=self.dtype) for each in self.generators]
+        return _gumbel(torch.stack(uniform)).double()
 
-    def _gumbel(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
-        """-log E with E = 1e-10 - log(U + 1e-10), the reference's exponential race, in this precision."""
-        uniform = torch.rand(shape, generator=generator, dtype=self.dtype)
-        return -torch.log(1e-10 - torch.log(uniform + 1e-10))
+
+def _gumbel(uniform: Tensor) -> Tensor:
+    """-log E with E = 1e-10 - log(U + 1e-10), the reference's exponential race, in the precision of U."""
+    return -torch.log(1e-10 - torch.log(uniform + 1e-10))

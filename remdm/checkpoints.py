@@ -9,10 +9,17 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import nn
 
+from remdm.models.grid import GridConfig, GridTransformer
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 
 ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
+
+ARCHITECTURES = {
+    "plain-transformer": (PlainTransformer, TransformerConfig),
+    "grid-transformer": (GridTransformer, GridConfig),
+}
+"""Networks of embedded models by their name in config.json; a shape says its `length`."""
 
 
 class CheckpointError(Exception):
@@ -40,13 +47,13 @@ class Checkpoint:
     compute: Compute
 
 
-def save_embedded(folder: Path, network: PlainTransformer, tokenizer: Tokenizer, mask_id: int, about: dict) -> None:
+def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_id: int, about: dict) -> None:
     """Write weights in half precision, config with `about` (how it was trained) and tokenizer to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.detach().half().contiguous() for name, weight in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors")
     config = {
-        "architecture": "plain-transformer",
+        "architecture": next(name for name, (kind, _) in ARCHITECTURES.items() if type(network) is kind),
         "mask_id": mask_id,
         "shape": asdict(network.config),
         "training": about,
@@ -75,7 +82,8 @@ def load_embedded(name: str, compute: Compute) -> Checkpoint:
             f"restore the folder from the repository or train it with: python -m remdm train text --model {name}"
         )
     config = json.loads((folder / "config.json").read_text())
-    network: nn.Module = PlainTransformer(TransformerConfig(**config["shape"]))
+    kind, shape = ARCHITECTURES[config["architecture"]]
+    network: nn.Module = kind(shape(**config["shape"]))
     try:
         network.load_state_dict(load_file(folder / "model.safetensors"))
     except RuntimeError as error:
@@ -89,7 +97,7 @@ def load_embedded(name: str, compute: Compute) -> Checkpoint:
         NetworkDenoiser(network, config["mask_id"]),
         tokenizer,
         config["mask_id"],
-        config["shape"]["length"],
+        network.config.length,
         compute,
     )
 

@@ -3,9 +3,15 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import Field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from remdm.checkpoints import CheckpointError
+from remdm.knobs import knobs, parsed
+
+if TYPE_CHECKING:
+    from remdm.domains.base import Domain
 
 KNOB_FLAGS = ("eta", "eta_cap", "eta_rescale", "t_on", "t_off", "alpha_on", "t_switch", "choice_temperature")
 CHOICE_FLAGS = ("transition", "rule", "weighting", "plan", "masked_sigma", "schedule", "nucleus")
@@ -15,20 +21,26 @@ def parser() -> argparse.ArgumentParser:
     """All commands and flags."""
     made = argparse.ArgumentParser(prog="python -m remdm", description="ReMDM Studio without the page.")
     commands = made.add_subparsers(dest="command", required=True)
-    from remdm.evaluation import bench, bound, text
+    from remdm.evaluation import bench, bound, countdown, molecule, text
+    from remdm.hub import listing
 
     sampling = commands.add_parser("sample", help="run a sampler and write its trace")
     training = commands.add_parser("train", help="train an embedded model; call again to go on")
     evaluating = commands.add_parser("evaluate", help="sample many and measure")
     bounding = commands.add_parser("bound", help="the training bound on held-out text")
     timing = commands.add_parser("bench", help="time a step beside a literal one")
+    listing_models = commands.add_parser("models", help="list the models, fetch one, measure what loading takes")
     _sample_flags(sampling)
     _train_flags(training)
-    evaluating.add_argument("domain", choices=("text",))
-    text.add_arguments(evaluating)
+    measured = evaluating.add_subparsers(dest="domain", required=True)
+    for name, module in {"countdown": countdown, "molecule": molecule, "text": text}.items():
+        domain = measured.add_parser(name)
+        module.add_arguments(domain)
+        domain.set_defaults(run=module.run)
     bound.add_arguments(bounding)
     bench.add_arguments(timing)
-    works = {sampling: sample, training: train, evaluating: text.run, bounding: bound.run, timing: bench.run}
+    listing.add_arguments(listing_models)
+    works = {sampling: sample, training: train, bounding: bound.run, timing: bench.run, listing_models: listing.run}
     for command, work in works.items():
         command.set_defaults(run=work)
     return made
@@ -46,6 +58,8 @@ def _sample_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--prompt", default="", help="words are kept; _ is one blank, _5 five, a final ... goes on")
     sub.add_argument("--model", help="one of the domain's models (default: its first)")
     sub.add_argument("--length", type=int, help="positions, where the model allows a choice")
+    for name, (each, where) in _asked_fields().items():
+        sub.add_argument(_flag(name), help=f"{each.metadata['knob']['help']} ({', '.join(where)})".replace("%", "%%"))
     for name in KNOB_FLAGS:
         sub.add_argument(_flag(name), type=float)
     for name in CHOICE_FLAGS:
@@ -58,6 +72,31 @@ def _sample_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed"
     )
+
+
+def _asked_fields() -> dict[str, tuple[Field, list[str]]]:
+    """What any domain asks for beside the prompt, by name: the field and the domains that have it."""
+    from remdm.domains import DOMAINS
+
+    found: dict[str, tuple[Field, list[str]]] = {}
+    for domain in DOMAINS.values():
+        for name, each in knobs(domain.ask).items():
+            found.setdefault(name, (each, []))[1].append(domain.name)
+    return found
+
+
+def asked(domain: "Domain", args: argparse.Namespace) -> object:
+    """What the flags ask for beside the prompt, as the domain's own kind.
+
+    Raises:
+        ValueError: for a flag of another domain or a value that will not do.
+    """
+    given = {name: getattr(args, name) for name in _asked_fields() if getattr(args, name) is not None}
+    fields = knobs(domain.ask)
+    for name in given:
+        if name not in fields:
+            raise ValueError(f"{_flag(name)} does not apply to the domain {domain.name}")
+    return domain.ask(**{name: parsed(fields[name], text) for name, text in given.items()})
 
 
 def _train_flags(sub: argparse.ArgumentParser) -> None:
@@ -98,6 +137,7 @@ def paths(out: Path, count: int, stem: str) -> list[Path]:
 def sample(args: argparse.Namespace) -> None:
     """`sample`: K runs of one seed, written as traces or printed."""
     from remdm.domains import DOMAINS
+    from remdm.hub.listing import get
     from remdm.methods import settings
     from remdm.recording import Order, record
     from remdm.trace import save
@@ -111,10 +151,14 @@ def sample(args: argparse.Namespace) -> None:
         for name in (*KNOB_FLAGS, *CHOICE_FLAGS, "swaps", "nucleus_p", "temperature", "precision")
     }
     chosen = settings(args.sampler, args.steps, **wanted)
+    wish = asked(domain, args)
     stem = f"{args.domain}-{args.sampler}-{args.steps}-{args.seed}"
     targets = paths(args.out, args.count, stem) if args.out else [None] * args.count
     for index, target in enumerate(targets):
-        order = Order(domain, model, args.prompt, args.length or model.length, chosen, args.seed, index, args.device)
+        length = args.length or model.length
+        order = Order(domain, model, args.prompt, length, chosen, args.seed, index, args.device, wish)
+        if model.fetch is not None:
+            get(model.name, args.device)
         trace = record(order)
         if target is None:
             print(trace.text)

@@ -4,6 +4,7 @@ A denoiser gives log x_theta only for the positions that are asked for: a sample
 other half of SUBS, carry-over (a decoded token stays what it is), is the transition's: it never draws there.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +50,56 @@ def subs(logits: Tensor, mask_id: int) -> Tensor:
     return (logits.float() + no_mask).log_softmax(dim=-1)
 
 
+LOOKS = (64, 1024)
+"""How many of the likeliest tokens are looked at first, in search of the nucleus's end."""
+AT_ONCE = 1 << 21
+"""Entries of a 64-bit `[n, V]` that may exist at a time, 16 MiB."""
+
+
+@dataclass(frozen=True)
+class _Nuclei:
+    """The nuclei of some rows: which rows `[r]`, their likeliest ids `[r, k]`, log-probabilities float64 `[r, k]`."""
+
+    rows: Tensor
+    ids: Tensor
+    log_p: Tensor
+
+
+def _likeliest(log_x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` likeliest tokens of each row, as a stable sort has them: values and ids, `[n, count]` each."""
+    if count >= log_x.shape[1]:
+        return log_x.sort(dim=-1, descending=True, stable=True)
+    ids = log_x.topk(count, dim=-1, sorted=False).indices.sort(dim=-1).values  # of equal ones the first id comes first
+    ordered, places = log_x.gather(1, ids).sort(dim=-1, descending=True, stable=True)
+    return ordered, ids.gather(1, places)
+
+
+def _nuclei(log_x: Tensor, nucleus_p: float, keep_crossing: bool) -> Iterator[_Nuclei]:
+    """Every row's nucleus, renormalised; rows come in groups, by how far one had to look for its end.
+
+    A sort of the vocabulary is the last resort: where fewer tokens hold a nucleus, they are found without it. They
+    are certain to be it if the last one looked at is less likely than all that are kept; with equally likely ones
+    at the edge, more have to be seen.
+    """
+    size = log_x.shape[1]
+    left = torch.arange(len(log_x), device=log_x.device)
+    for count in (*(look for look in LOOKS if 4 * look <= size), size):
+        if not len(left):
+            return
+        unsure = []
+        for rows in left.split(max(1, AT_ONCE // count)):
+            ordered, ids = _likeliest(log_x if len(rows) == len(log_x) else log_x[rows], count)
+            mass = ordered.double().exp()
+            reached = mass.cumsum(dim=-1)
+            kept = (reached - mass < nucleus_p) if keep_crossing else (reached <= nucleus_p + 1e-12)
+            kept[:, 0] = True
+            sure = ~(kept & (ordered == ordered[:, -1:])).any(1) if count < size else torch.ones_like(kept[:, 0])
+            unsure.append(rows[~sure])
+            rows, ids, cut = rows[sure], ids[sure], ordered.double().where(kept, -torch.inf)[sure]
+            yield _Nuclei(rows, ids, cut.log_softmax(dim=-1))
+        left = torch.cat(unsure)
+
+
 def nucleus(log_x: Tensor, nucleus_p: float, keep_crossing: bool) -> Tensor:
     """Keep the likeliest tokens up to a mass of nucleus_p and renormalise (before the posterior is built).
 
@@ -60,13 +111,10 @@ def nucleus(log_x: Tensor, nucleus_p: float, keep_crossing: bool) -> Tensor:
     """
     if nucleus_p >= 1.0:
         return log_x
-    ordered, ids = log_x.double().sort(dim=-1, descending=True, stable=True)
-    mass = ordered.exp()
-    reached = mass.cumsum(dim=-1)
-    kept = (reached - mass < nucleus_p) if keep_crossing else (reached <= nucleus_p + 1e-12)
-    kept[:, 0] = True
-    cut = ordered.where(kept, -torch.inf).log_softmax(dim=-1)
-    return torch.empty_like(ordered).scatter_(1, ids, cut).to(log_x.dtype)
+    cut = torch.full_like(log_x, -torch.inf)
+    for found in _nuclei(log_x, nucleus_p, keep_crossing):
+        cut[found.rows[:, None], found.ids] = found.log_p.to(log_x.dtype)
+    return cut
 
 
 CONVENTIONS = ("drop", "keep")
@@ -87,9 +135,19 @@ class Truncation:
 
     def __call__(self, log_x: Tensor) -> Tensor:
         """The truncated log-probabilities, `[n, V]`."""
-        if self.temperature != 1.0:
-            log_x = (log_x / self.temperature).log_softmax(dim=-1)
-        return nucleus(log_x, self.nucleus_p, self.nucleus == "keep")
+        return nucleus(self._tempered(log_x), self.nucleus_p, self.nucleus == "keep")
+
+    def peak(self, log_x: Tensor) -> Tensor:
+        """The truncated log-probability of each row's likeliest token, `[n]`: cheaper than all of them."""
+        log_x = self._tempered(log_x)
+        highest = log_x.amax(dim=-1)
+        if self.nucleus_p < 1.0:
+            for found in _nuclei(log_x, self.nucleus_p, self.nucleus == "keep"):
+                highest[found.rows] = found.log_p[:, 0].to(log_x.dtype)
+        return highest
+
+    def _tempered(self, log_x: Tensor) -> Tensor:
+        return log_x if self.temperature == 1.0 else (log_x / self.temperature).log_softmax(dim=-1)
 
 
 class Around:
@@ -120,8 +178,15 @@ class Truncated(Around):
         return self.truncation(self.denoiser(tokens, rows, t))
 
 
+def peak(denoiser: Denoiser, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+    """log x_theta of the likeliest token at each of the wanted positions, `[n]`."""
+    if isinstance(denoiser, Truncated):
+        return denoiser.truncation.peak(denoiser.denoiser(tokens, rows, t))
+    return denoiser(tokens, rows, t).amax(dim=-1)
+
+
 class Cached(Around):
-    """Calls an untimed denoiser only for sequences whose tokens changed, and counts the calls of each.
+    """Calls a denoiser only for sequences whose tokens (or t, if it is timed) changed, and counts the calls of each.
 
     One per run: it holds the last answer. `forwards` (int64 `[B]`) is honest: a sequence served from memory costs none.
     """
@@ -133,33 +198,35 @@ class Cached(Around):
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta `[n, V]`, from memory where tokens and wanted rows allow."""
-        last = self._answer
-        stale = rows.any(1)
+        last, stale = self._answer, rows.any(1)
         if last is None or last.tokens.shape != tokens.shape:
             last, self.forwards = None, torch.zeros(len(tokens), dtype=torch.int64)
-        elif not self.timed:
+        elif self.timed and t != last.t:
+            last = None  # nothing known at another time holds
+        else:
             stale &= (tokens != last.tokens).any(1) | (rows & ~last.known).any(1)
         if last is None or stale.any():
             last = self._answer = self._refresh(tokens, rows, t, stale, last)
-        return last.log_x[rows[last.known]]
+        return last.log_x if rows.equal(last.known) else last.log_x[rows[last.known]]
 
     def _refresh(self, tokens: Tensor, rows: Tensor, t: float, stale: Tensor, last: "_Answer | None") -> "_Answer":
         fresh = self.denoiser(tokens[stale], rows[stale], t)
         self.forwards = self.forwards + stale.cpu()  # a new tensor: consumers keep the old ones
-        if last is None:
-            return _Answer(tokens, rows, fresh)
+        if last is None or stale.all():
+            return _Answer(tokens, t, rows, fresh)
         known = torch.where(stale[:, None], rows, last.known)
         merged = fresh.new_empty(int(known.sum()), fresh.shape[1])
         belongs = stale[:, None].expand_as(known)[known]
         merged[belongs] = fresh
         merged[~belongs] = last.log_x[~stale[:, None].expand_as(known)[last.known]]
-        return _Answer(torch.where(stale[:, None], tokens, last.tokens), known, merged)
+        return _Answer(torch.where(stale[:, None], tokens, last.tokens), t, known, merged)
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """What was asked last: tokens `[B, L]`, the rows whose output is known, bool `[B, L]`, and the output `[n, V]`."""
+    """What was asked last: tokens `[B, L]`, t, the rows whose output is known, bool `[B, L]`, the output `[n, V]`."""
 
     tokens: Tensor
+    t: float
     known: Tensor
     log_x: Tensor

@@ -26,19 +26,25 @@ def _weights(record: StepRecord, row: int, remasked: list[int]) -> tuple[float, 
     return tuple(round(sigma[position] / total, 6) if total else 0.0 for position in remasked)
 
 
+def _of_row(values: Tensor, rows: Tensor, row: int) -> Tensor:
+    """What belongs to sequence `row` of values that stand, one after the other, for each True of `rows`."""
+    begin = int(rows[:row].sum())
+    return values[begin : begin + int(rows[row].sum())]
+
+
 def frame(record: StepRecord, row: int, forwards: int) -> Frame:
     """The frame of sequence `row` of a record."""
     step, after = record.step, record.after
     confidence = after.psi[row].where(~after.masked[row], 0.0).clamp(max=1.0)  # psi of given positions is inf
-    rows = record.rows[row]
     tops: dict[int, tuple[tuple[int, float], ...]] = {}
     decoded = record.decoded[row].nonzero()[:, 0].tolist()
-    if record.log_x is not None and rows.any():
-        begin = int(record.rows[:row].sum())
-        probability = record.log_x[begin : begin + int(rows.sum())].exp()
-        best = probability.max(dim=1).values
-        confidence[rows] = best.double().where(after.masked[row][rows], confidence[rows])
-        top = probability[record.decoded[row][rows]].topk(min(TOP, probability.shape[1]))
+    if record.peak is not None:
+        watched = record.watched[row]
+        peak = _of_row(record.peak, record.watched, row).exp().double()
+        confidence[watched] = peak.where(after.masked[row][watched], confidence[watched])
+    if record.log_x is not None and decoded:
+        probability = _of_row(record.log_x, record.decoded, row).exp()
+        top = probability.topk(min(TOP, probability.shape[1]))
         for position, values, ids in zip(decoded, top.values.tolist(), top.indices.tolist(), strict=True):
             tops[position] = tuple((token, round(p, 6)) for token, p in zip(ids, values, strict=True) if p > 5e-7)
     remasked = record.remasked[row].nonzero()[:, 0].tolist()

@@ -13,9 +13,12 @@ def knob(
     symbol: str = "",
     step: float = 0.01,
     choices: tuple[Any, ...] = (),
+    label: str = "",
 ) -> Any:
-    """A dataclass field with what a control needs: `low <= value <= high`, or one of `choices`."""
-    about = {"low": low, "high": high, "step": step, "symbol": symbol, "help": help, "choices": choices}
+    """A dataclass field with what a control needs: `low <= value <= high`, or one of `choices`; `label` on the page."""
+    about = {
+        "low": low, "high": high, "step": step, "symbol": symbol, "help": help, "choices": choices, "label": label,
+    }  # fmt: skip
     return field(default=default, metadata={"knob": about})
 
 
@@ -38,3 +41,19 @@ def check(part: Any) -> None:
             raise ValueError(f"{name} must lie between {about['low']:g} and {about['high']:g}, got {value}")
         elif isinstance(about["step"], int) and not isinstance(value, int):
             raise ValueError(f"{name} must be a whole number, got {value}")
+
+
+def parsed(each: Field, text: str) -> Any:
+    """A knob's value from a flag or an address, of the kind that its field has; its range is `check`'s.
+
+    Raises:
+        ValueError: for what is neither one of its choices nor a number.
+    """
+    about = each.metadata["knob"]
+    if about["choices"]:
+        return next((choice for choice in about["choices"] if str(choice) == text), text)
+    try:
+        return int(text) if isinstance(about["step"], int) else float(text)
+    except ValueError:
+        kind = "a whole number" if isinstance(about["step"], int) else "a number"
+        raise ValueError(f"{each.name} must be {kind}, got {text[:40]}") from None

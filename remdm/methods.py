@@ -11,8 +11,10 @@ from typing import Any
 from torch import Tensor
 
 from remdm.categorical import Noise
+from remdm.coupling import Coupled, keyed
 from remdm.denoiser import Cached, Denoiser, Truncated, Truncation
 from remdm.grid import Capped, Draft, Grid, Plateau, PlateauTimes, Step, Uniform, steps
+from remdm.guidance import ClassifierGuided
 from remdm.knobs import knobs
 from remdm.remasking import (
     Cap,
@@ -30,7 +32,7 @@ from remdm.remasking import (
 )
 from remdm.sampler import sample
 from remdm.schedule import SCHEDULES
-from remdm.state import start
+from remdm.state import State, start
 from remdm.transition import Ancestral, EvenCounts, MaskgitCounts, StepRecord, TopConfidence, Transition
 
 LONG = 1024
@@ -288,18 +290,32 @@ class Running:
         return self._cache.forwards
 
 
-def run(denoiser: Denoiser, chosen: Settings, tokens: Tensor, seeds: tuple[int, ...], *, watch: bool = True) -> Running:
-    """Start a run.
+def run(
+    denoiser: Denoiser,
+    chosen: Settings,
+    tokens: Tensor | State,
+    seeds: tuple[int, ...],
+    *,
+    watch: bool = True,
+    first: int = 0,
+    coupled: bool = False,
+) -> Running:
+    """Start a run, or take one up.
 
     Args:
         denoiser: x_theta of the model, its condition bound.
         chosen: the settings.
-        tokens: the start, int64 `[B, L]`: the mask's id where something is to be written, anything else is given.
+        tokens: the start, int64 `[B, L]`: the mask's id where something is to be written, anything else is given. Or
+            the state at which a run is taken up.
         seeds: one for each sequence.
         watch: see `sampler.sample`.
+        first: the index of the first step taken; those before it are over.
+        coupled: whether the random numbers have addresses (see coupling.py) rather than come in turn.
     """
     transition, walk = build(chosen)
     cache = Cached(denoiser)
     truncated = Truncated(cache, chosen.truncation)
-    state, noise = start(tokens, denoiser.mask_id), Noise(seeds, chosen.precision)
-    return Running(sample(truncated, transition, walk, state, noise, watch=watch), walk, cache)
+    state = tokens if isinstance(tokens, State) else start(tokens, denoiser.mask_id)
+    noise = Coupled(seeds, chosen.precision) if coupled else Noise(seeds, chosen.precision)
+    rest = keyed(walk[first:], noise) if isinstance(noise, Coupled) else walk[first:]
+    return Running(sample(truncated, transition, rest, state, noise, watch=watch), walk, cache)

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from remdm.checkpoints import Checkpoint
 from remdm.domains.base import Domain, Model, Note
 from remdm.frames import frame
+from remdm.grid import FINISH
 from remdm.methods import Settings, build, run
 from remdm.models.network import compute
 from remdm.trace import Frame, Trace
@@ -22,7 +24,8 @@ MAX_SEED = 2**53 - 1
 class Order:
     """What is asked for: a domain's model, its start, the sampler's settings and the seed.
 
-    `index` tells the runs of one seed apart: run k is the same whether it is made alone or as one of many.
+    `index` tells the runs of one seed apart: run k is the same whether it is made alone or as one of many. `asked` is
+    of the domain's kind (`Domain.ask`), None for its defaults. `start` (ids `[L]`) takes the prompt's place.
     """
 
     domain: Domain
@@ -33,6 +36,12 @@ class Order:
     seed: int
     index: int = 0
     device: str = "auto"
+    asked: Any = None
+    start: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.asked is None:
+            object.__setattr__(self, "asked", self.domain.ask())
 
 
 def run_seed(seed: int, index: int) -> int:
@@ -46,6 +55,10 @@ def run_seed(seed: int, index: int) -> int:
     return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> 1)
 
 
+Seen = tuple[Frame, tuple[Note, ...], float]
+"""A step of one sequence: its frame, what the checker finds after it, and the seconds that sampling it took."""
+
+
 @dataclass(frozen=True)
 class Live:
     """A run that can be watched: its facts before the first step, then its steps."""
@@ -54,27 +67,30 @@ class Live:
     checkpoint: Checkpoint
     start: tuple[int, ...]
     expected: int
+    _printed: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
 
-    def steps(self) -> Iterator[tuple[Frame, tuple[Note, ...], float]]:
+    def steps(self) -> Iterator[Seen]:
         """Each step's frame, what the checker finds after it, and the seconds that sampling it took."""
-        order = self.order
-        tokens = order.model.start(order.prompt, order.length, self.checkpoint)
-        running = run(self.checkpoint.denoiser, order.settings, tokens[None], (run_seed(order.seed, order.index),))
-        begun = time.perf_counter()
-        for record in running:
-            took = time.perf_counter() - begun
-            notes = order.model.notes(self.words(record.after.tokens[0].tolist())) if order.model.notes else ()
-            yield frame(record, 0, int(running.forwards[0])), notes, took
-            begun = time.perf_counter()
+        for (seen,) in Batch((self,)).steps():
+            if seen is not None:
+                yield seen
+
+    def _seen(self, made: Frame, ids: list[int], took: float) -> Seen:
+        notes = self.order.model.notes
+        return made, notes(self.words(ids)) if notes else (), took
 
     def pieces(self, ids: Iterable[int]) -> dict[int, str]:
         """How tokens are printed, by id."""
-        return {token: self.order.model.piece(token, self.checkpoint) for token in ids}
+        return {token: self._piece(token) for token in ids}
+
+    def _piece(self, token: int) -> str:
+        if token not in self._printed:
+            self._printed[token] = self.order.model.piece(token, self.checkpoint)
+        return self._printed[token]
 
     def words(self, ids: Sequence[int]) -> list[str | None]:
         """The bare word at each position, None where masked."""
-        piece = self.order.model.piece
-        return [None if token == self.checkpoint.mask_id else piece(token, self.checkpoint).strip() for token in ids]
+        return [None if token == self.checkpoint.mask_id else self._piece(token).strip() for token in ids]
 
     def trace(self, frames: list[Frame]) -> Trace:
         """The trace of the steps so far."""
@@ -89,9 +105,35 @@ class Live:
         return Trace(trace.run, trace.length, trace.mask_id, trace.start, words, trace.steps, text)
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Runs of one model and one setting that are made together, each from its own start and seed."""
+
+    lives: tuple[Live, ...]
+
+    def steps(self) -> Iterator[list[Seen | None]]:
+        """For each step what happened to each sequence; None where one had nothing left for the final fill."""
+        first = self.lives[0]
+        order, model = first.order, first.order.model
+        seeds = tuple(run_seed(live.order.seed, live.order.index) for live in self.lives)
+        tokens = torch.tensor([live.start for live in self.lives])
+        running = run(model.denoiser(first.checkpoint, order.asked), order.settings, tokens, seeds)
+        begun = time.perf_counter()
+        for record in running:
+            took = time.perf_counter() - begun
+            yield [
+                live._seen(frame(record, row, int(running.forwards[row])), record.after.tokens[row].tolist(), took)
+                if record.step.phase != FINISH or record.decoded[row].any()
+                else None
+                for row, live in enumerate(self.lives)
+            ]
+            begun = time.perf_counter()
+
+
 def facts(order: Order, checkpoint: Checkpoint) -> dict[str, Any]:
     """The `run` of a trace: enough to run it again."""
     made = checkpoint.compute
+    asked = asdict(order.asked)
     return {
         "domain": order.domain.name,
         "model": order.model.name,
@@ -100,6 +142,7 @@ def facts(order: Order, checkpoint: Checkpoint) -> dict[str, Any]:
         "seed": order.seed,
         "index": order.index,
         "prompt": order.prompt,
+        **({"asked": asked} if asked else {}),
         "settings": order.settings.flat(),
         "device": f"{made.device.type} {str(made.dtype).removeprefix('torch.')}",
     }
@@ -116,12 +159,24 @@ def prepare(order: Order) -> Live:
     if not low <= order.length <= high:
         allowed = f"{low}" if low == high else f"{low} to {high}"
         raise ValueError(f"length must be {allowed} for the model {order.model.name}, got {order.length}")
-    run_seed(order.seed, order.index)
+    seed = run_seed(order.seed, order.index)
+    for name, allowed in order.model.choices.items():
+        if getattr(order.asked, name) not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, got {getattr(order.asked, name)}")
     checkpoint = order.model.load(compute(order.device))
-    start = order.model.start(order.prompt, order.length, checkpoint)
+    if order.start is None and order.model.draw and not order.prompt.strip():
+        order = replace(order, prompt=order.model.draw(seed))
+    start = torch.tensor(order.start) if order.start else order.model.start(order.prompt, order.length, checkpoint)
+    if len(start) != order.length:
+        raise ValueError(f"start must hold {order.length} ids, got {len(start)}")
     if (start != checkpoint.mask_id).all():
         raise ValueError("There is nothing to write: the prompt fills every position. Leave a blank or end it with ...")
     return Live(order, checkpoint, tuple(start.tolist()), len(build(order.settings)[1]))
+
+
+def together(orders: Sequence[Order]) -> Batch:
+    """Prepare runs that differ in prompt, start, seed and index alone, to be made in one batch."""
+    return Batch(tuple(prepare(order) for order in orders))
 
 
 def record(order: Order) -> Trace:

@@ -42,4 +42,5 @@ def finish(denoiser: Denoiser, state: State, index: int) -> StepRecord:
     log_x = denoiser(state.tokens, masked, 0.0)
     best = log_x.max(dim=-1)
     after = decode(state, masked, best.indices, best.values)
-    return StepRecord(step, state, after, torch.zeros_like(masked), masked, 0.0, masked, log_x)
+    none = torch.zeros_like(masked)
+    return StepRecord(step, state, after, none, masked, 0.0, log_x, none, None)

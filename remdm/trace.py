@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 FORMAT, VERSION = "remdm-trace", 1
+TABLES = ("settings", "asked")
+"""Tables inside the facts of a run."""
 MAX_BYTES, MAX_LENGTH, MAX_STEPS, MAX_ID, MAX_TEXT = 32 << 20, 8192, 20_000, 1 << 24, 200_000
 
 
@@ -264,16 +266,16 @@ def _trace(content: Any) -> Trace:
 
 
 def _run(run: Any) -> dict[str, Any]:
-    """The facts of a run: a table of plain values, the settings a table within."""
-    settings = run.get("settings", {}) if isinstance(run, dict) else None
-    if not isinstance(run, dict) or not isinstance(settings, dict) or len(run) + len(settings) > 200:
+    """The facts of a run: a table of plain values, the settings and what was asked for tables within."""
+    tables = [run, *(run.get(name, {}) for name in TABLES)] if isinstance(run, dict) else [None]
+    if not all(isinstance(table, dict) for table in tables) or sum(map(len, tables)) > 200:
         _refuse("run must be a small table of settings.")
-    for table in (run, settings):
+    for table in tables:
         for name, value in table.items():
             _text(name, "the name of a setting", 100)
             if isinstance(value, float) and not math.isfinite(value):
                 _refuse(f"{name[:40]} is no number.")
-            if isinstance(value, list) or (isinstance(value, dict) and name != "settings"):
+            if isinstance(value, list) or (isinstance(value, dict) and (table is not run or name not in TABLES)):
                 _refuse("run must hold plain values.")
             if isinstance(value, str):
                 _text(value, "a setting", 4000)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from remdm.categorical import Noise
-from remdm.denoiser import Denoiser, Truncated
+from remdm.denoiser import Denoiser, Truncated, peak
 from remdm.grid import Step
+from remdm.guidance import ClassifierGuided, tilted
 from remdm.knobs import check, knob
 from remdm.posterior import mask_probability
 from remdm.remasking import Never, Remasking, bounded
@@ -30,8 +31,9 @@ class StepRecord:
         remasked: decoded tokens sent back to the mask, bool `[B, L]`; happens before decoding.
         decoded: masked positions given a token, bool `[B, L]`.
         sigma: remasking probability that the posterior used, a number or `[B, L]`.
-        rows: positions whose distribution was computed, bool `[B, L]`, n of them.
-        log_x: log x_theta there, `[n, V]`; None if nothing had to be computed.
+        log_x: log x_theta at the decoded positions, `[n, V]`; None if there are none.
+        watched: masked positions whose likeliest token was computed, bool `[B, L]`, m of them.
+        peak: log x_theta of that token, `[m]`; None if there are none.
     """
 
     step: Step
@@ -40,12 +42,13 @@ class StepRecord:
     remasked: Tensor
     decoded: Tensor
     sigma: Tensor | float
-    rows: Tensor
     log_x: Tensor | None
+    watched: Tensor
+    peak: Tensor | None
 
 
 class Transition(Protocol):
-    """A way from z_t to z_s. `watch` asks for the distribution of every masked position, not only of decoding ones."""
+    """A way from z_t to z_s. With `watch`, the record also says how sure the network is at every masked position."""
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise, watch: bool) -> StepRecord:
         """Take one step."""
@@ -71,7 +74,9 @@ def present_score(denoiser: Denoiser, state: State, step: Step) -> Callable[[], 
 
     Before truncation: a token outside the nucleus is unlikely, not impossible.
     """
-    network = denoiser.denoiser if isinstance(denoiser, Truncated) else denoiser
+    network = denoiser
+    while isinstance(network, Truncated | ClassifierGuided):
+        network = network.denoiser
 
     def score() -> Tensor:
         log_x = network(state.tokens, torch.ones_like(state.masked), step.t)
@@ -95,16 +100,18 @@ class Ancestral:
         """Draw who is masked at s, then tokens for those who decode."""
         masked = state.masked
         sigma = bounded(self.remasking.sigma(step, state, present_score(denoiser, state, step)), step)
-        goes = noise.uniform(masked.shape[1]).to(masked.device) < mask_probability(masked, step, sigma)
+        leaves = tilted(mask_probability(masked, step, sigma), denoiser, state, step.t)
+        goes = noise.uniform(masked.shape[1]).to(masked.device) < leaves
         remasked, decoded = state.decoded & goes, masked & ~goes
-        rows = masked if watch else decoded
-        log_x = denoiser(state.tokens, rows, step.t) if rows.any() else None
-        after = remask(state, remasked)
-        if log_x is not None and decoded.any():
-            wanted = log_x[decoded[rows]]
-            ids = noise.draw(wanted, decoded)
-            after = decode(after, decoded, ids, wanted.gather(1, ids[:, None]).squeeze(1))
-        return StepRecord(step, state, after, remasked, decoded, sigma, rows, log_x)
+        watched = masked if watch else torch.zeros_like(masked)
+        # first the many rows, so that the few come from memory
+        surest = peak(denoiser, state.tokens, watched, step.t) if watched.any() else None
+        after, log_x = remask(state, remasked), None
+        if decoded.any():
+            log_x = denoiser(state.tokens, decoded, step.t)
+            ids = noise.draw(log_x, decoded)
+            after = decode(after, decoded, ids, log_x.gather(1, ids[:, None]).squeeze(1))
+        return StepRecord(step, state, after, remasked, decoded, sigma, log_x, watched, surest)
 
 
 class Counts(Protocol):
@@ -159,6 +166,7 @@ class TopConfidence:
         after = remask(state, remasked)
         rows = after.masked
         log_x = denoiser(after.tokens, rows, step.t) if rows.any() else None
+        highest = None
         decoded = torch.zeros_like(rows)
         share = remasked.sum(1).double() / state.decoded.sum(1).clamp(min=1)
         if log_x is not None:
@@ -173,7 +181,10 @@ class TopConfidence:
                 decoded[row, surest[row].topk(min(wanted, int(rows[row].sum()))).indices] = True
             kept = decoded[rows]
             after = decode(after, decoded, ids[kept], log_p[kept])
-        return StepRecord(step, state, after, remasked, decoded, share[:, None].expand(rows.shape), rows, log_x)
+            highest, log_x = log_x.amax(dim=-1), log_x[kept]
+        return StepRecord(
+            step, state, after, remasked, decoded, share[:, None].expand(rows.shape), log_x, rows, highest
+        )
 
     def _swap(self, state: State, step: Step) -> tuple[Tensor, list[int]]:
         """Which tokens are remasked, and how many in each sequence."""

@@ -129,7 +129,7 @@ def test_stop_leaves_what_was_made(studio, tmp_path):
     assert len(trace.steps) == end["steps"] and list(trace.final) == end["ids"]
     assert len(studio.charts()["masks"][0]) == end["steps"]
     studio.page.locator('[data-do="first"]').click()
-    assert studio.at(0)["masked"] == 128
+    assert studio.at(0)["masked"] == 160
     studio.typed("steps", 16)
     assert studio.run()["masked"] == 0
 
@@ -150,7 +150,7 @@ def test_scrubbing(studio):
     slider, heat = studio.page.locator(".rp-slider"), studio.page.locator(".rp-heat")
     do("first")
     start = studio.at(0)
-    assert start["masked"] == 128 and set(start["states"]) == {"masked"}
+    assert start["masked"] == 160 and set(start["states"]) == {"masked"}
     do("next")
     assert studio.at(1)["decodedNow"] > 0
     slider.focus()
@@ -164,7 +164,7 @@ def test_scrubbing(studio):
     there = studio.at(9)
     assert there["ids"] != end["ids"] and there["masked"] > 0
     box = heat.bounding_box()
-    heat.click(position={"x": box["width"] * 40.5 / 128, "y": box["height"] * 11.5 / end["steps"]})
+    heat.click(position={"x": box["width"] * 40.5 / 160, "y": box["height"] * 11.5 / end["steps"]})
     assert studio.at(12)["selected"] == 40
     do("first")
     do("play")
@@ -276,7 +276,7 @@ def test_controls_that_do_not_apply_disappear(studio):
     [
         (lambda s: s.prompt("The zebbra sat."), "does not know the word “zebbra”"),
         (lambda s: s.prompt(EVIL), "does not know the word “<”"),
-        (lambda s: s.prompt("the " * 200), "The prompt takes 201 positions, but there are 128"),
+        (lambda s: s.prompt("the " * 200), "The prompt takes more than 10 lines of 16 words"),
         (lambda s: s.prompt("Rosa " * 126 + "."), "There is nothing to write"),
         (lambda s: s.typed("t_off", 0.9), "t_off must lie below t_on, got t_off 0.9 and t_on 0.55"),
         (lambda s: s.typed("seed", ""), "seed must be a whole number from 0 to .*, got nothing"),

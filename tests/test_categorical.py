@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from remdm import categorical
 from remdm.categorical import Noise
 
 CHI2 = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47}
@@ -47,6 +48,19 @@ def test_uniform_numbers_fill_the_unit_interval():
     uniform = Noise([2]).uniform(40_000)
     assert 0 <= uniform.min() and uniform.max() < 1
     assert chi_square((uniform * 5).long().flatten().bincount(minlength=5), [0.2] * 5) < CHI2[4]
+
+
+@pytest.mark.parametrize("precision", [64, 32])
+def test_a_draw_is_the_whole_race_whatever_is_left_out(precision, monkeypatch):
+    """The same numbers raced over every token at once, tokens without mass among them, give the same ids."""
+    log_x = torch.randn(90, 40, generator=torch.Generator().manual_seed(2))
+    log_x = log_x.where(torch.rand(log_x.shape, generator=torch.Generator().manual_seed(3)) < 0.4, -torch.inf)
+    log_x[:, 7] = 0.0
+    uniform = torch.rand(log_x.shape, generator=torch.Generator().manual_seed(5), dtype=categorical.DTYPES[precision])
+    expected = (log_x - torch.log(1e-10 - torch.log(uniform + 1e-10))).argmax(-1)
+    for at_once in (categorical.AT_ONCE, 7 * 40, 1):
+        monkeypatch.setattr(categorical, "AT_ONCE", at_once)
+        assert Noise([5], precision).draw(log_x, torch.ones(1, 90, dtype=torch.bool)).equal(expected)
 
 
 def test_a_row_draws_the_same_in_any_company():

@@ -72,7 +72,7 @@ def test_prompt_and_blanks_are_kept(tmp_path):
         (["--prompt", "<img src=x onerror=alert(1)>"], "The story model does not know the word"),
         (["--seed", "-1"], "seed must be a whole number"),
         (["--model", "gpt"], "model must be one of stories"),
-        (["--length", "64"], "length must be 128 for the model stories, got 64"),
+        (["--length", "64"], "length must be 160 for the model stories, got 64"),
         (["--count", "0"], "count must be at least 1, got 0"),
         (["--count", "2", "--out", "x.json"], "--out must be a folder for 2 traces"),
         (["--rule", "sometimes"], "rule must be one of never"),

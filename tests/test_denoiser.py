@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from remdm.denoiser import Cached, Truncated, Truncation, nucleus, subs
+from remdm import denoiser
+from remdm.denoiser import Cached, Truncated, Truncation, nucleus, peak, subs
 from remdm.models.ideal import letters
 
 FOUR = torch.tensor([[0.5, 0.3, 0.15, 0.05]], dtype=torch.float64).log()
@@ -32,6 +33,42 @@ def test_subs_gives_the_mask_no_mass():
 def test_nucleus_conventions(p, keep, expected, order):
     got = nucleus(FOUR[:, order], p, keep).exp()[0]
     assert got.tolist() == pytest.approx([expected[i] for i in order], abs=1e-12)
+
+
+def sorted_nucleus(log_x, p, keep):
+    """The plain way: sort the vocabulary, cut, renormalise, put back."""
+    ordered, ids = log_x.double().sort(dim=-1, descending=True, stable=True)
+    reached = ordered.exp().cumsum(-1)
+    kept = (reached - ordered.exp() < p) if keep else (reached <= p + 1e-12)
+    kept[:, 0] = True
+    cut = ordered.where(kept, -torch.inf).log_softmax(-1)
+    return torch.empty_like(ordered).scatter_(1, ids, cut).to(log_x.dtype)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("p", [0.05, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("size", [41, 613, 5000])
+def test_a_nucleus_found_without_sorting_is_the_sorted_one(size, p, keep, monkeypatch):
+    """Rows from a single sure token to nearly flat, most of them in bfloat16, where many tokens are equally likely."""
+    logits = torch.randn(24, size, generator=torch.Generator().manual_seed(size))
+    logits *= torch.logspace(-2, 1.5, 24)[:, None]
+    logits[:18] = logits[:18].bfloat16().float()
+    logits[0] = 0.0
+    log_x = subs(logits, 3)
+    expected = sorted_nucleus(log_x, p, keep)
+    for at_once in (denoiser.AT_ONCE, 5 * size):
+        monkeypatch.setattr(denoiser, "AT_ONCE", at_once)
+        got = nucleus(log_x, p, keep)
+        assert got.isfinite().equal(expected.isfinite()) and torch.allclose(got, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("truncation", [Truncation(), Truncation(0.7, 0.5, "keep"), Truncation(1.0, 2.0)])
+def test_the_peak_is_that_of_the_truncated_distribution(truncation):
+    log_x = subs(torch.randn(30, 500, generator=torch.Generator().manual_seed(1)) * 3, 0)
+    assert torch.allclose(truncation.peak(log_x), truncation(log_x).amax(-1), rtol=1e-6)
+    ideal, tokens = letters(), torch.tensor([[18, 26, 26, 26, 26]])
+    for made in (ideal, Truncated(ideal, truncation)):
+        assert torch.allclose(peak(made, tokens, tokens == 26, 0.5), made(tokens, tokens == 26, 0.5).amax(-1))
 
 
 def test_truncation_is_named_by_its_convention():
@@ -111,8 +148,11 @@ def test_calls_are_counted_for_each_sequence():
     assert [count.tolist() for count in counts] == [[1, 0], [1, 0], [1, 1], [1, 1], [1, 1], [1, 2]]
 
 
-def test_a_timed_network_is_asked_every_time():
-    cached = Cached(Hashing(timed=True))
-    for turn in range(3):
-        cached(torch.full((1, 4), 9), torch.ones(1, 4, dtype=torch.bool), turn / 3)
-    assert cached.forwards.tolist() == [3]
+def test_a_timed_network_is_asked_at_every_time_once():
+    cached, plain = Cached(Hashing(timed=True)), Hashing(timed=True)
+    tokens, every = torch.full((2, 4), 9), torch.ones(2, 4, dtype=torch.bool)
+    first = every & torch.tensor([[True], [False]])
+    for t in (0.9, 0.6, 0.3):
+        for rows in (every, first) if t == 0.9 else (first, every, first):
+            assert cached(tokens, rows, t).equal(plain(tokens, rows, t))
+    assert cached.forwards.tolist() == [3, 3]

@@ -12,6 +12,7 @@ from tokenizers import models as token_models
 
 from remdm.checkpoints import save_embedded
 from remdm.data import storyworld
+from remdm.data.storyworld import lines
 from remdm.data.storyworld.lexicon import GENDER
 from remdm.data.vocabulary import SPECIALS, story_tokenizer
 from remdm.evaluation import cells, results, scores, table, text
@@ -20,16 +21,15 @@ from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.recording import run_seed
 
-LENGTH = 128
+LENGTH = lines.LENGTH
 
 
 def story_rows(count: int) -> list[list[str]]:
-    return [story_row(storyworld.generate(seed).words) for seed in range(count)]
+    return [lines.lay_out(storyworld.generate(seed).sentences) for seed in range(count)]
 
 
 def story_row(words) -> list[str]:
-    row = ["<bos>", *words, "<eos>"]
-    return row + ["<pad>"] * (LENGTH - len(row))
+    return lines.lay_out([words])
 
 
 # Cells

@@ -66,7 +66,7 @@ def test_confidence_is_psi_where_decoded_and_the_best_guess_where_masked(name):
     for record, step in zip(records, trace.steps, strict=True):
         after, remasked = record.after, record.remasked[0]
         seen = torch.zeros(5, dtype=torch.float64)
-        seen[record.rows[0]] = record.log_x.exp().max(-1).values.double() if record.log_x is not None else 0.0
+        seen[record.watched[0]] = record.peak.exp() if record.peak is not None else 0.0
         expected = torch.where(after.masked[0], seen, after.psi[0].clamp(max=1))
         assert step.confidence.tolist() == (expected * 255).round().long().tolist() and step.confidence[4] == 255
         assert [p for _, _, p in step.decoded] == pytest.approx(after.psi[0][record.decoded[0]].tolist(), abs=1e-6)
@@ -77,7 +77,7 @@ def test_alternatives_are_the_likeliest_tokens_of_each_decoded_position():
     records, trace = made("remdm-cap", n=24, nucleus_p=1.0, start=(MASK,) * 5)
     for record, step in zip(records, trace.steps, strict=True):
         for (position, token, p), top in zip(step.decoded, step.alternatives, strict=True):
-            row = record.log_x[int(record.rows[0, :position].sum())].exp()
+            row = record.log_x[int(record.decoded[0, :position].sum())].exp()
             assert [each for _, each in top] == pytest.approx(sorted(row[row > 0].tolist(), reverse=True)[:5], abs=1e-6)
             assert (token, p) in [(each, pytest.approx(q, abs=1e-6)) for each, q in top]
 

@@ -64,7 +64,9 @@ def test_the_record_says_what_happened(watch):
     tokens, after = before.tokens, record.after
     assert record.remasked.equal((tokens != MASK) & (after.tokens == MASK)) and record.remasked.any()
     assert record.decoded.equal((tokens == MASK) & (after.tokens != MASK)) and record.decoded.any()
-    assert record.rows.equal(before.masked if watch else record.decoded) and len(record.log_x) == record.rows.sum()
+    assert len(record.log_x) == record.decoded.sum()
+    assert record.watched.equal(before.masked if watch else torch.zeros_like(before.masked))
+    assert (record.peak.exp().tolist() == pytest.approx([0.5] * 200)) if watch else record.peak is None
     assert record.sigma == pytest.approx(0.5) and record.step is step and record.before is before
     assert before.tokens is tokens and (before.psi[0, 1:200] == 0.5).all()  # the old state is left as it was
 

@@ -1,5 +1,7 @@
 """Word-level tokenizers for closed vocabularies, in the Hugging Face file format."""
 
+from collections.abc import Sequence
+
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from remdm.data import storyworld
@@ -7,10 +9,15 @@ from remdm.data import storyworld
 SPECIALS = ("<mask>", "<bos>", "<eos>", "<pad>")
 
 
-def story_tokenizer() -> Tokenizer:
-    """One token a word of the story world, words being parted by spaces; ids 0-3 are `<mask> <bos> <eos> <pad>`."""
-    vocab = {word: place for place, word in enumerate((*SPECIALS, *storyworld.words()))}
+def closed_tokenizer(specials: Sequence[str], words: Sequence[str]) -> Tokenizer:
+    """One token a word, words being parted by spaces; ids count through `specials`, then `words`."""
+    vocab = {word: place for place, word in enumerate((*specials, *words))}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.add_special_tokens(list(SPECIALS))
+    tokenizer.add_special_tokens(list(specials))
     return tokenizer
+
+
+def story_tokenizer() -> Tokenizer:
+    """One token a word of the story world; ids 0-3 are `<mask> <bos> <eos> <pad>`."""
+    return closed_tokenizer(SPECIALS, storyworld.words())

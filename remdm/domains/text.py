@@ -1,8 +1,7 @@
 """Text: the story model with its checker, and the prose model."""
 
 import difflib
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -10,76 +9,74 @@ from torch import Tensor
 
 from remdm.checkpoints import Checkpoint, is_embedded, load_embedded
 from remdm.data import storyworld
+from remdm.data.storyworld import lines
+from remdm.domains import hub
 from remdm.domains.base import Domain, Model, Note
+from remdm.domains.prompts import segments
 from remdm.evaluation.stories import check
 
 SPECIALS = ("<mask>", "<bos>", "<eos>", "<pad>")
-_BLANK = re.compile(r"(?<!\S)_(\d{0,3})(?!\w)")
 _CLOSERS = frozenset({".", ",", "!", "?", "”", "'s"})
-_BLANK_HELP = "write _ for one blank, _5 for five, and end with ... to let the text go on"
 
 
-def _segments(prompt: str) -> tuple[list[str | int], bool]:
-    """A prompt's texts and blank counts in turn, and whether the text goes on after it."""
-    prompt = prompt.strip()
-    goes_on = prompt.endswith(("...", "…"))
-    prompt = re.sub(r"(\.\.\.|…)$", "", prompt).rstrip()
-    parts: list[str | int] = []
-    place = 0
-    for blank in _BLANK.finditer(prompt):
-        parts += [prompt[place : blank.start()], int(blank.group(1) or 1)]
-        place = blank.end()
-    parts.append(prompt[place:])
-    blanks = any(isinstance(part, int) for part in parts)
-    return [part for part in parts if not isinstance(part, str) or part.strip()], goes_on or not blanks
-
-
-def start(prompt: str, length: int, checkpoint: Checkpoint, encode: Callable[[str, Checkpoint], list[int]]) -> Tensor:
-    """Start ids `[length]` for a prompt: its words are given, its blanks and what follows it are masks.
-
-    Raises:
-        ValueError: for words that the model does not know, or more of them than there are positions.
-    """
-    mask_id = checkpoint.mask_id
-    parts, goes_on = _segments(prompt)
-    if not parts:
-        return torch.full((length,), mask_id)
+def _known_words(part: str, checkpoint: Checkpoint) -> list[str]:
     vocabulary = checkpoint.tokenizer.get_vocab()
-    ids = [vocabulary["<bos>"]]
-    for part in parts:
-        ids += [mask_id] * part if isinstance(part, int) else encode(part, checkpoint)
-    if not goes_on:
-        ids.append(vocabulary["<eos>"])
-    if len(ids) > length:
-        raise ValueError(f"The prompt takes {len(ids)} positions, but there are {length}; shorten it.")
-    rest = mask_id if goes_on else vocabulary["<pad>"]
-    return torch.tensor(ids + [rest] * (length - len(ids)))
-
-
-def _known_words(part: str, checkpoint: Checkpoint) -> list[int]:
-    vocabulary = checkpoint.tokenizer.get_vocab()
-    ids = []
-    for word in storyworld.split(part):
+    words = storyworld.split(part)
+    for word in words:
         if word not in vocabulary or word in SPECIALS:
             near = difflib.get_close_matches(word, list(vocabulary)[len(SPECIALS) :], n=3, cutoff=0.5)
             hint = f" Near it: {', '.join(near)}." if near else f" It knows {len(vocabulary) - len(SPECIALS)} words."
             raise ValueError(f"The story model does not know the word “{word[:40]}”.{hint}")
-        ids.append(vocabulary[word])
-    return ids
-
-
-def _pieces(part: str, checkpoint: Checkpoint) -> list[int]:
-    return checkpoint.tokenizer.encode(" " + part.strip(), add_special_tokens=False).ids
+    return list(words)
 
 
 def story_start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
-    """Start ids of a story; unknown words are refused with the nearest known ones."""
-    return start(prompt, length, checkpoint, _known_words)
+    """Start ids of a story, each sentence of the prompt on a line of its own; its blanks and what follows are masks.
+
+    Raises:
+        ValueError: for words that the model does not know (with the nearest known ones), or too many of them.
+    """
+    parts, goes_on = segments(prompt)
+    vocabulary, masks = checkpoint.tokenizer.get_vocab(), [None]
+    if not parts:
+        return torch.full((length,), checkpoint.mask_id)
+    words: list[str | None] = []
+    for part in parts:
+        words += masks * part if isinstance(part, int) else _known_words(part, checkpoint)
+    sentences = lines.sentences_of(words)
+    ends = words[-1] in lines.STOPS
+    if not lines.fits(sentences):
+        raise ValueError(f"The prompt takes more than {lines.LINES} lines of {lines.WIDTH} words; shorten it.")
+    laid = lines.lay_out(sentences)
+    if goes_on:  # the line of a sentence that is over stays blank, everything behind it is open
+        end = laid.index(lines.EOS)
+        end += -end % lines.WIDTH if ends else 0
+        laid = [lines.PAD if word == lines.EOS else word for word in laid[:end]] + masks * (length - end)
+    return torch.tensor([checkpoint.mask_id if word is None else vocabulary[word] for word in laid])
 
 
 def prose_start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
-    """Start ids of prose."""
-    return start(prompt, length, checkpoint, _pieces)
+    """Start ids `[length]` of prose: the prompt's words are given, its blanks and what follows it are masks.
+
+    Raises:
+        ValueError: for more pieces than there are positions.
+    """
+    mask_id, tokenizer = checkpoint.mask_id, checkpoint.tokenizer
+    parts, goes_on = segments(prompt)
+    if not parts:
+        return torch.full((length,), mask_id)
+    ids = [tokenizer.token_to_id("<bos>")]
+    for part in parts:
+        if isinstance(part, int):
+            ids += [mask_id] * part
+        else:
+            ids += tokenizer.encode(f" {part.strip()}", add_special_tokens=False).ids
+    if not goes_on:
+        ids.append(tokenizer.token_to_id("<eos>"))
+    if len(ids) > length:
+        raise ValueError(f"The prompt takes {len(ids)} positions, but there are {length}; shorten it.")
+    rest = mask_id if goes_on else tokenizer.token_to_id("<pad>")
+    return torch.tensor(ids + [rest] * (length - len(ids)))
 
 
 def story_piece(token: int, checkpoint: Checkpoint) -> str:
@@ -92,19 +89,6 @@ def prose_piece(token: int, checkpoint: Checkpoint) -> str:
     """A BPE piece as printed; bytes that are no whole character show as the replacement character."""
     word = checkpoint.tokenizer.id_to_token(token)
     return word if word in SPECIALS else checkpoint.tokenizer.decode([token], skip_special_tokens=False)
-
-
-def _end(words: Sequence[str | None]) -> int:
-    """Where a story ends: at its first `<eos>`, else its first `<pad>` after which no word stands."""
-    if "<eos>" in words:
-        return words.index("<eos>")
-    last = max((place for place, word in enumerate(words) if word and word not in SPECIALS), default=-1)
-    return next((place for place in range(last + 1, len(words)) if words[place] == "<pad>"), len(words))
-
-
-def story_body(words: Sequence[str | None]) -> list[str | None]:
-    """The words of a story between its special tokens, None where masked; `words` are all of them, `[L]`."""
-    return list(words[1 : _end(words)])
 
 
 def story_text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
@@ -124,13 +108,15 @@ def story_notes(words: Sequence[str | None]) -> tuple[Note, ...]:
     Args:
         words: the words at all positions `[L]`, special tokens included, None where masked.
     """
+    body, places = lines.read_off(words)
     notes = [
-        Note(tuple(place + 1 for place in error.positions), error.kind, error.message)
-        for error in check(story_body(words)).errors
+        Note(tuple(dict.fromkeys(places[at] for at in error.positions)), error.kind, error.message)
+        for error in check(body).errors
     ]
     if words[0] not in (None, "<bos>"):
         notes.insert(0, Note((0,), "ungrammatical", "a word stands before the beginning"))
-    after = tuple(place for place in range(_end(words) + 1, len(words)) if words[place] not in (None, *SPECIALS))
+    behind = range(lines.end_of(words) + 1, len(words))
+    after = tuple(place for place in behind if words[place] not in (None, *SPECIALS))
     if after:
         notes.append(Note(after, "ungrammatical", "words stand after the end"))
     return tuple(notes)
@@ -139,14 +125,15 @@ def story_notes(words: Sequence[str | None]) -> tuple[Note, ...]:
 STORIES = Model(
     "stories",
     "Stories from a small made-up world",
-    "Short stories from a small made-up world of 609 words, learned from its own generator. Every sentence can be "
-    "checked, so errors are underlined with their kind.",
+    "Short stories from a small made-up world of 609 words, learned from its own generator: a line for each "
+    "sentence, the rest of the line blank. Every sentence can be checked, so errors are underlined with their kind.",
     partial(load_embedded, "stories"),
     story_start,
     story_piece,
     story_text,
     story_notes,
-    length=128,
+    length=lines.LENGTH,
+    layout=f"rows:{lines.WIDTH}",
     examples=(
         "On Tuesday, Rosa and her friend Hugo were at the pond. ...",
         "One sunny morning, _ and Ben met at the _. _ had brought _ red _ along. ...",
@@ -169,5 +156,10 @@ PROSE = Model(
     examples=("My fellow Americans, ...", "We must _ _ the people of this _. ..."),
 )
 
-# The prose model is offered as soon as it has been trained; the stories come with the app.
-DOMAIN = Domain("text", "Text", (STORIES, *(model for model in (PROSE,) if is_embedded(model.name))))
+# The prose model is offered as soon as it has been trained; the stories come with the app, the rest from the hub.
+DOMAIN = Domain(
+    "text",
+    "Text",
+    (STORIES, *(model for model in (PROSE,) if is_embedded(model.name)), *hub.MODELS),
+    other=hub.other,
+)

@@ -9,8 +9,9 @@ import numpy as np
 
 from remdm.checkpoints import Checkpoint
 from remdm.data import storyworld
+from remdm.data.storyworld import lines
 from remdm.domains.base import Model
-from remdm.domains.text import story_body, story_notes
+from remdm.domains.text import story_notes
 from remdm.evaluation import judge
 from remdm.evaluation.cells import Samples, empty
 from remdm.evaluation.diversity import Interval, bootstrap, distinct_n, distinct_samples, token_entropy, wilson
@@ -49,10 +50,8 @@ def special_ids(checkpoint: Checkpoint) -> frozenset[int]:
 def world_samples(checkpoint: Checkpoint, count: int, length: int) -> Samples:
     """Fresh stories of the world itself, as if a sampler had drawn them."""
     known = checkpoint.tokenizer.get_vocab()
-    tokens = np.full((count, length), known["<pad>"], np.int32)
-    for row in range(count):
-        words = ("<bos>", *storyworld.generate(FRESH + row).words, "<eos>")
-        tokens[row, : len(words)] = [known[word] for word in words]
+    stories = (lines.lay_out(storyworld.generate(FRESH + row).sentences) for row in range(count))
+    tokens = np.array([[known[word] for word in story] for story in stories], np.int32)
     return replace(empty(length, ""), tokens=tokens, forwards=np.zeros(count, np.int32), seconds=np.zeros(count))
 
 
@@ -91,7 +90,7 @@ def correctness(stories: Sequence[Sequence[str]]) -> Values:
 
     A story is perfect if the page would underline nothing in it. Shares of sentences are bootstrapped over stories.
     """
-    reports = [check(story_body(words)) for words in stories]
+    reports = [check(lines.read_off(words)[0]) for words in stories]
     notes = [story_notes(words) for words in stories]
     perfect = sum(report.perfect and not found for report, found in zip(reports, notes, strict=True))
     kinds = Counter(note.kind for found in notes for note in found)

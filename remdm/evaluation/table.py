@@ -61,7 +61,8 @@ def cell(row: Row | None, figure: Figure, usual: str) -> str:
     return shown if row[figure.count] == usual else f"{shown}, n = {row[figure.count]}"
 
 
-def _markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+def markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, the first column to the left, the others to the right."""
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -102,7 +103,7 @@ def figure_table(rows: Sequence[Row], figure: Figure) -> str:
         values = sorted(float(row[figure.reference]) for row in has)
         low, high = figure.show(values[0]), figure.show(values[-1])
         caption.append(f"of as many stories of the world itself: {low if low == high else f'{low} to {high}'}")
-    return f"**{figure.title}** ({'; '.join(caption)})\n\n{_markdown(['sampler', *(f'T = {t}' for t in steps)], body)}"
+    return f"**{figure.title}** ({'; '.join(caption)})\n\n{markdown(['sampler', *(f'T = {t}' for t in steps)], body)}"
 
 
 def kinds_table(rows: Sequence[Row]) -> str:
@@ -119,7 +120,7 @@ def kinds_table(rows: Sequence[Row]) -> str:
         [name, *(f"{float(line[most][f'errors_{kind}']):.2f}" for kind in kinds)]
         for name, line in zip(_names(grid), grid.values(), strict=True)
     ]
-    return f"**Errors a story by kind, T = {most}**\n\n{_markdown(['sampler', *kinds], body)}"
+    return f"**Errors a story by kind, T = {most}**\n\n{markdown(['sampler', *kinds], body)}"
 
 
 def render(rows: Sequence[Row], command: str) -> str:

@@ -4,18 +4,16 @@ Architecture and parameter names are those of kuleshov-group/mdlm (arXiv 2406.07
 The order in which modules are registered matters too: Lightning files keep averaged weights as a bare list.
 """
 
-import json
 import math
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from remdm.models import weights
+from remdm.models.weights import read_config, read_inert, read_safetensors
 
 FREQUENCIES = 256
 NOISE_EPS = 1e-3
@@ -217,30 +215,23 @@ HUB_FIELDS = {
 }
 
 
-def load_hub_folder(path: Path | str) -> DiT:
+def load_hub_folder(path: Path | str, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> DiT:
     """A DiT from a folder with config.json and model.safetensors, as kuleshov-group/mdlm-owt has them."""
     config_file, weights_file = Path(path) / "config.json", Path(path) / "model.safetensors"
     for file in (config_file, weights_file):
         if not file.is_file():
             raise FileNotFoundError(f"{file} is missing: download the model's config.json and model.safetensors there")
-    try:
-        fields = json.loads(config_file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{config_file} is not JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise ValueError(f"{config_file} must hold one JSON object, got a {type(fields).__name__}")
-    missing = [name for name in HUB_FIELDS.values() if name not in fields]
-    if missing:
-        raise ValueError(f"{config_file} lacks {', '.join(missing)}, which the model cannot be built without")
-    config = DiTConfig(**{ours: fields[theirs] for ours, theirs in HUB_FIELDS.items()})
-    try:
-        state = load_file(weights_file)
-    except SafetensorError as error:
-        raise ValueError(f"{weights_file} is not a safetensors file: {error}") from error
-    return assemble(config, without_prefix(state), weights_file)
+    config = DiTConfig(**read_config(config_file, HUB_FIELDS))
+    return assemble(config, without_prefix(read_safetensors([weights_file])), weights_file, dtype, device)
 
 
-def load_lightning(path: Path | str, length: int = 1024, time_conditioning: bool = False) -> DiT:
+def load_lightning(
+    path: Path | str,
+    length: int = 1024,
+    time_conditioning: bool = False,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+) -> DiT:
     """A DiT from the authors' Lightning checkpoint (.ckpt): its averaged weights, or the plain ones if it has none.
 
     Such a file names no geometry that can be read without running its code, so shapes come from its tensors;
@@ -262,7 +253,7 @@ def load_lightning(path: Path | str, length: int = 1024, time_conditioning: bool
         if len(shadow) != len(names):
             raise ValueError(f"{path} has {len(shadow)} averaged parameters where this architecture has {len(names)}")
         state |= dict(zip(names, shadow, strict=True))
-    return assemble(model.config, state, path)
+    return assemble(model.config, state, path, dtype, device)
 
 
 def geometry(state: dict[str, Tensor], length: int, time_conditioning: bool, path: Path | str) -> DiTConfig:
@@ -286,60 +277,17 @@ def without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def blank(config: DiTConfig) -> DiT:
     """A DiT of shapes only, without memory."""
-    with torch.device("meta"):
-        return DiT(config)
+    return weights.blank(lambda: DiT(config))
 
 
-def assemble(config: DiTConfig, state: dict[str, Tensor], source: Path | str) -> DiT:
+def assemble(
+    config: DiTConfig,
+    state: dict[str, Tensor],
+    source: Path | str,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+) -> DiT:
     """A DiT in evaluation mode around the given tensors, which must fit exactly."""
-    model = blank(config)
-    wanted = model.state_dict()
     # some exports leave out buffers, and this one follows from the shape alone
     state = {"rotary_emb.inv_freq": inverse_frequencies(config.hidden_dim // config.n_heads)} | state
-    for name, value in state.items():
-        if name in wanted and (not isinstance(value, Tensor) or value.shape != wanted[name].shape):
-            found = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise ValueError(f"{source}: {name} must have shape {list(wanted[name].shape)}, got {found}")
-    for kind, names in (("lacks", wanted.keys() - state.keys()), ("has unexpected", state.keys() - wanted.keys())):
-        if names:
-            some = ", ".join(sorted(names)[:3])
-            raise ValueError(f"{source} {kind} {len(names)} of this architecture's tensors: {some}")
-    # a copy, since checkpoints are mapped from their files, and averaged weights come as parameters
-    state = {name: value.detach().clone() for name, value in state.items()}
-    model.load_state_dict(state, strict=True, assign=True)
-    return model.requires_grad_(False).eval()
-
-
-class Inert:
-    """Stands for any class or function that a checkpoint names: takes what it is given and does nothing."""
-
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> "Inert":
-        return super().__new__(cls)
-
-    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        pass
-
-    def __setstate__(self, _state: Any) -> None:
-        pass
-
-
-def plain_dict(*_args: Any) -> dict:
-    """Stands for defaultdict, which unpickling fills after making it."""
-    return {}
-
-
-def read_inert(path: Path) -> Any:
-    """A PyTorch file's content, with torch's weights-only reader and everything that is not a tensor made inert.
-
-    Lightning files pickle their settings and tokenizer as objects; these are never imported, let alone called.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: download the checkpoint there")
-    try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        stand_ins = [(plain_dict if name == "collections.defaultdict" else Inert, name) for name in names]
-        with torch.serialization.safe_globals(stand_ins):
-            return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise ValueError(f"{path} cannot be read without running code from it, so it is refused ({reason})") from error
+    return weights.fill(blank(config), state, source, dtype, device)

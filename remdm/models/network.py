@@ -60,6 +60,10 @@ def compute(device: str = "auto") -> Compute:
     return Compute(torch.device("cpu"), torch.bfloat16 if fast else torch.float32, why)
 
 
+AT_ONCE = 4096
+"""Positions that a forward on CPU takes: past this, memory is asked for anew at each layer, which costs a third."""
+
+
 @dataclass(frozen=True)
 class NetworkDenoiser:
     """x_theta of an untimed network.
@@ -75,5 +79,7 @@ class NetworkDenoiser:
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta at the wanted rows, `[n, V]`: the vocabulary's product is taken for those alone."""
         device = next(self.network.parameters()).device
-        hidden = self.network.hidden(tokens.to(device))
-        return subs(self.network.head(hidden[rows.to(device)]), self.mask_id).to(tokens.device)
+        count = max(1, AT_ONCE // tokens.shape[1]) if device.type == "cpu" else len(tokens)
+        parts = zip(tokens.to(device).split(count), rows.to(device).split(count), strict=True)
+        wanted = torch.cat([self.network.hidden(part)[where] for part, where in parts])
+        return subs(self.network.head(wanted), self.mask_id).to(tokens.device)

@@ -16,7 +16,7 @@ class TransformerConfig:
     """The shape of a plain transformer.
 
     `vocab_size` counts the mask; `local` is the width of the local mixing; every second block has a `Recall`
-    of `recall_heads` heads.
+    of `recall_heads` heads; `absolute` adds a learned vector for each position, for data laid out on a fixed grid.
     """
 
     vocab_size: int
@@ -26,6 +26,7 @@ class TransformerConfig:
     heads: int = 4
     local: int = 5
     recall_heads: int = 2
+    absolute: bool = False
 
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads):
@@ -155,6 +156,7 @@ class PlainTransformer(nn.Module):
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.width)
         self.blocks = nn.ModuleList(Block(config, recalls=place % 2 == 1) for place in range(config.depth))
+        self.place = nn.Parameter(torch.zeros(config.length, config.width)) if config.absolute else None
         self.norm = nn.RMSNorm(config.width)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         nn.init.normal_(self.embedding.weight, std=1.0)
@@ -165,6 +167,8 @@ class PlainTransformer(nn.Module):
     def hidden(self, tokens: Tensor) -> Tensor:
         """What the head reads, `[B, L, width]`: lets callers compute logits only for the rows they need."""
         x = words = self.embedding(tokens)
+        if self.place is not None:
+            x = x + self.place[: tokens.shape[1]]
         cos, sin = self.cos[: tokens.shape[1]].to(x.dtype), self.sin[: tokens.shape[1]].to(x.dtype)
         for block in self.blocks:
             x = block(x, words, cos, sin)

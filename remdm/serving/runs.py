@@ -3,24 +3,26 @@
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from remdm.domains.base import Note
 from remdm.recording import Live
 from remdm.trace import Frame
 
-KEPT = 64
+KEPT = 256
 MAX_ASKED = 20_000
 
 
-Step = tuple[Frame, tuple[Note, ...], str]
-"""A step as it was shown: its frame, what the checker found after it, its message."""
+Step = tuple[Frame, tuple[Note, ...], Callable[[], str]]
+"""A step as it was shown: its frame, what the checker found after it, what writes its message."""
 
 
 @dataclass
 class Shown:
-    """A run as it is being shown. `halt` is shared by all the runs of one order: once set, nothing is added."""
+    """A run as it is being shown. `halt` is shared by all the runs of one press: once set, nothing is added."""
 
+    run_id: str
     live: Live
     halt: threading.Event
     start: str = ""
@@ -41,35 +43,51 @@ class Shown:
             self.halt.set()
 
 
+@dataclass
+class Press:
+    """One press of Run: its halt flag, the runs that it has begun, and which of them is looked at."""
+
+    halt: threading.Event = field(default_factory=threading.Event)
+    runs: list[Shown] = field(default_factory=list)
+    focus: int = 0
+
+    def stop(self) -> None:
+        """End all of it; nothing is added any more."""
+        self.halt.set()
+        for shown in self.runs:
+            shown.stop()
+
+
 class Runs:
     """The latest runs by unguessable id; old ones are dropped."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept, self._lock = kept, threading.Lock()
         self._runs: OrderedDict[str, Shown] = OrderedDict()
-        self._orders: OrderedDict[str, threading.Event] = OrderedDict()
+        self._presses: OrderedDict[str, Press] = OrderedDict()
 
-    def order(self) -> str:
-        """A ticket for one press of Run: it can be halted before anything has begun."""
+    def press(self) -> str:
+        """A ticket for one press of Run: it can be stopped before anything has begun."""
         ticket = secrets.token_urlsafe(12)
         with self._lock:
-            self._orders[ticket] = threading.Event()
-            while len(self._orders) > self._kept:
-                self._orders.popitem(last=False)
+            self._presses[ticket] = Press()
+            while len(self._presses) > self._kept:
+                self._presses.popitem(last=False)
         return ticket
 
-    def halt(self, ticket: str | None) -> threading.Event:
-        """The halt flag of a ticket; one that nobody else holds for a ticket that is not known (any more)."""
-        return self._orders.get(ticket or "", threading.Event())
+    def pressed(self, ticket: str | None) -> Press:
+        """The press of a ticket; one that nobody else holds for a ticket that is not known (any more)."""
+        return self._presses.get(ticket or "", Press())
 
-    def open(self, live: Live, halt: threading.Event) -> tuple[str, Shown]:
-        """Begin a run: its id and its record."""
-        run_id, shown = secrets.token_urlsafe(12), Shown(live, halt)
+    def open(self, live: Live, press: Press) -> Shown:
+        """Begin a run of a press, under an id that nobody can guess."""
+        shown = Shown(secrets.token_urlsafe(12), live, press.halt)
         with self._lock:
-            self._runs[run_id] = shown
+            press.runs.append(shown)
+            self._runs[shown.run_id] = shown
             while len(self._runs) > self._kept:
                 self._runs.popitem(last=False)
-        return run_id, shown
+        return shown
 
     def get(self, run_id: str | None) -> Shown | None:
         """A run by id, None if it is not known (any more)."""
@@ -84,7 +102,7 @@ class Runs:
         if shown is None or not all(isinstance(place, int) and -1 <= place <= MAX_ASKED for place in (first, last)):
             return "[]"
         ends = (shown.start, shown.end) if first < 0 else ("", "")
-        found = [ends[0], *(message for _, _, message in shown.steps[max(0, first) : last + 1]), ends[1]]
+        found = [ends[0], *(write() for _, _, write in shown.steps[max(0, first) : last + 1]), ends[1]]
         return f"[{','.join(message for message in found if message)}]"
 
 

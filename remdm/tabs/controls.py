@@ -1,6 +1,6 @@
 """From a dataclass's knobs to the controls of the page, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import Field
 from typing import Any
 
@@ -46,19 +46,34 @@ def part_knobs() -> dict[str, Field]:
     return found
 
 
-def control(name: str, each: Field, value: Any, where: str, visible: bool = True) -> gr.Component:
-    """The control of one knob; `where` is the tab that it stands in."""
+MOST_BUTTONS = 4
+"""So many choices are buttons beside each other; more are a list that can be searched."""
+
+
+def label(name: str, each: Field) -> str:
+    """What a knob is called on the page, with its symbol."""
+    about = each.metadata["knob"]
+    words = about["label"] or LABELS.get(name) or name.replace("_", " ").capitalize()
+    return words + (f" · {about['symbol']}" if about["symbol"] else "")
+
+
+def control(
+    name: str, each: Field, value: Any, where: str, visible: bool = True, choices: Sequence[Any] = (), **more: Any
+) -> gr.Component:
+    """The control of one knob; `where` is the tab that it stands in, `choices` those of the field if not given."""
     about = each.metadata["knob"]
     common = {
-        "label": LABELS[name] + (f" · {about['symbol']}" if about["symbol"] else ""),
+        "label": label(name, each),
         "info": about["help"],
         "value": value,
         "visible": visible,
         "interactive": True,
         "elem_id": f"{where}-{name}",
+        **more,
     }
     if about["choices"]:
-        return gr.Radio(list(about["choices"]), **common)
+        few = len(about["choices"]) <= MOST_BUTTONS
+        return (gr.Radio if few else gr.Dropdown)(list(choices or about["choices"]), **common)
     return Dial(about["low"], about["high"], step=about["step"], buttons=[], **common)
 
 

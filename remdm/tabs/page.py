@@ -1,13 +1,19 @@
 """The page: a head line, one tab for each domain, a foot."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
 
 from remdm.domains import DOMAINS
+from remdm.domains.base import Domain
+from remdm.serving.batcher import VISITORS
+from remdm.tabs.countdown import CountdownTab
 from remdm.tabs.player import ASSETS, head
 from remdm.tabs.workbench import Workbench
 
+TABS: dict[str, Callable[[Domain, Path], object]] = {"countdown": CountdownTab}
+"""Domains whose tab has more on it than a workbench, by name; each stands in a file of its own."""
 RECORDED = ASSETS / "recorded"
 INTRO = """# ReMDM Studio
 Watch a masked diffusion model write, err and repair itself: it starts from a row of masks and decodes many tokens at
@@ -23,9 +29,9 @@ def page() -> gr.Blocks:
         with gr.Tabs(elem_classes="domains"):
             for name, domain in DOMAINS.items():
                 with gr.Tab(domain.title, id=name):
-                    Workbench(domain, RECORDED / f"{name}.json.gz")
+                    TABS.get(name, Workbench)(domain, RECORDED / f"{name}.json.gz")
         gr.Markdown(FOOT, elem_classes="foot")
-    return app.queue(max_size=32, default_concurrency_limit=1)
+    return app.queue(max_size=32, default_concurrency_limit=VISITORS)
 
 
 def theme() -> gr.themes.Base:
@@ -50,7 +56,7 @@ def launch_arguments() -> dict:
     """Look and behaviour that `launch` takes: theme, styles, scripts; nothing from outside."""
     return {
         "theme": theme(),
-        "css_paths": [Path(ASSETS / "player.css"), Path(ASSETS / "page.css")],
+        "css_paths": [ASSETS / "player.css", ASSETS / "page.css", *sorted(ASSETS.glob("scenes/*.css"))],
         "head": head(),
         "footer_links": ["settings"],
     }

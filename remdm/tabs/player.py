@@ -19,9 +19,9 @@ window.ReMDMPlayer.mount(element.querySelector(".rp"), {
 """
 
 
-def frames(run: str, first: int, last: int) -> str:
-    """Step messages that the browser missed, as a JSON list."""
-    return RUNS.frames(run, first, last)
+def frames(asked: list) -> str:
+    """Step messages that the browser missed, as a JSON list; `asked` is [run, first, last], as Gradio hands it on."""
+    return RUNS.frames(*asked) if isinstance(asked, list) and len(asked) == 3 else "[]"
 
 
 class Player(gr.HTML):
@@ -37,5 +37,8 @@ class Player(gr.HTML):
 
 
 def head() -> str:
-    """What the page's head needs: the player's script, inline, so that nothing is fetched from elsewhere."""
-    return f"<script>{(ASSETS / 'player.js').read_text()}</script>"
+    """What the page's head needs: its scripts, inline, so that nothing is fetched from elsewhere; the player first."""
+    player = ASSETS / "player.js"
+    others = sorted(path for path in ASSETS.glob("*.js") if path != player)
+    files = [player, *others, *sorted(ASSETS.glob("scenes/*.js"))]
+    return "".join(f"<script>{path.read_text()}</script>" for path in files)

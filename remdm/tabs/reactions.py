@@ -5,9 +5,13 @@ from typing import Any
 
 import gradio as gr
 
+from remdm.checkpoints import CheckpointError
+from remdm.domains.base import Model
+from remdm.knobs import knobs
 from remdm.methods import LONG, METHODS
 from remdm.tabs.controls import defaults, shown
-from remdm.tabs.settings import FIRST_STEPS, Panel
+from remdm.tabs.refusal import refusal
+from remdm.tabs.settings import FIRST, FIRST_STEPS, Panel, first_of
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 """For events that the page answers at once: no dimming, and nothing in the list of endpoints."""
@@ -28,7 +32,9 @@ class Reactions:
         )
         for part in parts:
             part.input(self.recombined, parts, shape, **QUIET)
-        panel.model.input(self.remodelled, panel.model, [panel.about, panel.length, panel.examples], **QUIET)
+        about = [panel.about, panel.length, panel.examples, panel.prompt, *panel.asked.values()]
+        suited = [panel.sampler, panel.steps, *shape, *panel.drawing.values(), panel.cite]
+        panel.model.input(self.remodelled, panel.model, [*about, *suited], **QUIET)
         panel.examples.input(lambda text: (text, None), panel.examples, [panel.prompt, panel.examples], **QUIET)
         panel.another.click(lambda: random.SystemRandom().randrange(1_000_000), None, panel.seed, **QUIET)
 
@@ -57,11 +63,35 @@ class Reactions:
         return [gr.update(visible=visible[name]) for name in [*self.panel.knobs, *self.panel.parts, "schedule"]]
 
     def remodelled(self, name: str) -> list:
-        """Another model: what it is, its lengths, its prompts."""
-        model = self.panel.domain.model(name)
+        """Another model: what it is, its lengths, its prompts, its choices, and the settings that suit it."""
+        domain = self.panel.domain
+        try:
+            model, asked = domain.model(name), domain.ask()
+        except (ValueError, CheckpointError) as error:
+            raise refusal(error) from error
         low, high = model.lengths or (1, model.length)
         length = gr.update(minimum=low, maximum=high, value=model.length, visible=model.lengths is not None)
-        return [model.about, length, gr.update(choices=list(model.examples), value=None)]
+        examples = gr.update(choices=list(model.examples), value=None, visible=bool(model.examples))
+        prompt = gr.update(info=model.prompt_help, placeholder=model.placeholder, visible=bool(model.prompt_help))
+        wish = [
+            gr.update(choices=list(model.choices.get(name, each.metadata["knob"]["choices"])),
+                      value=first_of(model, name, asked))
+            if each.metadata["knob"]["choices"] else gr.update(value=first_of(model, name, asked))
+            for name, each in knobs(domain.ask).items()
+        ]  # fmt: skip
+        return [model.about, length, examples, prompt, *wish, *self.suited(model)]
+
+    def suited(self, model: Model) -> list:
+        """The model's own settings; those that the page opens with for a model without any, beside ones that have."""
+        if not any(each.defaults for each in (model, *self.panel.domain.models)):
+            return [gr.skip()] * (len(self.panel.knobs) + len(self.panel.parts) + len(self.panel.drawing) + 4)
+        own = {"sampler": FIRST, "steps": FIRST_STEPS, **model.defaults}
+        made = self.preset(own["sampler"], own["steps"])
+        names = [*self.panel.knobs, *self.panel.parts, "schedule", *self.panel.drawing]
+        for place, name in enumerate(names):
+            if name in own:
+                made[place] = {**made[place], "value": own[name]}
+        return [own["sampler"], own["steps"], *made]
 
 
 def _steps(value: float | None) -> int:

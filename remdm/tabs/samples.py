@@ -3,10 +3,9 @@
 import secrets
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from remdm.domains.base import Domain, Model, Note
 from remdm.trace import Trace, replay, save
@@ -25,6 +24,17 @@ class Sample:
 
     trace: Trace
     notes: Found | None
+    domain: Domain
+
+    @property
+    def model(self) -> Model | None:
+        """The model that made it, None for one that is not known here."""
+        return next((each for each in self.domain.models if each.name == self.trace.run.get("model")), None)
+
+    @property
+    def words(self) -> list[str | None]:
+        """The bare words at the end, None where masked."""
+        return _words(self.trace, self.trace.final)
 
     @property
     def errors(self) -> list[int] | None:
@@ -43,7 +53,24 @@ class Sample:
     def message(self, note: str = "") -> str:
         """All of it for the player, under an id of its own, so that the same trace can be shown again."""
         found = None if self.notes is None else [listed(each) for each in self.notes]
-        return messages.trace_message(secrets.token_urlsafe(12), self.trace, found, note)
+        layout = (self.model and self.model.layout) or self.domain.layout
+        return messages.trace_message(secrets.token_urlsafe(12), self.trace, found, note, layout, self._scenes())
+
+    def _scenes(self) -> list[dict | None] | None:
+        """What the stage shows at the start and after each step; a state that comes again is not drawn again."""
+        draw = self.model.scene if self.model else None
+        if draw is None or self.trace.length * len(self.trace.steps) > MOST_CHECKED:
+            return None
+        states = [_words(self.trace, self.trace.start), *(_words(self.trace, ids) for ids in replay(self.trace))]
+        drawn: list[dict | None] = []
+        for place, words in enumerate(states):
+            drawn.append(drawn[-1] if place and words == states[place - 1] else draw(words))
+        return [started(self.model, drawn[0]), *drawn[1:]]
+
+
+def started(model: Model, scene: dict | None) -> dict | None:
+    """The scene of a run's start: with what the model's scene needs once."""
+    return scene if model.once is None else {**model.once(), **(scene or {})}
 
 
 def listed(notes: tuple[Note, ...]) -> list[tuple[tuple[int, ...], str, str]]:
@@ -53,15 +80,15 @@ def listed(notes: tuple[Note, ...]) -> list[tuple[tuple[int, ...], str, str]]:
 
 def checked(domain: Domain, trace: Trace) -> Sample:
     """A trace with its errors; needs no model, only the checker of the one that made it."""
-    model = next((each for each in domain.models if each.name == trace.run.get("model")), None)
+    sample = Sample(trace, None, domain)
+    model = sample.model
     if model is None or model.notes is None or trace.length * len(trace.steps) > MOST_CHECKED:
-        return Sample(trace, None)
-    return Sample(trace, tuple(_notes(model, trace, ids) for ids in replay(trace)))
+        return sample
+    return replace(sample, notes=tuple(model.notes(_words(trace, ids)) for ids in replay(trace)))
 
 
-def _notes(model: Model, trace: Trace, ids: np.ndarray) -> tuple[Note, ...]:
-    words = [None if token == trace.mask_id else trace.words.get(int(token), "").strip() for token in ids]
-    return model.notes(words) if model.notes else ()
+def _words(trace: Trace, ids: Sequence[int]) -> list[str | None]:
+    return [None if token == trace.mask_id else trace.words.get(int(token), "").strip() for token in ids]
 
 
 def file_of(trace: Trace) -> str:

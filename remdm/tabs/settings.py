@@ -1,13 +1,13 @@
 """The settings beside the stage, in three groups: what to generate, how to remask, how to draw."""
 
 from collections.abc import Sequence
-from dataclasses import Field
+from dataclasses import Field, replace
 from typing import Any
 
 import gradio as gr
 
 from remdm.denoiser import Truncation
-from remdm.domains.base import Domain
+from remdm.domains.base import Domain, Model
 from remdm.knobs import knobs
 from remdm.methods import METHODS, TABLES, applicable, settings
 from remdm.recording import MAX_SEED, Order
@@ -17,7 +17,6 @@ from remdm.tabs.controls import Dial, choices, control, defaults, part_control, 
 FIRST = "remdm-loop"
 FIRST_STEPS = 64
 MOST_STEPS = 1024
-MAX_SAMPLES = 8
 
 
 class Panel:
@@ -39,26 +38,35 @@ class Panel:
         gr.Markdown("### What to generate")
         self.model = gr.Dropdown(
             [(each.title, each.name) for each in self.domain.models], value=model.name, label="Model",
-            elem_id=self._id("model"), elem_classes="whole", filterable=False,
+            elem_id=self._id("model"), elem_classes="whole", filterable=self.domain.other is not None,
+            allow_custom_value=self.domain.other is not None,
+            info="One of these, or type a hub id or a folder." if self.domain.other else None,
         )  # fmt: skip
         self.about = gr.Markdown(model.about, elem_classes="hint")
         self.prompt = gr.Textbox(
             label="Prompt", lines=2, max_lines=5, max_length=2000, elem_id=self._id("prompt"), elem_classes="whole",
-            placeholder="Empty: write freely",
-            info="Words stay as given. _ is one blank, _5 five; a final ... lets the text go on.",
+            placeholder=model.placeholder, info=model.prompt_help, visible=bool(model.prompt_help),
         )  # fmt: skip
         self.examples = gr.Dropdown(
             list(model.examples), label="Try a prompt", value=None, elem_id=self._id("examples"), elem_classes="whole",
-            filterable=False,
+            filterable=False, visible=bool(model.examples),
         )  # fmt: skip
+        fields, asked = knobs(self.domain.ask), self.domain.ask()
+        self.asked = {
+            name: control(
+                name, each, first_of(model, name, asked), self.domain.name, choices=model.choices.get(name, ()),
+                elem_classes="whole",
+            )
+            for name, each in fields.items()
+        }  # fmt: skip
         self.length = Dial(
             *(model.lengths or (1, model.length)), step=1, value=model.length, label="Length · L", info="Positions.",
             visible=model.lengths is not None, elem_id=self._id("length"), elem_classes="whole", buttons=[],
         )  # fmt: skip
         self.seed = gr.Number(7, label="Seed", elem_id=self._id("seed"), info="The same seed, the same run.")
         self.samples = Dial(
-            1, MAX_SAMPLES, step=1, value=1, label="Samples", info="Runs of this seed.", elem_id=self._id("count"),
-            buttons=[],
+            1, self.domain.most_samples, step=1, value=1, label="Samples", info="Runs of this seed.",
+            elem_id=self._id("count"), buttons=[],
         )  # fmt: skip
         self.another = gr.Button("Another seed", size="sm", elem_id=self._id("another"), elem_classes="another")
 
@@ -101,8 +109,9 @@ class Panel:
     def inputs(self) -> list[gr.Component]:
         """All controls, in the order that `orders` takes their values."""
         return [
-            self.model, self.prompt, self.length, self.seed, self.samples, self.sampler, self.steps,
-            *self.parts.values(), self.schedule, *self.knobs.values(), *self.drawing.values(), self.precision,
+            self.model, self.prompt, *self.asked.values(), self.length, self.seed, self.samples, self.sampler,
+            self.steps, *self.parts.values(), self.schedule, *self.knobs.values(), *self.drawing.values(),
+            self.precision,
         ]  # fmt: skip
 
     def orders(self, values: Sequence[Any]) -> list[Order]:
@@ -113,7 +122,9 @@ class Panel:
         """
         rest = iter(values)
         model = self.domain.model(next(rest))
-        prompt, length, seed, samples, sampler, steps = (next(rest) for _ in range(6))
+        prompt = next(rest)
+        wish = {name: filled(name, each, next(rest)) for name, each in knobs(self.domain.ask).items()}
+        length, seed, samples, sampler, steps = (next(rest) for _ in range(5))
         parts = {table: next(rest) for table in self.parts}
         schedule = next(rest)
         given = {**parts, "schedule": "linear" if parts["plan"] == "capped" else schedule}
@@ -122,11 +133,18 @@ class Panel:
             given |= {name: filled(name, each, turned[name]) for name, each in applicable(parts).items()}
         given |= {name: filled(name, each, next(rest)) for name, each in knobs(Truncation).items()}
         given["precision"] = next(rest)
-        count = whole("samples", samples, 1, MAX_SAMPLES)
+        count = whole("samples", samples, 1, self.domain.most_samples)
         chosen = settings(sampler, whole("steps", steps, 1, MOST_STEPS), **given)
-        length = whole("length", length, 1, model.length) if model.lengths else model.length
+        length = whole("length", length, *model.lengths) if model.lengths else model.length
         seed = whole("seed", seed, 0, MAX_SEED)
-        return [Order(self.domain, model, prompt or "", length, chosen, seed, index) for index in range(count)]
+        first = Order(self.domain, model, prompt or "", length, chosen, seed, asked=self.domain.ask(**wish))
+        return [replace(first, index=index) for index in range(count)]
+
+
+def first_of(model: Model, name: str, asked: Any) -> Any:
+    """What a model starts with: its own default or the domain's where the model has it, else its own first choice."""
+    value, allowed = model.defaults.get(name, getattr(asked, name)), model.choices.get(name)
+    return value if allowed is None or value in allowed else allowed[0]
 
 
 def filled(name: str, each: Field, value: Any) -> Any:

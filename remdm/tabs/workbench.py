@@ -1,66 +1,30 @@
 """One domain's tab: the stage with its player, the settings beside it, and what a run leaves behind."""
 
-from collections.abc import Iterator
-from html import escape
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import gradio as gr
 
 from remdm.checkpoints import CheckpointError
 from remdm.domains.base import Domain
-from remdm.recording import Live, Order, facts, prepare
-from remdm.serving.gpu import lend
-from remdm.serving.runs import RUNS, Shown
+from remdm.hub.store import size
+from remdm.models.network import compute
+from remdm.recording import Live, Order, prepare
+from remdm.serving.runs import RUNS, Press
+from remdm.tabs.change import ChangeHere
+from remdm.tabs.compare import MODEL_QUEUE, Compare
 from remdm.tabs.outcome import Changes, Outcome
 from remdm.tabs.player import Player
 from remdm.tabs.reactions import QUIET, Reactions
-from remdm.tabs.samples import Sample, checked, listed
+from remdm.tabs.refusal import refusal
+from remdm.tabs.samples import Sample, checked
 from remdm.tabs.settings import Panel
+from remdm.tabs.streams import Stream, ended, steps_of, steps_together
+from remdm.tabs.streams import made as sample_of
+from remdm.tabs.tiles import Refresh, Tiles, finished
 from remdm.trace import TraceError, load
-from remdm.views import messages
-
-MODEL_QUEUE = "model"
-"""All sampling waits in one line: two cores, or one GPU, do one run at a time best."""
-
-
-def _seconds(order: Order) -> int:
-    """How long a lent GPU is asked for: a few seconds to begin, then well under 20 ms a step."""
-    return 10 + order.settings.steps // 50
-
-
-@lend(_seconds)
-def _steps(order: Order) -> Iterator[tuple]:
-    """The steps of a run, made where the model runs; what comes out is plain numpy."""
-    yield from prepare(order).steps()
-
-
-def _stream(live: Live, run_id: str, shown: Shown, known: set[int]) -> Iterator[str]:
-    """Each step's message as it is made, remembered in `shown`; `known` are the tokens the player can print."""
-    is_checked = live.order.model.notes is not None
-    held: frozenset[int] = frozenset()
-    for index, (frame, notes, took) in enumerate(_steps(live.order)):
-        ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
-        fresh = live.pieces(ids - known)
-        known |= ids
-        found = listed(notes) if is_checked else None
-        text = messages.dumps(messages.step_message(run_id, index, frame, held, fresh, found, took))
-        held = messages.held_after(frame, held)
-        if not shown.add((frame, notes, text)):
-            return
-        yield text
-
-
-def _made(shown: Shown) -> Sample:
-    """The sample of a run that has ended or was stopped."""
-    trace = shown.live.trace([frame for frame, _, _ in shown.steps])
-    return Sample(trace, tuple(notes for _, notes, _ in shown.steps) if shown.live.order.model.notes else None)
-
-
-def _refusal(error: Exception) -> gr.Error:
-    """One sentence as a toast, which the browser reads as HTML."""
-    return gr.Error(escape(f"{str(error).rstrip('.')}."), print_exception=False)
 
 
 class Workbench:
@@ -68,95 +32,159 @@ class Workbench:
 
     def __init__(self, domain: Domain, recorded: Path) -> None:
         self.domain = domain
-        first = checked(domain, load(recorded))
+        first = checked(domain, load(recorded)) if recorded.is_file() else None
         name = domain.name
         with gr.Row(elem_classes="bench"):
             with gr.Column(elem_classes="stage"):
-                note = "a recorded run; press Run for one of your own"
-                self.player = Player(first.message(note), elem_id=f"{name}-player")
-                self.samples = gr.Radio([], label="Samples", visible=False, interactive=True, elem_id=f"{name}-samples")
-                self.outcome = Outcome(first, name)
+                with gr.Tabs(elem_classes="views", selected="run") as self.views:
+                    with gr.Tab("Run", id="run"):
+                        self._run_view(first)
+                    with gr.Tab("Compare", id="compare"):
+                        self.compare = Compare(name)
             with gr.Column(elem_classes="side"):
                 with gr.Row(elem_classes="actions"):
                     self.run = gr.Button("Run", variant="primary", elem_id=f"{name}-run", min_width=120)
                     self.stop = gr.Button("Stop", interactive=False, elem_id=f"{name}-stop", min_width=120)
                 with gr.Column(elem_classes="controls"):
                     self.panel = Panel(domain)
-        self.kept = gr.State([first])
+        self.kept = gr.State([first] if first else [])
         self.current = gr.State(None)
+        self.shown = gr.State(first)
         Reactions(self.panel)
         self._listen()
+        self.compare.listen(self)
+        self.change.listen(self)
+
+    def _run_view(self, first: Sample | None) -> None:
+        name = self.domain.name
+        note = "a recorded run; press Run for one of your own"
+        self.player = Player(first.message(note) if first else None, elem_id=f"{name}-player")
+        self.samples = gr.Radio([], label="Samples", visible=False, interactive=True, elem_id=f"{name}-samples")
+        self.tiled = any(model.tile for model in self.domain.models)
+        self.tiles = Tiles(visible=self.tiled, elem_id=f"{name}-tiles")
+        self.change = ChangeHere(name)
+        self.outcome = Outcome(self.domain, first)
 
     def _listen(self) -> None:
         opened, about = self.outcome.opened, self.outcome.outputs
         buttons = [self.run, self.stop, opened]
-        results = [self.player, *about, *buttons, self.samples, self.kept, self.current]
-        begun = self.run.click(self.begin, None, [*buttons, self.samples, self.current], queue=False, **QUIET)
+        self.results = results = [
+            self.player, self.tiles, *about, *buttons, self.samples, self.kept, self.current,
+        ]  # fmt: skip
+        self.starting = [*buttons, self.samples, self.current]
+        begun = self.run.click(self.begin, None, self.starting, queue=False, **QUIET)
         sampling = begun.then(
             self.sample, [self.current, *self.panel.inputs], results, concurrency_id=MODEL_QUEUE, **QUIET
         )
-        self.stop.click(self.stopped, [self.current, self.kept], results, cancels=[sampling], queue=False, **QUIET)
-        self.samples.input(self.chosen, [self.samples, self.kept], [self.player, *about], **QUIET)
-        opened.upload(self.open_trace, opened, [self.player, *about, self.samples, self.kept, self.current], **QUIET)
+        self.stop.click(self.stopped, self.current, results, cancels=[sampling], queue=False, **QUIET)
+        shown = [self.player, self.tiles, *about, self.shown]
+        self.samples.input(self.chosen, [self.samples, self.kept], shown, **QUIET)
+        self.tiles.select(self.picked, [self.current, self.kept], shown, **QUIET)
+        opened.upload(self.open_trace, opened, [*shown, self.samples, self.kept, self.current], **QUIET)
 
     # A run
 
     def begin(self) -> Changes:
         """At once, before the run's turn has come."""
-        return {**self._busy("Waiting …"), self.samples: gr.Radio(visible=False), self.current: RUNS.order()}
+        return {
+            **self._busy("Waiting …"),
+            self.samples: gr.Radio(visible=False),
+            self.current: RUNS.press(),
+            self.views: gr.Tabs(selected="run"),
+        }
 
     def sample(self, ticket: str | None, *values: Any) -> Iterator[Changes]:
         """Run the sampler for as many samples as asked, streaming each step as it is made."""
-        made: list[Sample] = []
-        halt = RUNS.halt(ticket)
+        yield from self.sampled(ticket, lambda: self.panel.orders(values))
+
+    def sampled(self, ticket: str | None, ordering: Callable[[], list[Order]]) -> Iterator[Changes]:
+        """The same for orders made by others; `ordering` may raise ValueError with one sentence."""
+        press = RUNS.pressed(ticket)
         try:
-            lives = [prepare(order) for order in self.panel.orders(values)]
-            if halt.is_set():  # stopped before it began
+            orders = ordering()
+            yield from self._fetched(orders[0], press)
+            if press.halt.is_set():
                 return
-            for live in lives:
-                yield from self._one(live, halt, made, len(lives))
-                if halt.is_set():  # `stopped` has told the page; a cancel alone may come some steps late
-                    return
+            lives = [prepare(order) for order in orders]
+            if press.halt.is_set():  # stopped before it began
+                return
+            made: list[Sample] = []
+            if self.domain.together and len(lives) > 1:
+                yield from self._together(lives, ticket or "", press, made)
+            else:
+                for live in lives:
+                    yield from self._one(live, press, made, len(lives))
+                    if press.halt.is_set():
+                        break
+            if press.halt.is_set():  # `stopped` has told the page; a cancel alone may come some steps late
+                return
         except (ValueError, CheckpointError) as error:
             yield self._ready()
-            raise _refusal(error) from error
+            raise refusal(error) from error
         except Exception as error:
             yield self._ready()
             raise gr.Error("The run broke off; the server's log says why.") from error
-        yield self._after(made)
+        yield self._after(made, press.focus if len(press.runs) == len(made) > 1 and self.domain.together else -1)
 
-    def _one(self, live: Live, halt: Event, made: list[Sample], wanted: int) -> Iterator[Changes]:
-        run_id, shown = RUNS.open(live, halt)
-        words = live.pieces(set(live.start))
-        run = facts(live.order, live.checkpoint)
-        begun = messages.start_message(run_id, run, live.start, live.checkpoint.mask_id, live.expected, words)
-        shown.start = messages.dumps(begun)
+    def _fetched(self, order: Order, press: Press) -> Iterator[Changes]:
+        """Download what the model lacks; Stop calls it off."""
+        for made in order.model.fetch(compute(order.device)) if order.model.fetch else ():
+            yield self._busy(f"Downloading {made.done / max(made.total, 1):.0%} of {size(made.total)} …")
+            if press.halt.is_set():
+                return
+
+    def _one(self, live: Live, press: Press, made: list[Sample], wanted: int) -> Iterator[Changes]:
+        """One run, step by step."""
+        shown = RUNS.open(live, press)
+        stream = Stream(shown)
         label = "Running …" if wanted == 1 else f"Running {len(made) + 1} of {wanted} …"
-        yield {self.player: shown.start, self.current: run_id, **self._busy(label)}
-        yield from ({self.player: text} for text in _stream(live, run_id, shown, set(words)))
-        if halt.is_set():
-            return
-        made.append(_made(shown))
-        shown.end = messages.dumps(messages.end_message(run_id, made[-1].trace.text, len(shown.steps)))
-        yield {self.player: shown.end, self.kept: list(made)}
+        yield {self.player: stream.begin(), **self._busy(label)}
+        for seen in steps_of(live.order):
+            write = stream.take(seen)
+            if write is None:
+                return
+            yield {self.player: write()}
+        made.append(sample_of(shown))
+        yield {self.player: stream.end(made[-1])}
 
-    def stopped(self, run_id: str | None, kept: list[Sample]) -> Changes:
+    def _together(self, lives: list[Live], ticket: str, press: Press, made: list[Sample]) -> Iterator[Changes]:
+        """All runs in one batch: the player follows the one looked at, the tiles show all of them."""
+        streams = [Stream(RUNS.open(live, press)) for live in lives]
+        starts = [stream.begin() for stream in streams]
+        focus, refresh = press.focus, Refresh(ticket, lives[0].order.model, len(lives))
+        yield {self.player: starts[focus], **self._busy(f"Running {len(lives)} …")}
+        for step in steps_together([live.order for live in lives]):
+            writes = [stream.take(seen) if seen else None for stream, seen in zip(streams, step, strict=True)]
+            if press.halt.is_set():
+                return
+            if press.focus != focus:
+                focus = press.focus
+                yield {self.player: starts[focus]}  # the player asks for the steps before this one
+            now = writes[focus]
+            changes: Changes = {self.player: now()} if now else {}
+            if self.tiled and refresh.due():
+                words = [stream.live.words(stream.ids) for stream in streams]
+                changes[self.tiles] = refresh.message(words, focus)
+            if changes:
+                yield changes
+        made += [sample_of(shown) for shown in press.runs]
+        ends = [stream.end(sample) for stream, sample in zip(streams, made, strict=True)]
+        yield {self.player: ends[focus]}
+
+    def stopped(self, ticket: str | None) -> Changes:
         """After a cancel: what was made so far stays, and can be looked at and saved."""
-        shown = RUNS.get(run_id)
-        if shown is None:  # nothing has begun: it must not begin later
-            RUNS.halt(run_id).set()
-            return self._ready()
-        shown.stop()
-        if shown.end:  # between two samples
-            return self._after(kept)
-        sample = _made(shown)
-        end = messages.end_message(str(run_id), sample.trace.text, len(shown.steps), stopped=True)
-        shown.end = messages.dumps(end)
-        if not sample.trace.steps:
-            return {**self._ready(), self.player: shown.end}
-        run = sample.trace.run
-        whole = [each for each in kept if {**each.trace.run, "index": 0} == {**run, "index": 0}][: run["index"]]
-        return {**self._after([*whole, sample]), self.player: shown.end}
+        press = RUNS.pressed(ticket)
+        press.stop()
+        begun = [shown for shown in press.runs if shown.steps]
+        if not begun:  # nothing was made, and nothing must be made later
+            ends = [ended(shown, sample_of(shown), stopped=True) for shown in press.runs]
+            return {**self._ready(), **({self.player: ends[0]} if ends else {})}
+        samples = [sample_of(shown) for shown in begun]
+        for shown, sample in zip(begun, samples, strict=True):
+            if not shown.end:
+                ended(shown, sample, stopped=True)
+        place = min(press.focus, len(begun) - 1) if self.domain.together else len(begun) - 1
+        return {**self._after(samples, place), self.player: begun[place].end}
 
     # What is left of it
 
@@ -174,15 +202,29 @@ class Workbench:
             self.outcome.opened: gr.UploadButton(interactive=True),
         }
 
-    def _after(self, made: list[Sample]) -> Changes:
-        """The newest sample's numbers, the list of all of them, and the buttons as they were."""
-        names = [(sample.title, place) for place, sample in enumerate(made)]
-        radio = gr.Radio(choices=names, value=len(made) - 1, visible=len(made) > 1)
-        return {**self.outcome.of(made[-1]), **self._ready(), self.kept: made, self.samples: radio}
+    def _after(self, made: list[Sample], place: int = -1) -> Changes:
+        """Numbers of the sample shown and of all, the list of all of them, and the buttons as they were."""
+        place %= len(made)
+        names = [(sample.title, each) for each, sample in enumerate(made)]
+        tiles = {self.tiles: finished(secrets.token_urlsafe(8), made, place)} if self.tiled else {}
+        radio = gr.Radio(choices=names, value=place, visible=len(made) > 1 and not self.tiled)
+        done = {**self.outcome.of(made[place]), **self.outcome.of_all(made), **self._ready(), **tiles}
+        return {**done, self.kept: made, self.samples: radio, self.shown: made[place]}
 
     def chosen(self, place: int, kept: list[Sample]) -> Changes:
         """Show another of the samples."""
-        return {**self.outcome.of(kept[place]), self.player: kept[place].message()}
+        return {**self.outcome.of(kept[place]), self.player: kept[place].message(), self.shown: kept[place]}
+
+    def picked(self, ticket: str | None, kept: list[Sample], event: gr.EventData) -> Changes:
+        """A tile was clicked: the player follows that sample, or shows it if the run is over."""
+        place, press = getattr(event, "index", None), RUNS.pressed(ticket)
+        if type(place) is not int or place < 0:
+            return {}
+        running = press.runs and not press.halt.is_set() and not press.runs[-1].end
+        if running:
+            press.focus = min(place, len(press.runs) - 1)
+            return {}
+        return self.chosen(min(place, len(kept) - 1), kept) if kept else {}
 
     def open_trace(self, file: str) -> Changes:
         """Show a trace file of the visitor's."""
@@ -192,9 +234,11 @@ class Workbench:
                 raise TraceError(f"It belongs to the domain {str(trace.run.get('domain'))[:40]}.")
             sample = checked(self.domain, trace)
         except TraceError as error:
-            raise _refusal(TraceError(f"This file cannot be shown. {error}")) from error
+            raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
         hidden = gr.Radio(choices=[], value=None, visible=False)
         return {
-            **self.outcome.of(sample), self.player: sample.message("opened from a file"),
-            self.samples: hidden, self.kept: [sample], self.current: None,
+            **self.outcome.of(sample), **self.outcome.of_all([sample]),
+            self.player: sample.message("opened from a file"),
+            **({self.tiles: finished("", [sample], 0)} if self.tiled else {}),
+            self.samples: hidden, self.kept: [sample], self.current: None, self.shown: sample,
         }  # fmt: skip

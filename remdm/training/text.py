@@ -13,27 +13,28 @@ from torch import Tensor
 
 from remdm.checkpoints import save_embedded
 from remdm.data import prose, storyworld
+from remdm.data.storyworld import lines
 from remdm.data.vocabulary import story_tokenizer
 from remdm.models.network import compute
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.training.loop import Recipe, Task, train
 
-STORY_LENGTH = 128
 HELDOUT_STORIES = 128
 
 
 def story_batch(tokenizer: Tokenizer, first: int, count: int, split: str = "train") -> Tensor:
-    """Stories `first` .. `first + count - 1` of a split as `<bos> words <eos> <pad>...`, int64 `[count, 128]`."""
+    """Stories `first` .. `first + count - 1` of a split, a line a sentence, int64 `[count, lines.LENGTH]`."""
     known = tokenizer.get_vocab()
-    batch = torch.full((count, STORY_LENGTH), known["<pad>"])
-    for row in range(count):
-        words = ("<bos>", *storyworld.generate(first + row, split).words, "<eos>")
-        batch[row, : len(words)] = torch.tensor([known[word] for word in words])
-    return batch
+    stories = (storyworld.generate(first + row, split) for row in range(count))
+    return torch.tensor([[known[word] for word in lines.lay_out(story.sentences)] for story in stories])
 
 
-def started(folder: Path, shape: TransformerConfig, seed: int) -> PlainTransformer:
+def started(
+    folder: Path, shape: TransformerConfig, seed: int, begin: Callable[[PlainTransformer], None] | None = None
+) -> PlainTransformer:
     """A network to train: with the weights of the folder's checkpoint if that has the same shape, else fresh.
+
+    A fresh one goes through `begin`, where that is given.
 
     A state that training left behind comes before both (loop.Run); it is not kept in the repository, the weights are.
     """
@@ -43,6 +44,8 @@ def started(folder: Path, shape: TransformerConfig, seed: int) -> PlainTransform
     if weights.is_file() and json.loads(config.read_text())["shape"] == asdict(shape):
         network.load_state_dict(load_file(weights))
         print(f"Going on from the weights in {folder}")
+    elif begin:
+        begin(network)
     return network
 
 
@@ -50,7 +53,7 @@ def train_stories(folder: Path, recipe: Recipe) -> None:
     """Train the story model and export it to `folder` as it goes."""
     tokenizer = story_tokenizer()
     mask_id = tokenizer.token_to_id("<mask>")
-    shape = TransformerConfig(tokenizer.get_vocab_size(), STORY_LENGTH, width=160, depth=6, heads=4)
+    shape = TransformerConfig(tokenizer.get_vocab_size(), lines.LENGTH, width=160, depth=6, heads=4, absolute=True)
     task = Task(
         started(folder, shape, recipe.seed),
         lambda index, size: story_batch(tokenizer, index * size, size),

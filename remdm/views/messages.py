@@ -24,15 +24,18 @@ def start_message(
     expected: int,
     words: Mapping[int, str],
     note: str = "",
+    layout: str = "text",
+    scene: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The first message of a run: its start state and how its tokens are printed."""
+    """The first message of a run: its start state, how its tokens are printed and laid out, the scene if any."""
     return {
         "v": 1,
         "run": run_id,
         "kind": "start",
         "n": expected,
         "length": len(start),
-        "layout": "text",
+        "domain": _brief(run.get("domain", "")),
+        "layout": layout,
         "mask": mask_id,
         "start": list(start),
         "given": [place for place, token in enumerate(start) if token != mask_id],
@@ -41,6 +44,7 @@ def start_message(
         "sampler": _brief(run.get("sampler", "")),
         "model": _brief(run.get("model", "")),
         "note": note,
+        **({} if scene is None else {"x": scene}),
     }
 
 
@@ -64,6 +68,7 @@ def step_message(
     words: Mapping[int, str],
     notes: Notes | None = None,
     seconds: float = 0.0,
+    scene: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """One step.
 
@@ -75,6 +80,7 @@ def step_message(
         words: those that the player has not had yet.
         notes: what the checker found after it, None where nothing can be checked.
         seconds: how long it took, 0 if that is not known.
+        scene: what the stage shows beside the tokens from this step on, None for what it showed before.
     """
     message = {
         "v": 1,
@@ -106,6 +112,8 @@ def step_message(
         message["words"] = {str(token): word for token, word in words.items()}
     if notes is not None:
         message["e"] = [[list(positions), kind, text] for positions, kind, text in notes]
+    if scene is not None:
+        message["x"] = scene
     return message
 
 
@@ -126,14 +134,34 @@ def held_after(frame: Frame, held: Collection[int]) -> frozenset[int]:
     return frozenset(held) - set(frame.remasked) | {place for place, _, _ in frame.decoded}
 
 
-def trace_message(run_id: str, trace: Trace, notes: Sequence[Notes] | None, note: str = "") -> str:
-    """A whole run as one message; `notes` are what a checker found after each step, None without one."""
-    messages = [start_message(run_id, trace.run, trace.start, trace.mask_id, len(trace.steps), trace.words, note)]
+def trace_message(
+    run_id: str,
+    trace: Trace,
+    notes: Sequence[Notes] | None,
+    note: str = "",
+    layout: str = "text",
+    scenes: Sequence[Mapping[str, Any] | None] | None = None,
+) -> str:
+    """A whole run as one message.
+
+    Args:
+        run_id: an id for the player.
+        trace: the run.
+        notes: what a checker found after each step, None without one.
+        note: a few words beside the title.
+        layout: how the tokens are laid out.
+        scenes: what the stage shows at the start and after each step, None without any.
+    """
+    shown, seen = len(trace.steps), scenes or [None] * (len(trace.steps) + 1)
+    about = (trace.run, trace.start, trace.mask_id, shown, trace.words, note, layout, seen[0])
+    messages = [start_message(run_id, *about)]
     held: frozenset[int] = frozenset()
     for index, frame in enumerate(trace.steps):
-        messages.append(step_message(run_id, index, frame, held, {}, None if notes is None else notes[index]))
+        scene = None if seen[index + 1] == seen[index] else seen[index + 1]
+        found = None if notes is None else notes[index]
+        messages.append(step_message(run_id, index, frame, held, {}, found, scene=scene))
         held = held_after(frame, held)
-    messages.append(end_message(run_id, trace.text, len(trace.steps)))
+    messages.append(end_message(run_id, trace.text, shown))
     return dumps({"v": 1, "run": run_id, "kind": "trace", "messages": messages})
 
 

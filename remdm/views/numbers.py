@@ -1,7 +1,7 @@
 """What happened in a run, counted from its trace."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from math import log
@@ -85,9 +85,14 @@ def summary(trace: Trace) -> Iterator[tuple[str, str, str]]:
 
 def html(trace: Trace) -> str:
     """The numbers of a run as a heading and a row of cells."""
-    cells = "".join(
+    return cells("What happened", title(trace.run), summary(trace))
+
+
+def cells(heading: str, of: str, values: Iterable[tuple[str, str, str]]) -> str:
+    """(name, value, what it means) of each number as a heading and a row of cells."""
+    made = "".join(
         f'<div class="number"><b>{escape(value)}</b><span>{escape(name)}</span><small>{escape(meaning)}</small></div>'
-        for name, value, meaning in summary(trace)
+        for name, value, meaning in values
     )
-    head = f'<h3>What happened</h3><p class="of">{escape(title(trace.run))}</p>'
-    return f'<div class="number-head">{head}</div><div class="number-row">{cells}</div>'
+    head = f'<h3>{escape(heading)}</h3><p class="of">{escape(of)}</p>'
+    return f'<div class="number-head">{head}</div><div class="number-row">{made}</div>'

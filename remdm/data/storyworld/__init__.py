@@ -7,7 +7,7 @@ words as they are printed and `split(text)` takes them apart again.
 import re
 from collections.abc import Sequence
 
-from remdm.data.storyworld.generator import MAX_WORDS, Story, generate, held_out
+from remdm.data.storyworld.generator import Story, generate, held_out
 from remdm.data.storyworld.grammar import words
 
 _WORD = re.compile(r"'s\b|\w+|[^\w\s]")
@@ -37,4 +37,4 @@ def entropy(stories: int = 2000) -> tuple[float, float]:
     return nats / stories, nats / sum(len(story.words) for story in drawn)
 
 
-__all__ = ["MAX_WORDS", "Story", "entropy", "generate", "held_out", "split", "text", "words"]
+__all__ = ["Story", "entropy", "generate", "held_out", "split", "text", "words"]

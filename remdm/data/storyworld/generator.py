@@ -3,15 +3,13 @@
 import hashlib
 import random
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import log
 
 from remdm.data.storyworld.grammar import NOUNS, Sentence, fill, numbered, paraphrases
 from remdm.data.storyworld.lexicon import DISTINCT, GENDER, ROLES
+from remdm.data.storyworld.lines import fits
 from remdm.data.storyworld.plots import PLOTS, Plot
-
-MAX_WORDS = 118
-"""The longest story, in words and punctuation marks: 128 positions with room for the special tokens."""
 
 _HELD_OUT_EVERY = 20
 _SPLITS = ("train", "heldout")
@@ -19,17 +17,22 @@ _SPLITS = ("train", "heldout")
 
 @dataclass(frozen=True)
 class Story:
-    """A story: its words, what was drawn, and how improbable its choices were.
+    """A story: its sentences, what was drawn, and how improbable its choices were.
 
     `state` holds every role the text mentions; `nats` is -log of the probability of the generator's choices,
     an upper bound on -log of the probability of the text (different choices may tell the same text).
     """
 
-    words: tuple[str, ...]
+    sentences: tuple[tuple[str, ...], ...]
     plot: str
     state: dict[str, str]
     events: tuple[str, ...]
     nats: float
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """All words and punctuation marks in turn."""
+        return tuple(word for sentence in self.sentences for word in sentence)
 
 
 @cache
@@ -130,7 +133,7 @@ def _tell(event: str, before: Sentence | None, state: _State) -> Sentence:
 
 def _draw(plot: Plot, choices: _Choices, split: str) -> Story:
     state = _State(plot, choices, split)
-    told: list[str] = []
+    told: list[tuple[str, ...]] = []
     events: list[str] = []
     before = None
     for step in plot.steps:
@@ -138,7 +141,7 @@ def _draw(plot: Plot, choices: _Choices, split: str) -> Story:
             before = _tell(event, before, state)
             events.append(event)
             forms = state.forms
-            told.extend([forms.get(part, part) for part in before.parts])
+            told.append(tuple(forms.get(part, part) for part in before.parts))
     return Story(tuple(told), plot.name, state.values, tuple(events), choices.nats)
 
 
@@ -159,5 +162,5 @@ def generate(seed: int, split: str = "train") -> Story:
         choices.nats = 0.0
         story = _draw(choices.one(PLOTS), choices, split)
         # A longer story is drawn again, so that none is ever cut.
-        if len(story.words) <= MAX_WORDS:
+        if fits(story.sentences):
             return story

@@ -1,0 +1,176 @@
+"""Molecules as SMILES: their tokens, whether they are molecules at all, and their properties. RDKit does the chemistry.
+
+Property labels are those of the paper's QM9 experiments (ReMDM, arXiv 2503.00307, section 5.2): ring count is the
+number of rings of the smallest set (SSSR), QED the drug-likeness of Bickerton et al. 2012.
+"""
+
+import importlib.util
+import logging
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from types import ModuleType
+
+from rdkit import Chem, rdBase
+from rdkit.Chem import QED, RDConfig
+
+TOKEN = re.compile(r"\[[^\[\]]*\]|Br|Cl|%\d\d|.", re.DOTALL)
+"""A SMILES token: an atom in brackets, a two-letter element, a two-digit ring bond, or one character."""
+
+
+def split(smiles: str) -> list[str]:
+    """The tokens of a SMILES string, in order; joined, they are the string again."""
+    return TOKEN.findall(smiles)
+
+
+class _Complaints(logging.Handler):
+    """Collects what RDKit logs, a list for each thread: it says nowhere else where a string goes wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if hasattr(self.said, "lines"):
+            self.said.lines.append(re.sub(r"^\[[\d:]+\] ", "", record.getMessage()))
+
+
+@cache
+def _complaints() -> _Complaints:
+    """Turns RDKit's log, which would go to stderr, into Python's, once for a process."""
+    rdBase.LogToPythonLogger()
+    logger, handler = logging.getLogger("rdkit"), _Complaints()
+    logger.handlers, logger.propagate = [handler], False
+    return handler
+
+
+def read(smiles: str, sanitize: bool = True) -> tuple[Chem.Mol | None, tuple[str, ...]]:
+    """The molecule of a string, None where there is none, and what RDKit complained of."""
+    said = _complaints().said
+    said.lines = []
+    mol = Chem.MolFromSmiles(smiles, sanitize=sanitize) if smiles else None
+    return mol, tuple(said.lines)
+
+
+def molecule(smiles: str) -> Chem.Mol | None:
+    """The molecule, None where RDKit refuses the string or it is empty."""
+    return read(smiles)[0]
+
+
+def canonical(smiles: str) -> str | None:
+    """RDKit's canonical SMILES of a molecule, None if it is none: two spellings of a molecule become the same."""
+    mol = molecule(smiles)
+    return Chem.MolToSmiles(mol) if mol is not None else None
+
+
+def rings(mol: Chem.Mol) -> int:
+    """The number of rings in the symmetrised smallest set."""
+    return len(Chem.GetSymmSSSR(mol))
+
+
+def qed(mol: Chem.Mol) -> float:
+    """Quantitative estimate of drug-likeness, in [0, 1]."""
+    return float(QED.qed(mol))
+
+
+@cache
+def _sa_module() -> ModuleType:
+    """RDKit's contributed scorer; it is a script beside the library, not a module of it."""
+    path = Path(RDConfig.RDContribDir) / "SA_Score" / "sascorer.py"
+    spec = importlib.util.spec_from_file_location("sascorer", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def sa_score(mol: Chem.Mol) -> float:
+    """Synthetic accessibility of Ertl and Schuffenhauer 2009: 1 is easy, 10 is hard."""
+    return float(_sa_module().calculateScore(mol))
+
+
+PROPERTIES: dict[str, Callable[[Chem.Mol], float]] = {"rings": rings, "qed": qed}
+"""What a sample can be guided towards, by the name in flags and files."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a string is no molecule: the tokens to blame, by place, the kind, and a sentence."""
+
+    places: tuple[int, ...]
+    kind: str
+    message: str
+
+
+def atoms(tokens: Sequence[str]) -> list[int]:
+    """The places of the atoms among the tokens of a SMILES string, in the order in which RDKit numbers them."""
+    return [place for place, token in enumerate(tokens) if token[0].isalpha() or token[0] == "["]
+
+
+@lru_cache(4096)
+def faults(tokens: tuple[str, ...]) -> tuple[Fault, ...]:
+    """What is wrong with a whole string, by RDKit's parser and its checks; nothing for a molecule."""
+    if not tokens:
+        return (Fault((), "empty", "There is no atom."),)
+    mol, said = read("".join(tokens))
+    if mol is not None:
+        return ()
+    bare, _ = read("".join(tokens), sanitize=False)
+    if bare is None:
+        return (_syntax(tokens, said),)
+    where = atoms(tokens)
+    found = [
+        Fault(tuple(where[atom] for atom in _blamed(problem)), kind, sentence)
+        for problem in Chem.DetectChemistryProblems(bare)
+        for kind, sentence in [_problem(problem, bare)]
+    ]
+    return tuple(found) or (Fault((), "chemistry", (said or ("RDKit refuses the molecule.",))[0]),)
+
+
+def _blamed(problem: Chem.MolSanitizeException) -> tuple[int, ...]:
+    """The atoms that a check blames."""
+    if problem.GetType() == "KekulizeException":
+        return tuple(problem.GetAtomIndices())
+    return (problem.GetAtomIdx(),)
+
+
+def _problem(problem: Chem.MolSanitizeException, mol: Chem.Mol) -> tuple[str, str]:
+    """The kind and the sentence of a failed check."""
+    if problem.GetType() == "KekulizeException":
+        return "aromaticity", "The ring is written as aromatic, but its double bonds cannot be placed."
+    symbol = mol.GetAtomWithIdx(problem.GetAtomIdx()).GetSymbol()
+    if problem.GetType() == "AtomValenceException":
+        return "valence", f"{symbol} has more bonds than it can have."
+    return "aromaticity", f"{symbol} is written as aromatic outside of a ring."
+
+
+def _syntax(tokens: Sequence[str], said: Sequence[str]) -> Fault:
+    """Where the parser gave up, or the ring number that it misses."""
+    told = " ".join(said)
+    if "unclosed ring" in told:
+        open_rings = [token for token in tokens if token.isdigit() and tokens.count(token) % 2]
+        places = tuple(place for place, token in enumerate(tokens) if token in open_rings[:1])
+        return Fault(places[-1:], "ring", f"Ring {open_rings[0] if open_rings else ''} is opened and never closed.")
+    if "ring closure" in told:
+        places = tuple(place for place, token in enumerate(tokens) if token.isdigit())
+        return Fault(places, "ring", "A ring bond joins an atom to itself or to one that it is bound to already.")
+    at = re.search(r"around position (\d+)", told)
+    place = _token_at(tokens, int(at.group(1)) - 1) if at else len(tokens) - 1
+    if "extra open" in told:
+        return Fault((place,), "branch", "A branch is opened and never closed.")
+    if "extra close" in told:
+        return Fault((place,), "branch", "A branch is closed that was never opened.")
+    where = "at the end" if place == len(tokens) - 1 else f"at {tokens[place]}"
+    return Fault((place,), "syntax", f"RDKit's parser stops {where}: nothing of this kind may stand here.")
+
+
+def _token_at(tokens: Sequence[str], letter: int) -> int:
+    """The token that a letter of the joined string belongs to."""
+    reached = 0
+    for place, token in enumerate(tokens):
+        reached += len(token)
+        if letter < reached:
+            return place
+    return len(tokens) - 1

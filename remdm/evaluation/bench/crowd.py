@@ -1,0 +1,85 @@
+"""Many visitors at once: runs in turn, as one line would have them, and runs that share forwards."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+
+from remdm.denoiser import Denoiser
+from remdm.evaluation.bench.rows import Row, row
+from remdm.frames import frame
+from remdm.methods import run, settings
+from remdm.models.network import NetworkDenoiser
+from remdm.serving.batcher import VISITORS, Batcher
+
+CROWDS = (1, 2, 4, 8, 16)
+SAMPLER = "remdm-loop"
+
+
+@dataclass(frozen=True)
+class _Crowd:
+    """What came of some visitors: steps in all, seconds, and when the last of them saw a first step."""
+
+    steps: int
+    seconds: float
+    first: float
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds a step."""
+        return 1000 * self.seconds / self.steps
+
+
+def _visits(denoisers: list[Denoiser], length: int, steps: int, door: AbstractContextManager, batch: int = 1) -> _Crowd:
+    """Each denoiser's run in a thread of its own, all arriving at once; `door` lets in how many it will."""
+    taken, firsts = [0] * len(denoisers), [0.0] * len(denoisers)
+    begun = time.perf_counter()
+
+    def visit(place: int) -> None:
+        with door:
+            tokens = torch.full((batch, length), denoisers[place].mask_id)
+            seeds = tuple(range(place, place + batch))
+            running = run(denoisers[place], settings(SAMPLER, steps), tokens, seeds)
+            for record in running:
+                for sequence in range(batch):
+                    frame(record, sequence, int(running.forwards[sequence]))
+                firsts[place] = firsts[place] or time.perf_counter() - begun
+                taken[place] += batch
+
+    threads = [threading.Thread(target=visit, args=(place,)) for place in range(len(denoisers))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return _Crowd(sum(taken), time.perf_counter() - begun, max(firsts))
+
+
+def crowds(
+    geometry: str, denoiser: NetworkDenoiser, length: int, steps: int = 16, sizes: tuple[int, ...] = CROWDS
+) -> Iterator[Row]:
+    """A row for each number of visitors. `other` is one line, in which each waits until those before have ended.
+
+    `batch_ms` is the best that one run of as many sequences reaches: what sharing could come to if nobody were late.
+    """
+    torch.set_num_threads(torch.get_num_threads())
+    _visits([denoiser], length, 2, nullcontext())
+    batched = min(_visits([denoiser], length, steps, nullcontext(), batch).ms for batch in (1, VISITORS))
+    for size in sizes:
+        made: list[_Crowd] = []
+        meeting = Batcher(denoiser.network)
+        doors: tuple[Callable[[], AbstractContextManager], ...] = (
+            lambda: threading.BoundedSemaphore(VISITORS),
+            threading.Lock,
+        )
+        for door, seat in zip(
+            doors, (lambda: replace(denoiser, network=meeting.seat()), lambda: denoiser), strict=True
+        ):
+            made.append(_visits([seat() for _ in range(size)], length, steps, door()))
+        ours, line = made
+        yield row(
+            "visitors", geometry, ours.ms, line.ms, visitors=size, batch_ms=batched, first_ms=1000 * ours.first,
+            line_first_ms=1000 * line.first, forwards=meeting.forwards, steps=ours.steps,
+        )  # fmt: skip

@@ -1,0 +1,235 @@
+"""The Countdown checker: each equation right or wrong as soon as it is complete, and which rule an answer breaks.
+
+The rules are those of the reference's task (arXiv 2503.00307, section 5.3; lm-evaluation-harness task `countdown3`).
+An answer is correct iff every comma-separated equation is true, exactly five numbers stand before the last `=`, all
+given numbers are used, any other number before the last `=` occurs more than once, and the last result is the target.
+These rules look at which numbers occur, not how often: 5*5=25,25+3=28 passes for [5, 3, 3]. `Verdict.fair` asks for
+more: each given number once, and the first result in the second equation.
+
+The reference evaluates an equation as Python; here it may hold + - * / and brackets, nothing else, in exact fractions.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+RIGHT, WRONG, OPEN = "right", "wrong", "open"
+MOST_WORDS = 64
+"""An equation with more words than this is not read: nested brackets must not exhaust the stack."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One equation of an answer.
+
+    Attributes:
+        positions: where its words stand.
+        words: the words, None where masked.
+        state: `right`, `wrong`, or `open` while something in it is masked.
+        message: what is wrong, else empty.
+    """
+
+    positions: tuple[int, ...]
+    words: tuple[str | None, ...]
+    state: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A broken rule (`equation`, `count`, `unused`, `stranger`, `target`), a sentence, and the positions to blame."""
+
+    rule: str
+    message: str
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the checker says about an answer, complete or not."""
+
+    lines: tuple[Line, ...]
+    broken: tuple[Broken, ...]
+    complete: bool
+    fair: bool
+
+    @property
+    def correct(self) -> bool:
+        """Whether the answer is complete and breaks no rule of the paper."""
+        return self.complete and not self.broken
+
+
+class _Reader:
+    """Evaluates words by the usual grammar: sums of products of numbers and brackets."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words, self.place = words, 0
+
+    def whole(self) -> Fraction:
+        """The value of all words together; ValueError if they are no expression, or it divides by 0."""
+        value = self._sum()
+        if self.place < len(self.words):
+            raise ValueError(self.words[self.place])
+        return value
+
+    def _take(self, *allowed: str) -> str | None:
+        word = self.words[self.place] if self.place < len(self.words) else None
+        if word is None or word not in allowed:
+            return None
+        self.place += 1
+        return word
+
+    def _sum(self) -> Fraction:
+        value = self._product()
+        while sign := self._take("+", "-"):
+            value += self._product() if sign == "+" else -self._product()
+        return value
+
+    def _product(self) -> Fraction:
+        value = self._atom()
+        while sign := self._take("*", "/"):
+            factor = self._atom()
+            if sign == "/" and factor == 0:
+                raise ValueError("division by 0")
+            value = value * factor if sign == "*" else value / factor
+        return value
+
+    def _atom(self) -> Fraction:
+        if self._take("("):
+            value = self._sum()
+            if not self._take(")"):
+                raise ValueError("a bracket is not closed")
+            return value
+        if self._take("-"):
+            return -self._atom()
+        word = self.words[self.place] if self.place < len(self.words) else ""
+        if not _is_number(word):
+            raise ValueError(word)
+        self.place += 1
+        return Fraction(word)
+
+
+def _is_number(word: str | None) -> bool:
+    """Whether a word is a whole number as Python writes one: digits, no leading zero."""
+    return word is not None and re.fullmatch(r"0|[1-9][0-9]{0,11}", word) is not None
+
+
+def value(words: Sequence[str]) -> Fraction:
+    """What an expression is worth.
+
+    Raises:
+        ValueError: if the words are no expression of whole numbers, + - * / and brackets, or divide by 0.
+    """
+    if len(words) > MOST_WORDS:
+        raise ValueError("too long")
+    return _Reader(words).whole()
+
+
+def _result(words: Sequence[str]) -> int | None:
+    """The whole number right of an `=`, None if that is something else."""
+    sign, digits = (words[0], words[1:]) if len(words) == 2 and words[0] in "+-" else ("", words)
+    return int(sign + digits[0]) if len(digits) == 1 and digits[0].isdecimal() else None
+
+
+def printed(words: Sequence[str | None]) -> str:
+    """Words as people write them, `_` where masked."""
+    return " ".join(word or "_" for word in words)
+
+
+def _line(positions: Sequence[int], words: Sequence[str | None]) -> Line:
+    def made(state: str, message: str = "") -> Line:
+        return Line(tuple(positions), tuple(words), state, message)
+
+    known = [word for word in words if word is not None]
+    if len(known) < len(words):
+        return made(OPEN)
+    shape = f"“{printed(words)[:60]}” is no equation: it must read number, operation, number, =, result."
+    if known.count("=") != 1:
+        return made(WRONG, shape)
+    left, right = known[: known.index("=")], known[known.index("=") + 1 :]
+    result = _result(right)
+    try:
+        worth = value(left)
+    except ValueError as error:
+        return made(WRONG, "Nothing can be divided by 0." if str(error) == "division by 0" else shape)
+    if result is None:
+        return made(WRONG, shape)
+    if worth != result:
+        exact = str(worth) if worth.denominator == 1 else f"{worth}, which is no whole number"
+        return made(WRONG, f"{printed(left)} is {exact}, not {result}.")
+    return made(RIGHT)
+
+
+def _lines(words: Sequence[str | None], first: int) -> Iterator[Line]:
+    begin = 0
+    for place in range(len(words) + 1):
+        if place == len(words) or words[place] == ",":
+            yield _line(range(first + begin, first + place), words[begin:place])
+            begin = place + 1
+
+
+def examine(answer: Sequence[str | None], numbers: Sequence[int], target: int, first: int = 0) -> Verdict:
+    """Check an answer by its words.
+
+    Args:
+        answer: numbers, operations, `=`, `,` and brackets, a word each, None where masked; `[n]`.
+        numbers: the three given numbers.
+        target: what the last equation must give.
+        first: position of the first word; positions in the verdict count from it.
+    """
+    lines = tuple(_lines(answer, first))
+    complete = None not in answer and bool(answer)
+    broken = [Broken("equation", line.message, line.positions) for line in lines if line.state == WRONG]
+    last = lines[-1]
+    if last.state != OPEN and "=" in last.words and (complete or len(lines) > 1):
+        broken += _target_broken(last, target)
+    if complete:
+        broken += _usage_broken(answer, numbers, first)
+    return Verdict(lines, tuple(broken), complete, complete and not broken and _is_fair(lines, numbers))
+
+
+def _target_broken(last: Line, target: int) -> Iterator[Broken]:
+    begin = len(last.words) - 1 - last.words[::-1].index("=")
+    found = _result([word for word in last.words[begin + 1 :] if word])
+    if found != target:
+        shown = printed(last.words[begin + 1 :])
+        yield Broken(
+            "target", f"The last result is {shown[:40]}, not the target {target}.", last.positions[begin + 1 :]
+        )
+
+
+def _usage_broken(answer: Sequence[str | None], numbers: Sequence[int], first: int) -> Iterator[Broken]:
+    """The rules about which numbers stand before the last `=`."""
+    end = len(answer) - 1 - answer[::-1].index("=") if "=" in answer else 0
+    places = {first + place: int(word) for place, word in enumerate(answer[:end]) if word and word.isdecimal()}
+    counts = Counter(places.values())
+    if len(places) != 5:
+        yield Broken(
+            "count", f"Five numbers must stand before the last =, not {len(places)}.", tuple(places) or (first,)
+        )
+    for number in sorted(set(numbers) - set(counts)):
+        yield Broken("unused", f"The given number {number} is not used.", ())
+    for place, number in places.items():
+        if number not in numbers and counts[number] == 1:
+            yield Broken("stranger", f"{number} is neither a given number nor a result that is used.", (place,))
+
+
+def _is_fair(lines: Sequence[Line], numbers: Sequence[int]) -> bool:
+    """Whether a correct answer uses each given number once and the first result once."""
+    if len(lines) != 2:
+        return False
+    operands = Counter(int(word) for line in lines for word in line.words[: line.words.index("=")] if _is_number(word))
+    passed_on = _result([word for word in lines[0].words[lines[0].words.index("=") + 1 :] if word])
+    return operands == Counter(numbers) + Counter([passed_on])
+
+
+def words_of(answer: str) -> list[str]:
+    """The words of an answer as text: numbers, and every other sign alone. At most 1,000 signs are read."""
+    return re.findall(r"[0-9]+|[^\s0-9]", answer[:1000])
+
+
+def judge(answer: str, numbers: Sequence[int], target: int) -> Verdict:
+    """Check an answer as text, such as `2*54=108,108-44=64`."""
+    return examine(words_of(answer), numbers, target)

@@ -1,0 +1,220 @@
+"""`python -m remdm evaluate image`: class accuracy and Frechet distance of each sampler at each number of steps.
+
+Both are by a small classifier that was trained on the same emoji. Samples are kept in OUT/samples, figures appended to
+OUT/images.csv; the same command goes on where it stopped, and more `--samples` begin with those that are there.
+"""
+
+import argparse
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from remdm.checkpoints import ROOT, Checkpoint, total_parameters
+from remdm.data import emoji
+from remdm.domains.image import DOMAIN, Asked, classifier, conditioned, drawn
+from remdm.evaluation import results
+from remdm.evaluation.cells import Cell, Samples, fill, variants
+from remdm.evaluation.diversity import wilson
+from remdm.evaluation.frechet import classifier_score, frechet, moments
+from remdm.methods import METHODS, build
+from remdm.models.network import compute
+
+SAMPLERS = ("maskgit", "mdlm", "fb", "dfm", "remdm-rescale", "remdm-cap", "remdm-conf", "remdm-loop")
+# as the paper's ImageNet: tau 0.8 (1.0 for MaskGIT), no nucleus, eta 0.05
+PAPER = {
+    name: {"temperature": 1.0 if name == "maskgit" else 0.8, "nucleus_p": 1.0}
+    | ({"eta": 0.05} if name in ("remdm-rescale", "remdm-cap") else {})
+    for name in METHODS
+}
+GROUPS = tuple(itertools.product(emoji.NAMES, emoji.STYLES))
+"""What is asked for: every category in every style, equally often."""
+COLUMNS = (
+    *results.KEY, "settings", "dtype", "parameters", "samples", "guidance_scale", "accuracy", "accuracy_low",
+    "accuracy_high", "frechet", "score", "forwards", "seconds",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, choices=tuple(METHODS), metavar="NAME")
+    parser.add_argument("--steps", nargs="+", type=int, default=[16, 32, 64], metavar="T")
+    parser.add_argument("--samples", type=int, default=256, help="in each cell (default 256), a multiple of 16")
+    parser.add_argument("--seed", type=int, default=0)
+    help_set = "other settings for a sampler (or `all`); once more for a further variant of it"
+    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="NAME:KEY=VALUE", help=help_set)
+    parser.add_argument("--guidance-scale", type=float, default=1.0, help="1 (default) is none, as in the paper")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--table", action="store_true", help="only print the table of what is in OUT")
+    help_near = "how near samples are to training pictures (needs what training left in checkpoints/emoji/training)"
+    parser.add_argument("--nearest", action="store_true", help=help_near)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A run of the command."""
+
+    args: argparse.Namespace
+    checkpoint: Checkpoint
+    hash: str
+
+    def cells(self) -> Iterator[Cell]:
+        """The cells asked for, few steps first."""
+        for steps in dict.fromkeys(self.args.steps):
+            for sampler in dict.fromkeys(self.args.samplers):
+                for changed in variants(self.args.changes, sampler):
+                    yield Cell(sampler, steps, self.args.seed, tuple(sorted((PAPER[sampler] | dict(changed)).items())))
+
+    def changes(self, cell: Cell) -> str:
+        """What was changed in a cell, guidance included."""
+        scale = self.args.guidance_scale
+        return cell.changes + (f",guidance_scale={scale:g}" if scale != 1 else "")
+
+    def fill(self, cell: Cell, bar: tqdm) -> list[Samples]:
+        """The samples of a cell, group by group."""
+        folder = self.args.out / "samples" / f"{self.checkpoint.name}-{self.hash}"
+        each, made = self.args.samples // len(GROUPS), []
+        for category, style in GROUPS:
+            denoiser = conditioned(self.checkpoint, Asked(category, style, self.args.guidance_scale))
+            path = folder / f"{category}-{style}-{self.args.guidance_scale:g}" / cell.file
+            samples = fill(
+                cell, denoiser, self.checkpoint.length, each, path, batch=self.args.batch, tick=bar.update,
+                dtype=str(self.checkpoint.compute.dtype).removeprefix("torch."),
+            )  # fmt: skip
+            made.append(samples.first(each))
+        return made
+
+    def row(self, cell: Cell, groups: list[Samples]) -> dict[str, str]:
+        """The row of a cell."""
+        tokens = np.concatenate([group.tokens for group in groups])
+        asked = np.repeat([emoji.NAMES.index(category) for category, _ in GROUPS], len(groups[0]))
+        return results.flat({
+            "domain": "image", "model": self.checkpoint.name, "model_hash": self.hash, "sampler": cell.sampler,
+            "overrides": self.changes(cell), "steps": cell.steps, "seed": cell.seed, "samples": len(tokens),
+            "settings": json.dumps(cell.settings.flat(), sort_keys=True), "dtype": groups[0].dtype,
+            "parameters": total_parameters(self.checkpoint.denoiser.network),
+            "guidance_scale": self.args.guidance_scale,
+            "forwards": float(np.mean([group.forwards.mean() for group in groups])),
+            "seconds": float(np.mean([group.seconds.mean() for group in groups])),
+            **measured(tokens, asked),
+        })  # fmt: skip
+
+
+@torch.inference_mode()
+def measured(tokens: np.ndarray, asked: np.ndarray) -> dict[str, object]:
+    """Accuracy with its interval, Frechet distance and score of pictures `[n, 256]` of asked categories `[n]`."""
+    judge = classifier()
+    features, logits = [], []
+    for part in np.array_split(tokens, max(1, len(tokens) // 64)):
+        pixels, _ = drawn([[str(code) for code in row] for row in part.tolist()])
+        seen = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+        features.append(judge.features(seen))
+        logits.append(judge(seen))
+    right = int((torch.cat(logits).argmax(dim=1).numpy() == asked).sum())
+    known = (judge.mean.double(), judge.covariance.double())
+    return {
+        "accuracy": wilson(right, len(asked)),
+        "frechet": frechet(known, moments(torch.cat(features))),
+        "score": classifier_score(torch.cat(logits).softmax(dim=1)),
+    }
+
+
+def nearest(tokens: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Share of cells that pictures `[n, 256]` have in common with the likest of `[m, 256]`: `[n]`."""
+    return np.array([(known == one).mean(axis=1).max() for one in tokens])
+
+
+def nearness(samples: np.ndarray, work: Path) -> str:
+    """How near samples are to training pictures, beside how near held-out pictures are to them.
+
+    Raises:
+        ValueError: if training did not leave its pictures and codes in the folder.
+    """
+    if not (work / "codes.npz").is_file() or not (work / "data" / "emoji.npz").is_file():
+        raise ValueError(f"{work} holds no codes of training pictures; run: python -m remdm train image")
+    pictures = emoji.prepare(work / "data")
+    with np.load(work / "codes.npz", allow_pickle=False) as data:
+        codes = data["codes"]
+    known = codes[:, ~pictures.heldout].reshape(-1, codes.shape[-1])
+    shares = {"samples": nearest(samples, known), "held-out pictures": nearest(codes[0, pictures.heldout], known)}
+    lines = [
+        f"{name}: {np.median(share):.0%} of cells in common with the likest training picture (median; "
+        f"{np.mean(share > 0.95):.0%} have more than 95%), n = {len(share)}"
+        for name, share in shares.items()
+    ]
+    return "\n".join(lines)
+
+
+def render(rows: list[dict[str, str]], command: str) -> str:
+    """A table as the paper's Table 2: a sampler a line, distance and score at each number of steps."""
+    steps = sorted({int(row["steps"]) for row in rows})
+    lines: dict[str, dict[int, dict[str, str]]] = {}
+    for row in rows:
+        lines.setdefault(f"{row['sampler']} ({row['overrides']})", {})[int(row["steps"])] = row
+    figures = (("FD", "frechet", "{:.1f}"), ("score", "score", "{:.2f}"), ("accuracy", "accuracy", "{:.0%}"))
+    head = ["sampler", *(f"{title} T={count}" for title, _, _ in figures for count in steps)]
+    body = [
+        [
+            name,
+            *(show.format(float(line[t][column])) if t in line else "" for _, column, show in figures for t in steps),
+        ]
+        for name, line in lines.items()
+    ]
+    table = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    counts = sorted({int(row["samples"]) for row in rows})
+    scales = sorted({row["guidance_scale"] for row in rows})
+    about = (
+        f"n = {', '.join(map(str, counts))} pictures a cell, guidance scale {', '.join(map(str, scales))}. "
+        "FD: Frechet distance to training pictures, lower is better. Score: 1 to 8, higher is better. Accuracy: share "
+        "put in the asked category. All by our own small classifier of the same emoji: not anyone's FID or IS."
+    )
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in table), "", about, "", f"Printed by `{command}`."])
+
+
+def run(args: argparse.Namespace) -> None:
+    """Sample what is missing, score it and print the table; or only print it (`--table`).
+
+    Raises:
+        ValueError: for what the flags got wrong, before anything is drawn.
+        CheckpointError: if the model cannot be loaded.
+    """
+    file = args.out / "images.csv"
+    if not args.table:
+        _sample(args, file)
+    rows = results.read(file)
+    if not rows:
+        raise ValueError(f"{args.out} holds no results of pictures yet; run the command without --table first")
+    print(render(rows, f"python -m remdm evaluate image --table --out {args.out}"))
+
+
+def _sample(args: argparse.Namespace, file: Path) -> None:
+    if args.samples < len(GROUPS) or args.samples % len(GROUPS):
+        raise ValueError(f"samples must be a multiple of {len(GROUPS)}, got {args.samples}")
+    if args.batch < 1 or args.threads < 1:
+        raise ValueError(f"batch and threads must be at least 1, got {args.batch} and {args.threads}")
+    Asked(guidance_scale=args.guidance_scale)
+    torch.set_num_threads(args.threads)
+    model = DOMAIN.models[0]
+    checkpoint = model.load(compute(args.device))
+    digest = hashlib.sha256((ROOT / model.name / "model.safetensors").read_bytes()).hexdigest()[:12]
+    sweep = Sweep(args, checkpoint, digest)
+    cells = list(sweep.cells())
+    total = sum(len(build(cell.settings)[1]) for cell in cells) * args.samples
+    with tqdm(total=total, unit="step", unit_scale=True, smoothing=0.02) as bar:
+        for cell in cells:
+            bar.set_description(f"{cell.sampler} T={cell.steps}")
+            groups = sweep.fill(cell, bar)
+            results.append(file, sweep.row(cell, groups), COLUMNS)
+    if args.nearest:
+        drawn_last = np.concatenate([group.tokens for group in groups])
+        print(f"{cell.sampler}, T = {cell.steps}:")
+        print(nearness(drawn_last, ROOT / model.name / "training"))

@@ -1,0 +1,114 @@
+"""The novelty-property frontier (arXiv 2503.00307, Figure 4): how many novel molecules at which mean property.
+
+One line a sampler, one spot a guidance scale. Computed a batch at a time, so that a page can show it as it grows.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from remdm.checkpoints import Checkpoint
+from remdm.domains.molecule import QM9, Asked, denoiser
+from remdm.evaluation.cells import draw
+from remdm.evaluation.molecule_scores import figures, measured
+from remdm.methods import Settings
+from remdm.recording import run_seed
+
+AT_ONCE = 32
+PAPER_SPOTS = 50
+"""The paper's figures show only settings with so many novel molecules of 1,024."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One sampler at one guidance scale: samples so far, the share that is novel, the property's mean over these."""
+
+    sampler: str
+    scale: float
+    samples: int
+    novel: float
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+class Stopped(Exception):
+    """The frontier was called off in the middle of a step."""
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Samplers by title, each at every scale; `halt` ends it within one step.
+
+    Raises:
+        ValueError: without a sampler, a scale or a property, or with a count below 1.
+    """
+
+    checkpoint: Checkpoint
+    asked: Asked
+    samplers: Mapping[str, Settings]
+    scales: Sequence[float]
+    count: int
+    seed: int = 0
+    halt: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        if not self.samplers or not self.scales:
+            raise ValueError("Choose at least one sampler and one guidance scale.")
+        if self.asked.property == "none":
+            raise ValueError("The frontier needs a property to guide towards.")
+        if self.count < 1:
+            raise ValueError(f"molecules must be at least 1, got {self.count}")
+        run_seed(self.seed, 0)
+
+    @property
+    def total(self) -> int:
+        """Molecules in all."""
+        return len(self.samplers) * len(self.scales) * self.count
+
+    def _tick(self, size: int) -> None:
+        if self.halt.is_set():
+            raise Stopped
+
+    def run(self) -> Iterator[list[Spot]]:
+        """The spots so far, after every batch; every sampler and scale gets the same random numbers."""
+        tokens: dict[tuple[str, float], list[np.ndarray]] = {
+            (name, scale): [] for scale in self.scales for name in self.samplers
+        }
+        spots: dict[tuple[str, float], Spot] = {}
+        for begin in range(0, self.count, AT_ONCE):
+            seeds = tuple(run_seed(self.seed, k) for k in range(begin, min(self.count, begin + AT_ONCE)))
+            for (name, scale), made in tokens.items():
+                asked = Asked(self.asked.property, self.asked.guidance, float(scale))
+                guided = denoiser(self.checkpoint, asked)
+                try:
+                    made.append(draw(guided, self.samplers[name], QM9.length, seeds, self._tick)[0])
+                except Stopped:
+                    return
+                spots[name, scale] = spot(name, asked, np.concatenate(made), self.checkpoint)
+                yield list(spots.values())
+
+
+def spot(name: str, asked: Asked, tokens: np.ndarray, checkpoint: Checkpoint) -> Spot:
+    """Where samples `[n, 32]` lie."""
+    made = figures(measured(tokens, checkpoint))
+    mean = made[asked.property]
+    ends = (mean.value, mean.low, mean.high) if mean else (None, None, None)
+    return Spot(name, asked.guidance_scale, len(tokens), made["novel"].value, *ends)
+
+
+def spots(rows: Sequence[Mapping[str, str]], property: str, guidance: str, steps: int) -> list[Spot]:
+    """The spots that a results file has of a property, a kind of guidance and a T."""
+    chosen = [
+        row for row in rows
+        if (row["property"], row["guidance"], int(row["steps"])) == (property, guidance, steps)
+    ]  # fmt: skip
+    return [
+        Spot(
+            row["sampler"], float(row["guidance_scale"]), int(row["samples"]), float(row["novel"]),
+            *(float(row[f"{property}{end}"]) if row[f"{property}{end}"] else None for end in ("", "_low", "_high")),
+        )
+        for row in chosen
+    ]  # fmt: skip

@@ -1,0 +1,209 @@
+"""LLaDA's transformer (arXiv 2502.09992) in plain PyTorch: a Llama whose every position sees every other.
+
+Tensor names are those of GSAI-ML/LLaDA-8B-Base and -Instruct, so their files load exactly.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from remdm.models import weights
+
+SHAPE = {
+    "width": "d_model",
+    "heads": "n_heads",
+    "kv_heads": "n_kv_heads",
+    "depth": "n_layers",
+    "feed": "mlp_hidden_size",
+    "vocab_size": "embedding_size",
+    "length": "max_sequence_length",
+    "theta": "rope_theta",
+    "eps": "rms_norm_eps",
+    "tied": "weight_tying",
+    "mask_id": "mask_token_id",
+    "eos_id": "eos_token_id",
+}
+KIND = {
+    "block_type": "llama",
+    "block_group_size": 1,
+    "activation_type": "silu",
+    "layer_norm_type": "rms",
+    "rope": True,
+    "alibi": False,
+    "attention_layer_norm": False,
+    "include_bias": False,
+    "include_qkv_bias": False,
+    "input_emb_norm": False,
+    "scale_logits": False,
+}
+"""What config.json must say where it says anything: the reference code has more kinds than were published."""
+
+
+@dataclass(frozen=True)
+class LLaDAConfig:
+    """The shape of a LLaDA; `feed` is the width between the two halves of the feed-forward."""
+
+    width: int
+    heads: int
+    kv_heads: int
+    depth: int
+    feed: int
+    vocab_size: int
+    length: int
+    theta: float = 500_000.0
+    eps: float = 1e-5
+    tied: bool = False
+    mask_id: int = 126_336
+    eos_id: int = 126_081
+
+    def __post_init__(self) -> None:
+        for name in ("width", "heads", "kv_heads", "depth", "feed", "vocab_size", "length"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if self.width % (2 * self.heads) or self.heads % self.kv_heads:
+            raise ValueError(
+                f"width must be a multiple of 2 x heads, and heads one of kv_heads, "
+                f"got {self.width}, {self.heads} and {self.kv_heads}"
+            )
+        for name in ("theta", "eps"):
+            if not isinstance(getattr(self, name), int | float) or not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be a number above 0, got {getattr(self, name)!r}")
+        for name in ("mask_id", "eos_id"):
+            if type(getattr(self, name)) is not int or not 0 <= getattr(self, name) < self.vocab_size:
+                raise ValueError(f"{name} must be one of the {self.vocab_size} ids, got {getattr(self, name)!r}")
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square normalisation in float32; the weight is applied in the network's own type."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        full = x.float()
+        return self.weight * (full * torch.rsqrt(full.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
+
+
+def rotary(length: int, head_width: int, theta: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of rotary position embedding, float32 `[L, head_width]` each, half-split convention."""
+    frequency = 1.0 / theta ** (torch.arange(0, head_width, 2, device=device).float() / head_width)
+    angle = torch.outer(torch.arange(length, device=device).float(), frequency)
+    angle = torch.cat((angle, angle), dim=-1)
+    return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn queries or keys `[B, heads, L, head_width]` by their positions, in float32."""
+    left, right = x.float().chunk(2, dim=-1)
+    return (x.float() * cos + torch.cat((-right, left), dim=-1) * sin).to(x.dtype)
+
+
+class Block(nn.Module):
+    """Attention without a mask, then a gated feed-forward, each normed before."""
+
+    def __init__(self, config: LLaDAConfig) -> None:
+        super().__init__()
+        width, narrow = config.width, config.width // config.heads * config.kv_heads
+        self.heads = config.heads
+        self.attn_norm = RMSNorm(width, config.eps)
+        self.q_proj = nn.Linear(width, width, bias=False)
+        self.k_proj = nn.Linear(width, narrow, bias=False)
+        self.v_proj = nn.Linear(width, narrow, bias=False)
+        self.attn_out = nn.Linear(width, width, bias=False)
+        self.ff_norm = RMSNorm(width, config.eps)
+        self.ff_proj = nn.Linear(width, config.feed, bias=False)
+        self.up_proj = nn.Linear(width, config.feed, bias=False)
+        self.ff_out = nn.Linear(config.feed, width, bias=False)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        x = x + self.attention(self.attn_norm(x), cos, sin)
+        y = self.ff_norm(x)
+        return x + self.ff_out(F.silu(self.ff_proj(y)) * self.up_proj(y))
+
+    def attention(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Every position attends to every position, `[B, L, D]`."""
+        batch, length, width = x.shape
+        size = width // self.heads
+        q, k, v = (
+            part(x).view(batch, length, -1, size).transpose(1, 2) for part in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        attended = F.scaled_dot_product_attention(q, k, v, enable_gqa=k.shape[1] != q.shape[1])
+        return self.attn_out(attended.transpose(1, 2).reshape(batch, length, width))
+
+
+class Transformer(nn.Module):
+    """The parts by the names that the checkpoints have them under."""
+
+    def __init__(self, config: LLaDAConfig) -> None:
+        super().__init__()
+        self.wte = nn.Embedding(config.vocab_size, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.ln_f = RMSNorm(config.width, config.eps)
+        if not config.tied:
+            self.ff_out = nn.Linear(config.width, config.vocab_size, bias=False)
+
+
+class LLaDA(nn.Module):
+    """Token ids `[B, L]` to logits `[B, L, V]`; untimed, as x_theta of a masked model is."""
+
+    def __init__(self, config: LLaDAConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.transformer = Transformer(config)
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """What the head reads, `[B, L, D]`."""
+        parts, config = self.transformer, self.config
+        x = parts.wte(tokens)
+        cos, sin = rotary(tokens.shape[1], config.width // config.heads, config.theta, x.device)
+        for block in parts.blocks:
+            x = block(x, cos, sin)
+        return parts.ln_f(x)
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits of rows of `hidden`, `[..., D]` to `[..., V]`."""
+        head = self.transformer.wte if self.config.tied else self.transformer.ff_out
+        return F.linear(hidden, head.weight)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.head(self.hidden(tokens))
+
+
+def read_shape(file: Path) -> LLaDAConfig:
+    """The shape that a config.json of this family states.
+
+    Raises:
+        ValueError: if it lacks a field, or describes a kind of block that was never published.
+    """
+    needed = {name: theirs for name, theirs in SHAPE.items() if name != "kv_heads"}
+    read = weights.read_config(file, needed)
+    said = weights.read_json(file)
+    for name, value in KIND.items():
+        if said.get(name, value) != value:
+            raise ValueError(f"{file.name}: {name} must be {value} for LLaDA, got {said[name]}")
+    kv_heads = said.get("n_kv_heads") or read["heads"]
+    return LLaDAConfig(kv_heads=kv_heads, **read)
+
+
+def load_llada(folder: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> LLaDA:
+    """A LLaDA from a folder with config.json and one or more *.safetensors.
+
+    Raises:
+        FileNotFoundError: if one of them is missing.
+        ValueError: if they do not fit.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files or not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} must hold config.json and the model's *.safetensors")
+    config = read_shape(folder / "config.json")
+    state = {name.removeprefix("model."): value for name, value in weights.read_safetensors(files).items()}
+    if config.tied:
+        state.pop("transformer.ff_out.weight", None)
+    return weights.fill(weights.blank(lambda: LLaDA(config)), state, files[0].name, dtype, device)

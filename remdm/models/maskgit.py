@@ -1,0 +1,176 @@
+"""Maskgit-pytorch's transformer: ImageNet classes to codes of the taming VQGAN (a BERT as in arXiv 2202.04200).
+
+The class is one more token behind the codes. Tensor names are those of llvictorll/Maskgit-pytorch, so its files load
+exactly.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from remdm.models import weights
+
+HEAD_WIDTH = 48
+"""Of a head: 16 heads of 768. The files do not state it."""
+EPS = 1e-12
+
+
+@dataclass(frozen=True)
+class MaskgitConfig:
+    """The shape of a network; ids are the codes, then the mask, the classes, and the class that stands for none."""
+
+    width: int
+    depth: int
+    heads: int
+    feed: int
+    codes: int
+    length: int
+    classes: int
+
+    @property
+    def null(self) -> int:
+        """The class that stands for none, as trained with dropped labels."""
+        return self.classes
+
+    @property
+    def mask_id(self) -> int:
+        """The mask's id."""
+        return self.codes
+
+    @property
+    def entries(self) -> int:
+        """Rows of the embedding."""
+        return self.codes + 1 + self.classes + 1
+
+
+class Attention(nn.Module):
+    """Multi-head attention under the name that the checkpoints have it under."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.mha = nn.MultiheadAttention(width, heads, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mha(x, x, x, need_weights=False)[0]
+
+
+class FeedForward(nn.Module):
+    """The feed-forward; what stands between the two layers in the checkpoints (dropout) has no weights."""
+
+    def __init__(self, width: int, feed: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(width, feed), nn.GELU(), nn.Identity(), nn.Linear(feed, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+
+class Normed(nn.Module):
+    """A part with a layer norm before it."""
+
+    def __init__(self, width: int, part: nn.Module) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.fn = part
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fn(self.norm(x))
+
+
+class Layers(nn.Module):
+    """Pairs of attention and feed-forward, each added to what comes in."""
+
+    def __init__(self, config: MaskgitConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.layers = nn.ModuleList(
+            nn.ModuleList(
+                [Normed(width, Attention(width, config.heads)), Normed(width, FeedForward(width, config.feed))]
+            )
+            for _ in range(config.depth)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for attention, feed in self.layers:
+            x = x + attention(x)
+            x = x + feed(x)
+        return x
+
+
+class Maskgit(nn.Module):
+    """Codes `[B, L]` and classes `[B]` to logits `[B, L, codes + 1]`; the last of these is the mask's."""
+
+    def __init__(self, config: MaskgitConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.tok_emb = nn.Embedding(config.entries, width)
+        self.pos_emb = nn.Parameter(torch.zeros(1, config.length + 1, width))
+        self.first_layer = nn.Sequential(
+            nn.LayerNorm(width, EPS), nn.Identity(), nn.Linear(width, width), nn.GELU(),
+            nn.LayerNorm(width, EPS), nn.Identity(), nn.Linear(width, width),
+        )  # fmt: skip
+        self.transformer = Layers(config)
+        self.last_layer = nn.Sequential(
+            nn.LayerNorm(width, EPS), nn.Identity(), nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width, EPS)
+        )
+        self.bias = nn.Parameter(torch.zeros(config.length + 1, config.entries))
+
+    def hidden(self, tokens: Tensor, labels: Tensor) -> Tensor:
+        """What the head reads, `[B, L, D + 1]`: the last number is the position, since the head's bias differs by it.
+
+        As a float of 32 bits it is exact; the rest is unchanged by the way through them.
+        """
+        classes = labels[:, None] + self.config.codes + 1
+        x = self.tok_emb(torch.cat((tokens, classes), dim=1)) + self.pos_emb
+        x = self.last_layer(self.transformer(self.first_layer(x)))[:, :-1]
+        place = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)[..., None]
+        return torch.cat((x.float(), place.float()), dim=-1)
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits of rows of `hidden`, `[..., D + 1]` to `[..., codes + 1]`."""
+        wanted = self.config.codes + 1
+        x, place = hidden[..., :-1].to(self.bias.dtype), hidden[..., -1].long()
+        return F.linear(x, self.tok_emb.weight[:wanted]) + self.bias[place, :wanted]
+
+    def forward(self, tokens: Tensor, labels: Tensor) -> Tensor:
+        return self.head(self.hidden(tokens, labels))
+
+
+def geometry(state: dict[str, Tensor], source: str, codes: int) -> MaskgitConfig:
+    """The shape that a state dict's tensors imply, for a codebook of `codes`.
+
+    Raises:
+        ValueError: if they are not this network's.
+    """
+    try:
+        entries, width = state["tok_emb.weight"].shape
+        depth = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("transformer.layers."))
+        return MaskgitConfig(
+            width=width,
+            depth=depth,
+            heads=max(1, width // HEAD_WIDTH) if width <= 768 else 16,
+            feed=len(state["transformer.layers.0.1.fn.net.0.weight"]),
+            codes=codes,
+            length=state["pos_emb"].shape[1] - 1,
+            classes=entries - codes - 2,
+        )
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{source} does not hold a Maskgit-pytorch: its shape cannot be read ({error})") from error
+
+
+def load_maskgit(
+    path: Path, codes: int, dtype: torch.dtype | None = None, device: torch.device | str = "cpu"
+) -> Maskgit:
+    """The network of a training file (MaskGIT_ImageNet_256.pth and its like) for a codebook of `codes`.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        ValueError: if it is something else.
+    """
+    state = weights.read_state(path, "model_state_dict")
+    config = geometry(state, path.name, codes)
+    return weights.fill(weights.blank(lambda: Maskgit(config)), state, path.name, dtype, device)

@@ -1,0 +1,71 @@
+"""A classifier of noised sequences: log p(y | z_t) for guidance by a classifier (D-CBG, arXiv 2412.10193).
+
+It has no time input: given z_t, the time says nothing more about x, since masks fall on every position alike. So
+p(y | z_t, t) = p(y | z_t), and one network serves all times.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from remdm.models.transformer import PlainTransformer, TransformerConfig
+
+WEIGHTS = "classifier.safetensors"
+CONFIG = "classifier.json"
+
+
+class NoisedClassifier(nn.Module):
+    """Tokens `[B, L]`, masks among them, to one logit for each property, `[B, P]`: is it high?"""
+
+    def __init__(self, config: TransformerConfig, properties: tuple[str, ...]) -> None:
+        super().__init__()
+        self.properties = properties
+        self.body = PlainTransformer(config)
+        self.answer = nn.Linear(config.width, len(properties))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits from the mean over positions."""
+        return self.answer(self.body.hidden(tokens).mean(dim=1))
+
+    def likelihood(self, name: str) -> Callable[[Tensor], Tensor]:
+        """Tokens `[n, L]` to log p(property is high | tokens), float32 `[n]`.
+
+        Raises:
+            ValueError: for a property that it has not learned.
+        """
+        if name not in self.properties:
+            raise ValueError(f"the classifier knows {', '.join(self.properties)}, got {name}")
+        place = self.properties.index(name)
+
+        @torch.inference_mode()
+        def log_p(tokens: Tensor) -> Tensor:
+            device = self.answer.weight.device
+            return F.logsigmoid(self(tokens.to(device))[:, place].float()).to(tokens.device)
+
+        return log_p
+
+
+def save_classifier(folder: Path, network: NoisedClassifier, about: dict) -> None:
+    """Write weights in half precision and their config."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {name: each.detach().half().contiguous() for name, each in network.state_dict().items()}, folder / WEIGHTS
+    )
+    config = {"properties": network.properties, "shape": asdict(network.body.config), "training": about}
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+
+
+@cache
+def load_classifier(folder: Path, device: torch.device) -> NoisedClassifier:
+    """The classifier of a folder, in float32, loaded once."""
+    config = json.loads((folder / CONFIG).read_text())
+    network = NoisedClassifier(TransformerConfig(**config["shape"]), tuple(config["properties"]))
+    network.load_state_dict(load_file(folder / WEIGHTS))
+    return network.to(device).float().eval().requires_grad_(False)

@@ -1,0 +1,188 @@
+"""Many visitors on one model: runs that need the network at the same time share its forward.
+
+A step of any sampler is one forward of a fixed length, so runs can meet at every step and part again. Each run stays
+an ordinary generator with its own seeds, in whatever thread asks for its next step; what it does not see is that the
+network it calls is a `Seat` at a `Batcher`. The vocabulary's product and all draws are made by each run alone, so a
+run's records do not depend on its company (tests/test_batcher.py).
+"""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from weakref import WeakSet, WeakValueDictionary
+
+import torch
+from torch import Tensor, nn
+
+from remdm.models.network import NetworkDenoiser
+from remdm.recording import Live
+
+POSITIONS = 1024
+"""Positions of a shared forward, 8 sequences of 128: more would make it slow for all and hardly cheaper for each."""
+PATIENCE = 0.05
+"""Seconds that a forward is held back for runs that will be there soon, at most; never longer than it takes itself."""
+VISITORS = 8
+"""How many runs share a model; later ones wait until one of them has ended."""
+
+
+@dataclass(eq=False)
+class _Ask:
+    """What one run waits for: its tokens `[b, L]`, how many sequences are taken up, and what has been made."""
+
+    seat: "Seat"
+    tokens: Tensor
+    taken: int = 0
+    made: list[Tensor] = field(default_factory=list)
+    error: BaseException | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.error is not None or sum(map(len, self.made)) == len(self.tokens)
+
+
+class Batcher:
+    """A network whose forwards are shared by the threads that wait for one.
+
+    There is no thread of its own: of those that wait, one computes for all. Alone, a run finds nobody and goes ahead
+    at once. Sequences are taken in turn, one of each run, up to `positions`; a run of many sequences goes on in the
+    next forwards, so it cannot hold up the others. An error reaches every run whose sequences were in that forward.
+    """
+
+    def __init__(self, network: nn.Module, positions: int = POSITIONS) -> None:
+        self.network, self.positions = network, positions
+        self.forwards = 0
+        self._changed = threading.Condition()
+        self._waiting: deque[_Ask] = deque()
+        self._busy = False
+        self._took = 0.0
+        self._lately: deque[WeakSet[Seat]] = deque(maxlen=2)
+
+    def seat(self) -> "Seat":
+        """A place for one run."""
+        return Seat(self)
+
+    def hidden(self, seat: "Seat", tokens: Tensor) -> Tensor:
+        """The network's `hidden` of ids `[b, L]`, `[b, L, D]`, made together with whatever else waits."""
+        ask = _Ask(seat, tokens)
+        with self._changed:
+            seat.away = time.monotonic() - seat.left
+            self._waiting.append(ask)
+            self._changed.notify_all()
+            while not ask.done:
+                if self._busy:
+                    self._changed.wait()
+                else:
+                    self._lead()
+            seat.left = time.monotonic()
+        if ask.error is not None:
+            raise ask.error
+        return ask.made[0] if len(ask.made) == 1 else torch.cat(ask.made)
+
+    def _lead(self) -> None:
+        """Compute for those who wait. Called and left with the lock held; without it in between."""
+        self._busy = True
+        self._gather()
+        turn = self._turn()
+        self._changed.release()
+        begun = time.monotonic()
+        made, error = None, None
+        try:
+            whole = [ask.tokens[first:last] for ask, first, last in turn]
+            made = self.network.hidden(torch.cat(whole)).split([len(each) for each in whole])  # type: ignore[operator]
+        except BaseException as raised:  # it is raised again in every run that it concerns
+            error = raised
+        finally:
+            self._changed.acquire()
+            self._took = time.monotonic() - begun
+            self._busy = False
+            self.forwards += 1
+            self._lately.append(WeakSet(ask.seat for ask, _, _ in turn))
+            self._hand_out(turn, made, error)
+            self._changed.notify_all()
+
+    def _hand_out(self, turn: "list[_Part]", made: tuple[Tensor, ...] | None, error: BaseException | None) -> None:
+        for place, (ask, _, _) in enumerate(turn):
+            if made is None:
+                ask.error = error
+            else:
+                ask.made.append(made[place])
+        self._waiting = deque(ask for ask in self._waiting if ask.error is None)
+
+    def _gather(self) -> None:
+        """Wait for those who were there lately and are soon back, but not long: they may have gone for good."""
+        patience = min(PATIENCE, self._took)
+        until = time.monotonic() + patience
+        while (left := until - time.monotonic()) > 0:
+            here = {ask.seat for ask in self._waiting}
+            room = self.positions - sum(ask.tokens[ask.taken :].numel() for ask in self._waiting)
+            absent = any(seat.away <= patience for seats in self._lately for seat in seats if seat not in here)
+            if not absent or room <= 0:
+                return
+            self._changed.wait(left)
+
+    def _turn(self) -> "list[_Part]":
+        """Who is in the next forward, with which sequences: those of one length with the run that waits longest."""
+        length = self._waiting[0].tokens.shape[1]
+        fitting = [ask for ask in self._waiting if ask.tokens.shape[1] == length]
+        shares = dict.fromkeys(fitting, 0)
+        room = max(1, self.positions // length)
+        while hungry := [ask for ask in fitting if ask.taken + shares[ask] < len(ask.tokens)][:room]:
+            for ask in hungry:
+                shares[ask] += 1
+            room -= len(hungry)
+        turn = []
+        for ask, share in shares.items():
+            if share:
+                turn.append((ask, ask.taken, ask.taken + share))
+                ask.taken += share
+                self._waiting.remove(ask)
+                if ask.taken < len(ask.tokens):
+                    self._waiting.append(ask)  # behind all others
+        return turn
+
+
+_Part = tuple[_Ask, int, int]
+"""Sequences `first` to `last` of an ask."""
+
+
+class Seat(nn.Module):
+    """One run's place: a network like any other, whose `hidden` is shared with the other seats.
+
+    `left` is when it was last given what it asked for, `away` how long it then took to ask again, in seconds.
+    """
+
+    def __init__(self, batcher: Batcher) -> None:
+        super().__init__()
+        self.network, self.batcher = batcher.network, batcher
+        self.left, self.away = -float("inf"), float("inf")
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """`[b, L]` ids to `[b, L, D]`, in company."""
+        return self.batcher.hidden(self, tokens)
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """`[n, D]` to logits `[n, V]`, alone: so many rows as without company, so the same numbers."""
+        return self.network.head(hidden)  # type: ignore[operator]
+
+
+_OPEN: "WeakValueDictionary[int, Batcher]" = WeakValueDictionary()
+_LOCK = threading.Lock()
+
+
+def batcher(network: nn.Module) -> Batcher:
+    """The one batcher of a network, as long as a run uses it."""
+    with _LOCK:
+        found = _OPEN.get(id(network))
+        if found is None:
+            found = _OPEN[id(network)] = Batcher(network)
+        return found
+
+
+def shared(live: Live) -> Live:
+    """The same run at a seat of its model; as it is where the model is not a plain network with a head."""
+    denoiser = live.checkpoint.denoiser
+    if type(denoiser) is not NetworkDenoiser:
+        return live
+    seat = batcher(denoiser.network).seat()
+    return replace(live, checkpoint=replace(live.checkpoint, denoiser=replace(denoiser, network=seat)))

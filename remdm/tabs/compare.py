@@ -1,0 +1,179 @@
+"""Compare: two to four runs from the same seed, start and random numbers, under one scrubber."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from remdm.checkpoints import CheckpointError
+from remdm.denoiser import Truncation
+from remdm.inspecting import Wish
+from remdm.knobs import knobs, parsed
+from remdm.methods import METHODS, TABLES, Settings, settings
+from remdm.recording import Order
+from remdm.serving.runs import RUNS
+from remdm.tabs.board import Board, Showing
+from remdm.tabs.controls import choices, part_knobs
+from remdm.tabs.reactions import QUIET
+from remdm.tabs.refusal import refusal
+from remdm.views.compared import table
+
+if TYPE_CHECKING:
+    from remdm.tabs.workbench import Workbench
+
+MODEL_QUEUE = "model"
+"""All sampling waits in one line: two cores, or one GPU, do one run at a time best."""
+AS_SET = ""
+MOST_PANES = 4
+FIRST_PANES = ("mdlm", "remdm-loop", "remdm-conf", "remdm-rescale")
+Changes = dict[gr.components.Component, Any]
+
+
+def given(text: str) -> dict[str, Any]:
+    """`name=value` pairs, separated by commas, as keywords of `methods.settings` (and `steps`).
+
+    Raises:
+        ValueError: for anything else, with one sentence.
+    """
+    fields = {**part_knobs(), **knobs(Truncation)}
+    found: dict[str, Any] = {}
+    for pair in filter(None, (each.strip() for each in (text or "").split(","))):
+        name, _, value = (each.strip() for each in pair.partition("="))
+        if name in fields:
+            found[name] = parsed(fields[name], value)
+        elif name in ("steps", "precision"):
+            if not value.isdecimal():
+                raise ValueError(f"{name} must be a whole number, got {value[:40] or 'nothing'}")
+            found[name] = int(value)
+        elif name in (*TABLES, "schedule"):
+            found[name] = value
+        else:
+            raise ValueError(f"“{pair[:40]}” is no setting; write name=value, as in eta=0.1, with a comma between two")
+    return found
+
+
+def resettled(base: Settings, sampler: str, changes: Mapping[str, Any]) -> Settings:
+    """The settings of a pane: those at the side (`AS_SET`) or a preset with its paper's values, then the changes.
+
+    A preset draws as the side says, unless its paper draws in a way of its own.
+    """
+    changes = dict(changes)
+    steps = changes.pop("steps", base.steps)
+    if not sampler:
+        return settings(base.sampler, steps, **{**base.flat(), **changes})
+    drawing = {name: getattr(base.truncation, name) for name in knobs(Truncation)} | {"precision": base.precision}
+    return settings(sampler, steps, **{**drawing, **METHODS[sampler].defaults(steps), **changes})
+
+
+def name_of(sampler: str, order: Order) -> str:
+    """The heading of a pane."""
+    return METHODS[sampler or order.settings.sampler].title
+
+
+class Compare:
+    """A view of a workbench; its callbacks are the methods below."""
+
+    def __init__(self, where: str) -> None:
+        gr.Markdown(
+            "The same seed, the same start, and the same random number at each step and position: what differs "
+            "follows from the settings alone.", elem_classes="hint",
+        )  # fmt: skip
+        with gr.Row(elem_classes="pane-controls"):
+            self.panes = [self._pane(where, place) for place in range(MOST_PANES)]
+        with gr.Row(elem_classes="files"):
+            self.count = gr.Radio([2, 3, 4], value=2, label="Runs", elem_id=f"{where}-panes", elem_classes="inline")
+            self.go = gr.Button("Compare", variant="primary", elem_id=f"{where}-compare-run", size="sm")
+            self.stop = gr.Button("Stop", interactive=False, elem_id=f"{where}-compare-stop", size="sm")
+        self.board = Board(elem_id=f"{where}-compare")
+        self.table = gr.HTML("", elem_id=f"{where}-compare-table")
+        self.ticket = gr.State(None)
+
+    def _pane(self, where: str, place: int) -> tuple[gr.Column, gr.Dropdown, gr.Textbox]:
+        with gr.Column(visible=place < 2, min_width=150) as column:
+            sampler = gr.Dropdown(
+                [("As set at the side", AS_SET), *choices()], value=FIRST_PANES[place], filterable=False,
+                label=f"Run {'ABCD'[place]}", elem_id=f"{where}-pane-{place}",
+            )  # fmt: skip
+            changes = gr.Textbox(
+                label="Changed",
+                placeholder="eta=0.1, steps=32",
+                max_length=200,
+                elem_id=f"{where}-pane-{place}-changes",
+            )
+        return column, sampler, changes
+
+    def listen(self, bench: "Workbench") -> None:
+        """Connects it to the settings at the side."""
+        self.panel = bench.panel
+        columns = [column for column, _, _ in self.panes]
+        chosen = [each for _, sampler, changes in self.panes for each in (sampler, changes)]
+        outputs = [self.board, self.table, self.go, self.stop, self.ticket]
+        self.count.input(
+            lambda count: [gr.Column(visible=place < count) for place in range(MOST_PANES)],
+            self.count,
+            columns,
+            **QUIET,
+        )
+        begun = self.go.click(self.begin, None, [self.go, self.stop, self.ticket], queue=False, **QUIET)
+        running = begun.then(
+            self.compare, [self.ticket, self.count, *chosen, *self.panel.inputs], outputs, concurrency_id=MODEL_QUEUE,
+            **QUIET,
+        )  # fmt: skip
+        self.stop.click(self.stopped, self.ticket, [self.go, self.stop], cancels=None, queue=False, **QUIET)
+        self.running = running
+
+    def counted(self, count: int) -> list[gr.Column]:
+        """So many panes."""
+        return [gr.Column(visible=place < count) for place in range(MOST_PANES)]
+
+    def begin(self) -> Changes:
+        """At once, before its turn has come."""
+        return {
+            self.go: gr.Button("Waiting …", interactive=False), self.stop: gr.Button(interactive=True),
+            self.ticket: RUNS.press(),
+        }  # fmt: skip
+
+    def _ready(self) -> Changes:
+        return {self.go: gr.Button("Compare", interactive=True), self.stop: gr.Button(interactive=False)}
+
+    def stopped(self, ticket: str | None) -> Changes:
+        """The runs see it within a step."""
+        RUNS.pressed(ticket).stop()
+        return {self.stop: gr.Button(interactive=False)}
+
+    def wishes(self, base: Order, chosen: Sequence[str]) -> list[Wish]:
+        """The panes: sampler and changes of each in turn."""
+        made = []
+        for sampler, changes in zip(chosen[::2], chosen[1::2], strict=True):
+            order = replace(base, settings=resettled(base.settings, sampler, given(changes)))
+            made.append(Wish(order, name_of(sampler, order)))
+        return made
+
+    def compare(self, ticket: str | None, count: int, *values: Any) -> Iterator[Changes]:
+        """Stream all of them in turn."""
+        press = RUNS.pressed(ticket)
+        try:
+            chosen, rest = values[: 2 * MOST_PANES], values[2 * MOST_PANES :]
+            wishes = self.wishes(self.panel.orders(rest)[0], chosen[: 2 * int(count)])
+            yield from show(wishes, press, self.board, self.table, {self.go: gr.Button("Running …", interactive=False)})
+        except (ValueError, CheckpointError) as error:
+            yield self._ready()
+            raise refusal(error) from error
+        except Exception as error:
+            yield self._ready()
+            raise gr.Error("The runs broke off; the server's log says why.") from error
+        yield self._ready()
+
+
+def show(wishes: Sequence[Wish], press: Any, board: Board, told: gr.HTML, more: Changes) -> Iterator[Changes]:
+    """Stream wishes into a board, then their numbers into a table below it; the shelves are returned."""
+    showing = Showing(wishes, press)
+    for message in showing:
+        yield {board: message, **more}
+        more = {}
+    yield {board: showing.end(press.halt.is_set())}
+    samples = [shelf.sample for shelf in showing.shelves]
+    left = [None if sample.notes is None else len(sample.notes[-1]) if sample.notes else 0 for sample in samples]
+    yield {told: table([wish.title for wish in wishes], [sample.trace for sample in samples], left)}
+    return samples

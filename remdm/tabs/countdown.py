@@ -1,0 +1,160 @@
+"""The Countdown tab: the workbench, and under it pass@1 of many samplers, measured live and beforehand."""
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from remdm.checkpoints import CheckpointError
+from remdm.data.countdown import test_problems
+from remdm.domains.base import Domain
+from remdm.evaluation import results
+from remdm.evaluation.countdown_race import Race, Standing
+from remdm.evaluation.countdown_scores import summary
+from remdm.methods import METHODS, Settings, settings
+from remdm.models.network import compute
+from remdm.serving.runs import RUNS
+from remdm.tabs.controls import Dial
+from remdm.tabs.player import ASSETS
+from remdm.tabs.reactions import QUIET
+from remdm.tabs.workbench import MODEL_QUEUE, Workbench
+from remdm.views.board import Entry, board
+
+MEASURED = ASSETS / "results" / "countdown.csv"
+YOURS = "as set above"
+FIRST = ("mdlm", "llada", "remdm-llada", "remdm-loop")
+ABOUT = """### How often is it right?
+**pass@1** is the share of problems whose first answer keeps every rule. All samplers get the same held-out problems,
+the same random numbers and the same number of steps T; network calls are counted, since an answer that never changes
+again needs no more of them than it has words."""
+
+Changes = dict[gr.components.Component, Any]
+
+
+class CountdownTab:
+    """Builds the tab inside `gr.Blocks`; its callbacks are the methods below."""
+
+    def __init__(self, domain: Domain, recorded: Path) -> None:
+        self.model = domain.models[0]
+        self.bench = Workbench(domain, recorded)
+        with gr.Column(elem_classes="race"):
+            gr.Markdown(ABOUT)
+            self._controls()
+            with gr.Row(elem_classes="actions race-actions"):
+                self.measure = gr.Button("Measure", variant="primary", elem_id="countdown-measure", min_width=120)
+                self.stop = gr.Button("Stop", interactive=False, elem_id="countdown-measure-stop", min_width=120)
+            self.live = gr.HTML("", elem_id="countdown-live")
+            self.before = gr.HTML(measured(MEASURED), elem_id="countdown-measured")
+        self.ticket = gr.State(None)
+        self._listen()
+
+    def _controls(self) -> None:
+        names = [(METHODS[name].title, name) for name in METHODS if name != "maskgit"]
+        self.samplers = gr.CheckboxGroup(
+            [*names, (YOURS, YOURS)], value=list(FIRST), label="Samplers", elem_id="countdown-race-samplers",
+            info="With their papers' settings; the last with the settings beside the stage.",
+        )  # fmt: skip
+        most = min(1000, len(test_problems()))
+        with gr.Row(elem_classes="race-asked"):
+            self.steps = Dial(
+                1, 256, step=1, value=32, label="Steps · T", elem_id="countdown-race-steps", buttons=[],
+                info="An answer has 11 words; the paper takes 32 steps and 64.",
+            )  # fmt: skip
+            self.problems = Dial(
+                10, most, step=10, value=100, label="Problems", elem_id="countdown-race-problems", buttons=[],
+                info="Neither their numbers nor their target were in training.",
+            )  # fmt: skip
+            self.seeds = Dial(
+                1, 5, step=1, value=2, label="Seeds", elem_id="countdown-race-seeds", buttons=[],
+                info="From two on, the interval is over them.",
+            )  # fmt: skip
+
+    def _listen(self) -> None:
+        outputs = [self.live, self.measure, self.stop]
+        asked = [self.samplers, self.steps, self.problems, self.seeds, *self.bench.panel.inputs]
+        begun = self.measure.click(self.begin, None, [*outputs, self.ticket], queue=False, **QUIET)
+        racing = begun.then(self.race, [self.ticket, *asked], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
+        self.stop.click(self.stopped, self.ticket, outputs, cancels=[racing], queue=False, **QUIET)
+
+    def begin(self) -> Changes:
+        """At once, before its turn has come."""
+        return {
+            self.measure: gr.Button("Waiting …", interactive=False),
+            self.stop: gr.Button(interactive=True),
+            self.ticket: RUNS.press(),
+        }
+
+    def race(
+        self, ticket: str | None, samplers: list[str], steps: int, problems: int, seeds: int, *values: Any
+    ) -> Iterator[Changes]:
+        """Measure, showing the standings as they change."""
+        halt = RUNS.pressed(ticket).halt
+        try:
+            chosen = {_title(name): self._settings(name, int(steps), values) for name in samplers}
+            denoiser = self.model.load(compute()).denoiser
+            running = Race(denoiser, chosen, int(problems), range(int(seeds)), halt)
+            for standings in running.run():
+                if halt.is_set():
+                    return
+                done = sum(each.done for each in standings.values()) / sum(each.total for each in standings.values())
+                yield {
+                    self.live: standing_board(standings, f"T = {int(steps)}, {int(problems)} problems"),
+                    self.measure: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
+                }
+        except (ValueError, CheckpointError) as error:
+            yield self._ready()
+            raise gr.Error(escape(f"{str(error).rstrip('.')}."), print_exception=False) from error
+        except Exception as error:
+            yield self._ready()
+            raise gr.Error("The measurement broke off; the server's log says why.") from error
+        yield self._ready()
+
+    def _settings(self, name: str, steps: int, values: tuple) -> Settings:
+        return self.bench.panel.orders(values)[0].settings if name == YOURS else settings(name, steps)
+
+    def stopped(self, ticket: str | None) -> Changes:
+        """What was measured so far stays."""
+        RUNS.pressed(ticket).stop()
+        return self._ready()
+
+    def _ready(self) -> Changes:
+        return {self.measure: gr.Button("Measure", interactive=True), self.stop: gr.Button(interactive=False)}
+
+
+def _title(name: str) -> str:
+    return METHODS[name].title if name in METHODS else name
+
+
+def standing_board(standings: dict[str, Standing], caption: str) -> str:
+    """The standings as a table."""
+    entries = []
+    for name, each in standings.items():
+        found = each.pass1
+        facts = (f"{each.done} of {each.total}", f"{sum(each.solved)}", f"{each.calls:.1f}" if each.done else "–")
+        low, high = (found.low, found.high) if found else (0.0, 0.0)
+        entries.append(Entry(name, facts, found.value if found else None, low, high, each.done / each.total))
+    return board(entries, ("answers", "solved", "network calls"), "pass@1, 95% interval", caption)
+
+
+def measured(path: Path) -> str:
+    """What was measured beforehand: a table for each T; empty if the file is not there."""
+    rows = [row for row in results.read(path) if row["domain"] == "countdown"]
+    if not rows:
+        return ""
+    lines = summary(rows)
+    made = []
+    for steps in sorted({line.steps for line in lines}):
+        entries = [
+            Entry(line.name, (f"{line.forwards:.1f}", f"{100 * line.equations:.0f}%"), line.solved.value,
+                  line.solved.low, line.solved.high)
+            for line in lines if line.steps == steps
+        ]  # fmt: skip
+        made.append(board(entries, ("network calls", "equations right"), "pass@1, 95% interval", f"T = {steps}"))
+    seeds, problems = len({row["seed"] for row in rows}), max(int(row["problems"]) for row in rows)
+    head = (
+        f"<h3>Measured beforehand</h3><p>{problems:,} held-out problems, {seeds} seeds, by <code>python -m remdm "
+        "evaluate countdown</code>; the interval is over seeds.</p>"
+    )
+    return f'<div class="measured">{head}{"".join(made)}</div>'

@@ -1,0 +1,339 @@
+"""Countdown: the generator, the checker by the paper's rules, the domain, the score of a sampler."""
+
+import random
+import re
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from remdm.checkpoints import is_embedded
+from remdm.data import countdown
+from remdm.data.countdown import IDS, LENGTH, PROMPT, WORDS, Problem
+from remdm.domains import countdown as domain
+from remdm.evaluation.countdown_checker import judge, value, words_of
+from remdm.evaluation.countdown_race import Race
+from remdm.evaluation.countdown_scores import answer, over_problems, over_seeds, render, score, starts
+from remdm.methods import settings
+from remdm.recording import Order, record, run_seed
+from remdm.training.countdown import heldout, known
+
+# The checker
+
+
+@pytest.mark.parametrize(
+    ("answer", "numbers", "target"),
+    [
+        ("2*54=108,108-44=64", (44, 2, 54), 64),
+        ("44/11=4,22+4=26", (22, 11, 44), 26),
+        ("62+96=158,158/2=79", (2, 62, 96), 79),
+        ("52-20=32,21+32=53", (52, 20, 21), 53),
+        ("3 * 7 = 21, 21 + 5 = 26", (3, 5, 7), 26),
+        ("5+5=10,10+5=15", (5, 5, 5), 15),
+        ("3-5=-2,7--2=9", (3, 5, 7), 9),
+    ],
+)
+def test_right_answers_of_the_papers_task_pass(answer, numbers, target):
+    found = judge(answer, numbers, target)
+    assert found.correct, found.broken
+
+
+@pytest.mark.parametrize(
+    ("answer", "numbers", "target", "rule", "says"),
+    [
+        ("3*7=20,20+6=26", (3, 6, 7), 26, "equation", "3 * 7 is 21, not 20."),
+        ("3*7=21,21+5=27", (3, 5, 7), 26, "target", "The last result is 27, not the target 26."),
+        ("3*7=21,21+5=27", (3, 5, 7), 26, "equation", "21 + 5 is 26, not 27."),
+        ("3*7=21,21+4=25", (3, 5, 7), 25, "unused", "The given number 5 is not used."),
+        ("3*7=21,21+4=25", (3, 5, 7), 25, "stranger", "4 is neither a given number nor a result that is used."),
+        ("3*7=21,20+5=25", (3, 5, 7), 25, "stranger", "21 is neither"),
+        ("3*7+5=26", (3, 5, 7), 26, "count", "Five numbers must stand before the last =, not 3."),
+        ("3+5=8,8+7=15,15+3=18", (3, 5, 7), 18, "count", "not 8"),
+        ("7/3=2,2+5=7", (3, 5, 7), 7, "equation", "7 / 3 is 7/3, which is no whole number, not 2."),
+        ("7-7=0,3/0=5", (3, 5, 7), 5, "equation", "divided by 0"),
+        ("3*=21,21+5=26", (3, 5, 7), 26, "equation", "is no equation"),
+        ("3*7=21=21,21+5=26", (3, 5, 7), 26, "equation", "is no equation"),
+        ("3*7=21,,21+5=26", (3, 5, 7), 26, "equation", "is no equation"),
+        ("hello", (3, 5, 7), 26, "equation", "is no equation"),
+        ("", (3, 5, 7), 26, "equation", "is no equation"),
+        ("2**3=8,8+5=13", (2, 3, 5), 13, "equation", "is no equation"),
+        ("__import__('os')=1", (3, 5, 7), 1, "equation", "is no equation"),
+        (("(" * 900) + "=1", (3, 5, 7), 1, "equation", "is no equation"),
+    ],
+)
+def test_each_rule_can_be_broken_and_is_named(answer, numbers, target, rule, says):
+    found = judge(answer, numbers, target)
+    assert not found.correct
+    assert any(each.rule == rule and says in each.message for each in found.broken), found.broken
+
+
+def test_the_papers_rules_look_at_which_numbers_occur_and_fair_at_how_often():
+    found = judge("5*5=25,25+3=28", (5, 3, 3), 28)
+    assert found.correct and not found.fair
+    assert judge("5*3=15,15+3=18", (5, 3, 3), 18).fair
+
+
+def by_the_letter(answer, numbers, target):
+    """method.md 7.2 once more, written without the checker."""
+    if not re.fullmatch(r"[0-9]+", answer.rpartition("=")[2]):
+        return False
+    used = [int(each) for each in re.findall(r"[0-9]+", answer.rpartition("=")[0])]
+    true = []
+    for equation in answer.split(","):
+        parts = re.fullmatch(r"([0-9]+)([+*/-])([0-9]+)=([0-9]+)", equation)
+        if not parts or (parts[2] == "/" and int(parts[3]) == 0):
+            return False
+        a, b = Fraction(parts[1]), Fraction(parts[3])
+        made = {"+": a + b, "-": a - b, "*": a * b}[parts[2]] if parts[2] != "/" else a / b
+        true.append(made == int(parts[4]))
+    return (
+        all(true)
+        and len(used) == 5
+        and set(numbers) <= set(used)
+        and all(number in numbers or used.count(number) > 1 for number in used)
+        and int(answer.rpartition("=")[2]) == target
+    )
+
+
+def test_the_checker_agrees_with_the_rules_written_out():
+    rng, agreed = random.Random(0), [0, 0]
+    for _ in range(3000):
+        problem = rng.choice(countdown.problems(True))
+        first, second = rng.choice(countdown.solutions(problem.numbers)[problem.target])
+        words = words_of(",".join("{}{}{}={}".format(*each) for each in (first, second)))
+        for _ in range(rng.randrange(3)):  # spoilt in up to two places, by any word, or by losing one
+            place = rng.randrange(len(words))
+            words[place : place + 1] = rng.choice([[], [rng.choice("+-*/=,")], [str(rng.randrange(1, 61))], [words[0]]])
+        text = "".join(words)
+        expected = by_the_letter(text, problem.numbers, problem.target)
+        assert judge(text, problem.numbers, problem.target).correct == expected, (text, problem)
+        agreed[expected] += 1
+    assert min(agreed) > 500
+
+
+def test_expressions_are_read_in_the_usual_order():
+    assert value(words_of("2+3*4")) == 14 and value(words_of("(2+3)*4")) == 20
+    assert value(words_of("8-4-2")) == 2 and value(words_of("8/4/2")) == 1
+
+
+ROW = "3 5 7 → 26 : 7 * 3 = 21 , 21 + 5 = 26".split()
+
+
+def masked(*places, **changed):
+    words = list(ROW)
+    for place, word in changed.items():
+        words[int(place[1:])] = word
+    return [None if place in places else word for place, word in enumerate(words)]
+
+
+def test_an_equation_is_judged_as_soon_as_it_is_complete():
+    assert [line.state for line in domain.verdict(masked(11, 12)).lines] == ["right", "open"]
+    assert [line.state for line in domain.verdict(masked(8, p16="27")).lines] == ["open", "wrong"]
+    assert [each.rule for each in domain.verdict(masked(8, p16="27")).broken] == ["equation", "target"]
+    assert not domain.verdict(masked(*range(6, 17))).broken
+    assert domain.verdict(ROW).correct and not domain.verdict(masked(11)).correct
+
+
+def test_notes_blame_the_places_in_the_row():
+    (note,) = domain.notes(masked(12, p10="20"))
+    assert (note.positions, note.kind) == ((6, 7, 8, 9, 10), "equation")
+
+
+# The generator
+
+
+def test_every_solution_is_accepted_and_every_target_is_in_range():
+    for problem in (*countdown.problems(True), *countdown.problems(False)[::5]):
+        for way in countdown.solutions(problem.numbers)[problem.target]:
+            text = ",".join("{}{}{}={}".format(*each) for each in way)
+            found = judge(text, problem.numbers, problem.target)
+            assert found.correct and found.fair, (problem, text)
+
+
+def test_a_problem_is_unsolvable_only_if_no_two_equations_reach_it():
+    """Against every order and operation, tried blindly."""
+    for numbers in random.Random(1).sample(countdown.triples(False), 12):
+        reached = set()
+        for i in range(3):
+            rest, (a, b) = numbers[i], [numbers[j] for j in range(3) if j != i]
+            for first in results(a, b):
+                reached |= set(results(first, rest))
+        assert reached == set(countdown.solutions(numbers))
+
+
+def results(a, b):
+    tried = [a + b, a - b, b - a, a * b, Fraction(a, b), Fraction(b, a)]
+    return [int(each) for each in tried if each == int(each) and 1 <= each <= countdown.LIMIT]
+
+
+def test_training_never_sees_a_held_out_triple_or_target_of_three_numbers():
+    held = {each.numbers for each in countdown.problems(True)}
+    batch = np.concatenate([countdown.batch(index, 256) for index in (0, 700, 5000)])
+    assert (countdown.batch(700, 256) == batch[256:512]).all()
+    three = 0
+    for row in batch:
+        words = [WORDS[token] for token in row]
+        if words[3] != "→" or "<pad>" in words:
+            continue
+        three += 1
+        problem = domain.problem_of(words)
+        assert not countdown.is_held_out(str(problem.target))
+        assert tuple(sorted(problem.numbers)) not in held
+        assert domain.verdict(words).fair
+    assert three > len(batch) / 3
+
+
+def test_only_answers_and_results_of_bare_sums_are_masked_in_training():
+    rows = heldout()
+    assert rows.shape[1] == LENGTH
+    assert known(rows).equal((torch.arange(LENGTH) < PROMPT).expand(rows.shape))
+    for row, kept in zip(countdown.batch(0, 64), countdown.known(countdown.batch(0, 64)), strict=True):
+        shown = ["_" if not k else WORDS[token] for token, k in zip(row, kept, strict=True)]
+        assert "_" in shown and "_" not in shown[:3]
+
+
+# The domain
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ("", "Write three numbers"),
+        ("3, 5 = 26", "Write three numbers"),
+        ("3, 5, 7, 8 = 26", "Write three numbers"),
+        ("3.5, 5 = 26", "Whole numbers only"),
+        ("-3, 5, 7 = 26", "Whole numbers only"),
+        ("3, 5, 77 = 26", "numbers from 1 to 12, got 77"),
+        ("3, 5, 7 = 61", "targets from 1 to 60, got 61"),
+        ("1, 1, 1 = 60", "No two equations lead from 1, 1 and 1 to 60"),
+        ("1, 1, 1 = " + "9" * 100, "must lie between"),
+        ("<img src=x>" * 100, "Write three numbers"),
+    ],
+)
+def test_other_prompts_get_one_sentence(prompt, says):
+    with pytest.raises(ValueError, match=says):
+        domain.parse(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["3, 5, 7 = 26", "3 5 7 -> 26", "[3,5,7]: 26", "using 3, 5 and 7, make 26"])
+def test_plain_ways_of_writing_a_problem(prompt):
+    assert domain.parse(prompt) == Problem((3, 5, 7), 26)
+
+
+def test_drawn_problems_are_held_out():
+    drawn = {domain.draw(seed) for seed in range(200)}
+    assert len(drawn) > 150
+    for prompt in drawn:
+        problem = domain.parse(prompt)
+        assert countdown.is_held_out(str(problem.target))
+        assert countdown.is_held_out(",".join(map(str, sorted(problem.numbers))))
+
+
+# The score
+
+
+class Oracle:
+    """Knows a solution of each problem and writes it, but for a share of answers a wrong last result."""
+
+    mask_id, timed = IDS["<mask>"], False
+
+    def __init__(self, spoilt):
+        self.spoilt = spoilt
+
+    def __call__(self, tokens, rows, t):
+        wanted = []
+        for row in tokens.tolist():
+            problem = domain.problem_of([WORDS[token] for token in row])
+            way = countdown.solutions(tuple(sorted(problem.numbers)))[problem.target][0]
+            ids = countdown.row(problem.numbers, problem.target, way)
+            if problem.target % self.spoilt == 0:
+                ids[-1] = IDS["1"]
+            wanted.append(ids)
+        sure = one_hot(torch.tensor(wanted), len(WORDS)).double()
+        return (sure * 0.98 + 0.02 / len(WORDS)).log()[rows].log_softmax(-1)
+
+
+def test_the_score_follows_the_answers():
+    problems = countdown.test_problems()[:60]
+    seeds = [[run_seed(0, k)] for k in range(60)]
+    chosen = settings("llada", 11, temperature=0.05)
+    found = score(answer(Oracle(3), chosen, problems, seeds).tokens)
+    expected = [each.target % 3 != 0 for each in problems]
+    assert found.correct.tolist() == expected and 0 < sum(expected) < 60
+    assert found.broken["target"] == found.broken["equation"] == 60 - sum(expected)
+    assert found.copied.all()
+    assert not score(starts(problems).numpy()).correct.any()
+
+
+def test_the_likeliest_of_several_answers_is_kept_and_its_calls_are_counted():
+    problems = countdown.test_problems()[:8]
+    chosen = settings("mdlm", 11, nucleus_p=1.0)
+    one = [answer(Oracle(100), chosen, problems, [[run_seed(s, k)] for k in range(8)]) for s in range(3)]
+    best = answer(Oracle(100), chosen, problems, [[run_seed(s, k) for s in range(3)] for k in range(8)])
+    assert (best.forwards == sum(each.forwards for each in one)).all()
+    assert score(best.tokens).correct.sum() >= max(score(each.tokens).correct.sum() for each in one)
+
+
+def test_problems_in_other_orders_do_not_make_the_interval_narrower():
+    base = [Problem((1, 2, number), 5) for number in range(3, 13)]
+    right = np.array([number % 2 == 0 for number in range(10)])
+    once, often = over_problems(right, base), over_problems(np.tile(right, 6), base * 6)
+    assert (once.value, once.low, once.high) == pytest.approx((often.value, often.low, often.high))
+    assert once.low < 0.5 < once.high
+
+
+def test_the_interval_over_seeds_is_students():
+    found = over_seeds([0.5, 0.6, 0.7])
+    assert found.value == pytest.approx(0.6) and found.high - found.value == pytest.approx(4.303 * 0.1 / 3**0.5)
+
+
+def test_the_table_pairs_seeds_with_mdlm():
+    usual = {"overrides": "", "steps": "32", "forwards": "10", "fair": "0", "equations": "1", "copied": "1"}
+    rows = [
+        {"sampler": sampler, "seed": seed, "solved": solved, **usual}
+        for sampler, seed, solved in (
+            ("mdlm", "0", "0.4"), ("mdlm", "1", "0.5"), ("fb", "0", "0.5"), ("fb", "1", "0.6"),
+        )
+    ]  # fmt: skip
+    lines = render(rows).splitlines()
+    assert "45.0%" in lines[2] and "55.0%" in lines[3] and "10.0% ± 0.0" in lines[3]
+
+
+def test_a_race_counts_each_sampler_on_the_same_problems_and_stops_within_a_step():
+    samplers = {name: settings(name, 6) for name in ("mdlm", "remdm-cap")}
+    race = Race(Oracle(3), samplers, 30, range(2))
+    *_, last = race.run()
+    expected = sum(each.target % 3 != 0 for each in countdown.test_problems()[:30])
+    for standing in last.values():
+        assert standing.answered == (30, 30) and standing.done == standing.total
+        assert max(standing.solved) <= expected and standing.pass1.value == pytest.approx(sum(standing.solved) / 60)
+    running = race.run()
+    next(running), next(running)
+    race.halt.set()
+    assert list(running) == []
+    for wrong in ({"samplers": {}}, {"problems": 10**6}, {"seeds": (-1,)}):
+        with pytest.raises(ValueError, match=r"sampler|problems|seed"):
+            Race(**({"denoiser": Oracle(3), "samplers": samplers, "problems": 5, "seeds": (0,)} | wrong))
+
+
+# The model that is shipped
+
+embedded = pytest.mark.skipif(not is_embedded("countdown"), reason="the Countdown model is not trained yet")
+
+
+@embedded
+def test_a_run_is_a_trace_that_keeps_its_problem():
+    order = Order(domain.DOMAIN, domain.COUNTDOWN, "", LENGTH, settings("remdm-loop", 32), 5, device="cpu")
+    trace = record(order)
+    problem = domain.parse(trace.run["prompt"])
+    question, written = trace.text.split("\n")
+    numbers = ", ".join(map(str, problem.numbers))
+    assert question == f"Question: Using the numbers [{numbers}], create an equation that equals {problem.target}."
+    assert written.startswith("Answer: ") and "<" not in written
+    words = [WORDS[token] for token in trace.final]
+    assert judge(written.removeprefix("Answer: "), problem.numbers, problem.target).correct == (
+        domain.verdict(words).correct
+    )
+    assert any(each.remasked for each in trace.steps)

@@ -1,0 +1,246 @@
+"""Pictures: the tokenizer's round trip, the grid's geometry, guidance, counts, given cells, and the trained model."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from remdm.data import emoji
+from remdm.data.pictures import address, hatched
+from remdm.denoiser import subs
+from remdm.domains import image
+from remdm.evaluation.frechet import classifier_score, frechet, moments
+from remdm.methods import settings
+from remdm.models.grid import GridConfig, GridTransformer
+from remdm.models.network import compute
+from remdm.models.vq import VQ, VQConfig, as_input, as_pixels
+from remdm.recording import Order, prepare, record, together
+from remdm.trace import replay
+
+
+def disc():
+    """A red disc right of the middle on a white ground, uint8 `[64, 64, 3]`: no mirror image of itself."""
+    rows, columns = np.indices((64, 64))
+    inside = (rows - 24) ** 2 + (columns - 40) ** 2 < 14**2
+    return np.where(inside[..., None], (220, 40, 40), (255, 255, 255)).astype(np.uint8)
+
+
+def order(category="heart", steps=8, sampler="mdlm", seed=1, scale=1.0, start=None, **more):
+    chosen = settings(sampler, steps, **({"nucleus_p": 1.0, "temperature": 0.8} | more))
+    asked = image.Asked(category, "any", scale)
+    return Order(image.DOMAIN, image.EMOJI, "", 256, chosen, seed, asked=asked, start=start)
+
+
+# The tokenizer
+
+
+def test_pixels_survive_the_way_to_the_network_and_back():
+    pixels = torch.from_numpy(disc())[None]
+    assert torch.equal(as_pixels(as_input(pixels)), pixels)
+
+
+def test_the_trained_tokenizer_draws_what_it_read():
+    vq, pixels = image.tokenizer(), torch.from_numpy(disc())[None]
+    codes = vq.encode(as_input(pixels))
+    assert codes.shape == (1, 16, 16) and codes.max() < vq.config.codes
+    off = (as_pixels(vq.decode(codes)).int() - pixels.int()).abs().float().mean()
+    assert off < 8  # of 255; the mirror image is off by 40
+    mirrored = (as_pixels(vq.decode(codes)).int() - pixels.flip(2).int()).abs().float().mean()
+    assert mirrored > 4 * off
+
+
+def test_rows_of_codes_are_rows_of_the_picture():
+    """A code changed at row 3, column 12 changes pixels about (14, 50) and none far away."""
+    torch.manual_seed(0)
+    vq = VQ(VQConfig(codes=16, width=8, wide=8)).eval()
+    codes = torch.zeros(1, 16, 16, dtype=torch.int64)
+    other = codes.clone()
+    other[0, 3, 12] = 5
+    changed = (vq.decode(codes) - vq.decode(other)).abs().sum(1)[0].nonzero()
+    centre = changed.float().mean(0)
+    assert (centre - torch.tensor([13.5, 49.5])).abs().max() < 1.5
+    assert (changed - torch.tensor([13, 49])).abs().max() <= 4 * 8
+
+
+def test_an_unknown_cell_does_not_reach_the_decoder():
+    vq = image.tokenizer()
+    codes = torch.randint(vq.config.codes, (1, 16, 16), generator=torch.Generator().manual_seed(0))
+    known = torch.ones(1, 16, 16, dtype=torch.bool)
+    known[0, 4:8, 4:8] = False
+    other = codes.clone()
+    other[0, 4:8, 4:8] = 3
+    assert torch.equal(vq.decode(codes, known), vq.decode(other, known))
+
+
+# The network and what is put in front of it
+
+
+def test_the_network_never_gives_mass_to_a_condition_or_the_mask():
+    config = GridConfig(codes=20, kinds=4, grid=4, fine=16, width=32, depth=1)
+    network = GridTransformer(config).eval()
+    tokens = torch.full((2, 2 + 16), config.mask_id)
+    tokens[:, :2] = torch.tensor([21, 23])
+    rows = tokens == config.mask_id
+    log_x = subs(network.head(network.hidden(tokens)[rows]), config.mask_id)
+    assert log_x.shape == (32, 21)
+    assert (log_x[:, config.mask_id] == -torch.inf).all()
+    assert torch.allclose(log_x.exp().sum(1), torch.ones(32))
+
+
+def test_cells_in_one_square_are_told_apart():
+    """The 2 x 2 squares are undone the way they were made: unmixed, a cell's change is seen there alone."""
+    torch.manual_seed(0)
+    config = GridConfig(codes=20, kinds=4, grid=4, fine=16, width=32, depth=0)
+    network = GridTransformer(config).eval()
+    for block in (*network.first_blocks, *network.last_blocks):
+        torch.nn.init.zeros_(block.mix.weight)
+    torch.nn.init.zeros_(network.out.weight)
+    tokens = torch.randint(20, (1, 18))
+    tokens[:, :2] = torch.tensor([21, 23])
+    other = tokens.clone()
+    other[0, 2 + 6] = (tokens[0, 2 + 6] + 1) % 20
+    moved = (network.hidden(tokens) - network.hidden(other)).abs().sum(-1)[0]
+    assert moved.nonzero().flatten().tolist() == [2 + 6]
+
+
+# A picture as the page shows it
+
+
+def test_words_become_codes_row_by_row_and_what_is_no_code_is_unknown():
+    words = [str(code) for code in range(256)]
+    words[1], words[17], words[18] = None, "512", "x²"
+    codes, known = image.codes_of(words, 512)
+    assert codes[0, 15] == 15 and codes[1, 0] == 16
+    assert [tuple(place) for place in np.argwhere(~known)] == [(0, 1), (1, 1), (1, 2)]
+
+
+def test_masked_cells_are_hatched_and_nothing_else():
+    pixels, known = disc(), np.ones((16, 16), dtype=bool)
+    known[2, 3] = False
+    drawn = hatched(pixels, known)
+    differs = (drawn != pixels).any(-1)
+    assert differs[8:12, 12:16].all()
+    differs[8:12, 12:16] = False
+    assert not differs.any()
+
+
+def test_a_scene_is_small_and_says_nothing_before_the_first_code():
+    assert image.scene([None] * 256) == {"picture": ""}
+    some = image.scene(["5"] * 100 + [None] * 156)["picture"]
+    assert some.startswith("data:image/webp;base64,")
+    assert len(address(disc())) < 3000
+
+
+def test_the_atlas_has_a_patch_for_every_code():
+    assert image.atlas()["atlas"].startswith("data:image/png;base64,")
+
+
+# Runs of the trained model
+
+
+def test_maskgit_counts_follow_the_schedule():
+    for schedule in ("linear", "maskgit_cosine"):
+        trace = record(order(sampler="maskgit", steps=8, schedule=schedule, temperature=1.0))
+        left = 256
+        for frame in trace.steps[:-1]:
+            wanted = max(1, min(left - 1, int(256 * (1 - frame.alpha_s) + 1e-9)))
+            left -= len(frame.decoded)
+            assert left == wanted
+        assert len(trace.steps[-1].decoded) == left
+
+
+def test_given_cells_never_change():
+    whole = record(order(seed=2))
+    start = [whole.mask_id if place % 16 < 8 else code for place, code in enumerate(whole.final)]
+    filled = record(order(category="flag", steps=16, sampler="remdm-rescale", eta=0.5, start=tuple(start)))
+    given = {place for place in range(256) if place % 16 >= 8}
+    assert all(int(filled.final[place]) == start[place] for place in given)
+    touched = {place for frame in filled.steps for place in (*frame.remasked, *(p for p, _, _ in frame.decoded))}
+    assert touched and not touched & given
+    assert any(frame.remasked for frame in filled.steps)
+    for ids in replay(filled):
+        assert all(int(ids[place]) == start[place] for place in given)
+
+
+def test_a_picture_is_the_same_alone_and_among_others():
+    first = order(steps=4)
+    batch = together([first, replace(first, index=1)])
+    frames = [[], []]
+    for step in batch.steps():
+        for place, seen in enumerate(step):
+            if seen:
+                frames[place].append(seen[0])
+    alone = record(replace(first, index=1))
+    assert alone.final == batch.lives[1].trace(frames[1]).final
+
+
+@pytest.mark.parametrize("category", emoji.NAMES)
+def test_the_model_draws_what_is_asked(category):
+    """Chance is one in eight; 4 of 4 by chance: 1 in 4,000. At least 3 of 4 here, so 1 in 140 a category by chance."""
+    orders = [replace(order(category, steps=16, sampler="mdlm", scale=2.0), index=index) for index in range(4)]
+    last = [None] * 4
+    batch = together(orders)
+    frames = [[] for _ in orders]
+    for step in batch.steps():
+        for place, seen in enumerate(step):
+            if seen:
+                frames[place].append(seen[0])
+    for place, live in enumerate(batch.lives):
+        last[place] = live.words(live.trace(frames[place]).final)
+    assert image.answers(last).count(category) >= 3
+
+
+def test_no_prompt_is_read():
+    with pytest.raises(ValueError, match="reads no prompt"):
+        image.start("a red heart", 256, image.EMOJI.load(compute("cpu")))
+
+
+def test_asked_refuses_what_is_not_there():
+    with pytest.raises(ValueError, match="category must be one of face"):
+        image.Asked(category="dragonish")
+    with pytest.raises(ValueError, match="category must be one of face"):
+        prepare(order("goldfish"))  # one of ImageNet's
+    with pytest.raises(ValueError, match="guidance_scale must lie between"):
+        image.Asked(guidance_scale=99.0)
+
+
+# Figures
+
+
+def test_frechet_distance_of_known_gaussians():
+    eye = torch.eye(3, dtype=torch.float64)
+    zero = torch.zeros(3, dtype=torch.float64)
+    assert frechet((zero, eye), (zero, eye)) == pytest.approx(0, abs=1e-9)
+    assert frechet((zero, eye), (zero + 2, eye)) == pytest.approx(12)
+    assert frechet((zero, eye), (zero, 4 * eye)) == pytest.approx(3)  # 3 x (1 - 2)^2
+    turned = torch.tensor([[2.0, 1, 0], [1, 2, 0], [0, 0, 1]], dtype=torch.float64)
+    assert frechet((zero, turned), (zero, turned)) == pytest.approx(0, abs=1e-6)
+    with pytest.raises(ValueError, match="at least two"):
+        moments(torch.zeros(1, 3))
+
+
+def test_score_goes_from_one_to_the_number_of_kinds():
+    assert classifier_score(torch.full((10, 4), 0.25)) == pytest.approx(1)
+    assert classifier_score(torch.eye(4)) == pytest.approx(4, rel=1e-6)
+
+
+# The data
+
+
+def test_categories_take_each_emoji_once_and_leave_the_rest():
+    face = {"short_name": "smile", "subcategory": "face-smiling", "sort_order": 1}
+    odd = {"short_name": "melting_face", "subcategory": "face-smiling", "sort_order": 2}
+    clock = {"short_name": "clock1230", "subcategory": "time", "sort_order": 3}
+    watch = {"short_name": "clock_bird", "subcategory": "time", "sort_order": 4}
+    kept = [(emoji.NAMES[kind], entry["short_name"]) for kind, entry in emoji._kept([watch, clock, odd, face])]
+    assert kept == [("face", "smile"), ("clock", "clock1230")]
+
+
+def test_a_mirrored_picture_is_mirrored_and_a_moved_one_is_moved():
+    pixels = np.zeros((64, 64, 4), dtype=np.uint8)
+    pixels[:, :32] = (255, 0, 0, 255)
+    plain, mirrored = (emoji.on_white(pixels, 56, (4, 4), flip) for flip in (False, True))
+    assert plain[32, 10].tolist() == [255, 0, 0] and plain[32, 50].tolist() == [255, 255, 255]
+    assert mirrored[32, 50].tolist() == [255, 0, 0] and mirrored[32, 10].tolist() == [255, 255, 255]
+    assert plain[2, 10].tolist() == [255, 255, 255]  # the margin

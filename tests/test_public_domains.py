@@ -1,0 +1,161 @@
+"""Public models in the picture and Countdown domains: classes by name, guidance, the paper's prompt, the checker."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from public_files import halton_file, llada_folder, maskgit_file, vq_file
+
+from remdm.data.imagenet import ANY, LABELS, NAMES
+from remdm.domains import imagenet, llada_countdown
+from remdm.domains.base import Domain
+from remdm.hub import door, store
+from remdm.hub.door import load
+from remdm.methods import settings
+from remdm.models.labels import LabelDenoiser, gamma
+from remdm.models.network import compute
+from remdm.recording import Order, record
+
+PLAIN = replace(compute("cpu"), dtype=torch.float32)
+
+
+@dataclass(frozen=True)
+class Asked:
+    category: str = ANY
+    style: str = ANY
+    guidance_scale: float = 1.0
+
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch, tmp_path):
+    monkeypatch.setenv(store.LOCAL, str(tmp_path))
+    door.SHELF.empty()
+
+
+def halton(tmp_path):
+    (tmp_path / "Halton-MaskGIT").mkdir()
+    halton_file(tmp_path / "Halton-MaskGIT" / "ImageNet_256_base.pth")
+    vq_file(tmp_path / "Halton-MaskGIT" / "vq_ds16_c2i.pt", taming=False)
+    return load("halton-256-base", PLAIN), imagenet.MODELS[1]
+
+
+def test_a_thousand_classes_have_names_that_differ():
+    assert len(NAMES) == len(LABELS) == 1000 and ANY not in LABELS
+    known = {0: "tench", 1: "goldfish", 207: "Golden Retriever", 388: "giant panda", 985: "daisy", 999: "toilet paper"}
+    assert all(NAMES[label] == name for label, name in known.items())
+
+
+def test_guidance_is_the_published_formula(tmp_path):
+    """softmax((1 + w) cond - w uncond) over raw logits, in MaskGIT's convention, is ours at gamma = 1 + w."""
+    loaded, model = halton(tmp_path)
+    tokens = torch.full((2, 16), 40)
+    tokens[:, 3] = 7
+    rows, w = tokens == 40, 1.5
+    asked = Asked(category="Golden Retriever", guidance_scale=gamma(w))
+    network = loaded.denoiser.network
+    with torch.inference_mode():
+        cond, uncond = (network(tokens, torch.tensor([label] * 2))[rows] for label in (207, 1000))
+    mixed = ((1 + w) * cond - w * uncond)[:, :40].softmax(-1)
+    ours = model.denoiser(loaded, asked)(tokens, rows, 0.5).exp()
+    torch.testing.assert_close(ours[:, :40], mixed, rtol=1e-4, atol=1e-6)
+    assert (ours[:, 40] == 0).all()
+
+
+def test_any_is_the_dropped_class_and_an_unknown_one_is_refused(tmp_path):
+    loaded, model = halton(tmp_path)
+    free = model.denoiser(loaded, Asked(category=ANY, guidance_scale=3.0))
+    assert isinstance(free, LabelDenoiser) and free.label == loaded.null == 1000
+    with pytest.raises(ValueError, match="ImageNet has no class unicorn"):
+        model.denoiser(loaded, Asked(category="unicorn", guidance_scale=1.0))
+
+
+def test_a_finished_picture_is_drawn_and_an_unfinished_one_is_not_invented(tmp_path):
+    loaded, model = halton(tmp_path)
+    words = [str(code) for code in range(16)]
+    picture = model.scene(words)["picture"]
+    assert picture.startswith("data:image/webp;base64,")
+    assert model.scene([None, *words[1:]]) is None, "on a CPU the decoder is too slow for every step"
+    assert 'alt="a finished picture"' in model.tile(words)
+    assert 'alt="15 of 16 cells known"' in model.tile([None, *words[1:]])
+    door.SHELF.empty()
+    assert model.scene(words) is None and "<img" in model.tile(words), "a saved trace opens without the model"
+
+
+def test_a_whole_picture_run(tmp_path):
+    folder = tmp_path / "Maskgit-pytorch" / "pretrained_maskgit"
+    maskgit_file(folder / "MaskGIT" / "MaskGIT_ImageNet_256.pth")
+    vq_file(folder / "VQGAN" / "last.ckpt", taming=True)
+    model = replace(imagenet.MODELS[3], length=16)
+    domain = Domain("image", "Pictures", (model,), ask=Asked)
+    chosen = settings("remdm-rescale", 8, eta=0.3, nucleus_p=1.0)
+    trace = record(Order(domain, model, "", 16, chosen, 5, asked=Asked("goldfish", guidance_scale=2.0)))
+    assert len(trace.text.split()) == 16 and max(map(int, trace.text.split())) < 40
+    assert any(step.remasked for step in trace.steps)
+
+
+# Countdown
+
+
+def tiny_llada(tmp_path):
+    llada_folder(tmp_path / "LLaDA-8B-Instruct", max_sequence_length=1024)
+    return load("llada-8b-instruct", PLAIN), replace(llada_countdown.MODELS[0], lengths=(192, 1024))
+
+
+def test_llada_gets_the_papers_prompt_and_32_positions(tmp_path):
+    loaded, model = tiny_llada(tmp_path)
+    ids = model.start("3, 5, 7 = 26", 700, loaded)
+    assert int((ids == loaded.mask_id).sum()) == 32
+    given = loaded.tokenizer.decode(ids[ids != loaded.mask_id].tolist(), skip_special_tokens=True)
+    assert given.startswith(
+        "Question: Using the numbers [44, 2, 54], create an equation that equals 64.\nAnswer: 2*54=108,108-44=64\n"
+    )
+    assert given.endswith("Question: Using the numbers [3, 5, 7], create an equation that equals 26.\nAnswer:")
+    assert "user" not in given
+    with pytest.raises(ValueError, match="take 528 positions, but there are 256"):
+        model.start("3, 5, 7 = 26", 256, loaded)
+    with pytest.raises(ValueError, match="Write three numbers and a target"):
+        model.start("3, 5 = 8", 700, loaded)
+
+
+def words(answer, model, loaded):
+    """The pieces of a sequence with this answer in it, `_` where masked."""
+    ids = model.start("3, 5, 7 = 26", 700, loaded).tolist()
+    begin = ids.index(loaded.mask_id)
+    spelled = [loaded.mask_id if sign == "_" else loaded.tokenizer.encode(sign).ids[0] for sign in answer]
+    end = loaded.tokenizer.token_to_id("<|endoftext|>")
+    ids[begin : begin + 32] = (spelled + [end] * 32)[:32]
+    return begin, [None if i == loaded.mask_id else model.piece(i, loaded).strip() for i in ids], ids
+
+
+@pytest.mark.parametrize(
+    ("answer", "states", "correct"),
+    [
+        ("3*7=21,21+5=26", ["right", "right"], True),
+        ("3*7=22,22+4=26", ["wrong", "right"], False),
+        ("3*7=2_,21+5=26", ["open", "right"], False),
+        ("______________", ["open"], False),
+    ],
+)
+def test_the_checker_reads_pieces(tmp_path, answer, states, correct):
+    loaded, model = tiny_llada(tmp_path)
+    begin, pieces, ids = words(answer, model, loaded)
+    each, said = llada_countdown.verdict(pieces)
+    assert (each.problem.numbers, each.problem.target) == ((3, 5, 7), 26)
+    assert [line.state for line in said.lines] == states and said.correct == correct
+    shown = model.scene(pieces)
+    assert shown["lines"][0]["positions"][0] == begin
+    if correct:
+        assert model.notes(pieces) == () and shown["state"] == "right"
+        assert model.text(ids, loaded) == f"{llada_countdown.asked((3, 5, 7), 26)}{answer}"
+        assert model.numbers([pieces, pieces])[0][1] == "2 of 2"
+    if "22" in answer:
+        wrong = [note for note in model.notes(pieces) if note.kind == "equation"]
+        assert wrong[0].positions == tuple(range(begin, begin + 6)) and "is 21, not 22" in wrong[0].message
+
+
+def test_llada_on_countdown_runs(tmp_path):
+    loaded, model = tiny_llada(tmp_path)
+    domain = Domain("countdown", "Countdown", (model,))
+    chosen = settings("remdm-llada", 32, nucleus_p=1.0)
+    trace = record(Order(domain, model, "", 700, chosen, 5))
+    assert trace.text.startswith("Question: Using the numbers [") and loaded.mask_id not in trace.final
