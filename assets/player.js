@@ -520,6 +520,10 @@
       this.settled = Boolean(run.ended);
       if (this.grid) return void (this.box.style.minHeight = "");
       for (let p = 0; p < run.length; p++) this.setCell(p, this.need(p));
+      if (this.settled && this.box.clientWidth) {
+        this.box.style.minHeight = "";
+        this.known = { key: this.kind(this.box.clientWidth), height: this.box.offsetHeight };
+      }
       this.reserve();
     }
 
@@ -556,9 +560,15 @@
       const wide = this.pen.measureText("word").width + 13;
       const rows = this.row ? Math.ceil(this.run.length / this.row) : 1;
       const lines = rows * Math.ceil(((this.row || this.run.length) * wide) / room);
-      this.ratchet = Math.max(lines * line - 5, this.ratchetRoom === room ? this.ratchet || 0 : 0);
+      // A run of this kind that has ended here knows better than any guess.
+      const likely = this.known && this.known.key === this.kind(room) ? this.known.height + line : lines * line - 5;
+      this.ratchet = Math.max(likely, this.ratchetRoom === room ? this.ratchet || 0 : 0);
       this.ratchetRoom = room;
       this.box.style.minHeight = `${this.ratchet}px`;
+    }
+
+    kind(room) {
+      return `${this.run.domain} ${this.run.length} ${room}`;
     }
 
     /** The run is over: cells take their final widths, in the room that they had. */

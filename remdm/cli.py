@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """All commands and flags."""
     made = argparse.ArgumentParser(prog="python -m remdm", description="ReMDM Studio without the page.")
     commands = made.add_subparsers(dest="command", required=True)
-    from remdm.evaluation import bench, bound, countdown, molecule, text
+    from remdm.evaluation import bench, bound, countdown, image, molecule, text
     from remdm.hub import listing
 
     sampling = commands.add_parser("sample", help="run a sampler and write its trace")
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     _sample_flags(sampling)
     _train_flags(training)
     measured = evaluating.add_subparsers(dest="domain", required=True)
-    for name, module in {"countdown": countdown, "molecule": molecule, "text": text}.items():
+    for name, module in {"countdown": countdown, "image": image, "molecule": molecule, "text": text}.items():
         domain = measured.add_parser(name)
         module.add_arguments(domain)
         domain.set_defaults(run=module.run)

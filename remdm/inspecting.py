@@ -22,8 +22,8 @@ from remdm.state import State
 from remdm.state import start as start_state
 from remdm.trace import Frame, Trace
 
-PLANTED = "planted"
-"""The phase of the step in which a change was made by hand."""
+PLANTED, UNCHANGED = "planted", "unchanged"
+"""The phase of the step in which a change was made by hand; of the same step in the run beside it."""
 SPECIAL = re.compile(r"^<.*>$")
 UNLIKELY = 0.01
 """A token counts as unlikely below this probability."""
@@ -40,13 +40,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Wish:
-    """A run to lay beside others: from its start, or from `step` of `trace` on, with a change made there."""
+    """A run to lay beside others: from its start, or from `step` of `trace` on, with a change made there.
+
+    `paused`: without a change, an empty step takes its place, so that the runs beside it keep the same step numbers.
+    """
 
     order: Order
     title: str = ""
     trace: Trace | None = None
     step: int = 0
     change: Change | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,9 @@ def pane(wish: Wish) -> Pane:
     if wish.change:
         past = (*past, _planted(state, wish.change, t, past, walk[min(first, len(walk) - 1)]))
         state = changed(state, wish.change)
+    elif wish.paused and past:
+        past = (*past, replace(past[-1], t=t, s=t, alpha_t=past[-1].alpha_s, sigma=0.0, phase=UNCHANGED, decoded=(),
+                               remasked=(), alternatives=(), weights=()))  # fmt: skip
     return Pane(wish, replace(live, expected=len(past) + max(0, len(walk) - first)), past, state, first)
 
 

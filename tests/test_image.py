@@ -140,7 +140,7 @@ def test_the_atlas_has_a_patch_for_every_code():
 
 
 def test_maskgit_counts_follow_the_schedule():
-    for schedule in ("linear", "maskgit_cosine"):
+    for schedule in ("linear", "maskgit-cosine"):
         trace = record(order(sampler="maskgit", steps=8, schedule=schedule, temperature=1.0))
         left = 256
         for frame in trace.steps[:-1]:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from remdm.tabs.image import SAME, read_wish, redrawn, shown_of
+from remdm.tabs.image import SAME, read_wish, redrawn
 
 WAIT = 60_000
 PLAYER = "#image-player .rp"
@@ -70,6 +70,7 @@ def test_a_run_shows_its_picture_and_a_half_can_be_redrawn(page):
     page.locator(f"{PLAYER} [data-do=last]").click()
     expect(page.locator(f'{PLAYER} .im-over .im-cell[data-state="masked"]')).to_have_count(0)
 
+    page.get_by_role("button", name="Redraw a part of the picture").click()
     run(page, "#image-half")
     assert cells(page, "given") == 128
     given = page.evaluate(
@@ -94,6 +95,7 @@ def test_marks_are_made_with_the_mouse(page):
 
 
 def test_files_of_the_run_in_the_player(page):
+    page.get_by_role("button", name="The run as a picture file").click()
     for button, kind in (("sheet", "png"), ("gif", "gif")):
         page.locator(f"#image-{button}").click()
         expect(page.locator("#image-file img")).to_have_attribute("src", re.compile(rf"\.{kind}$"), timeout=WAIT)
@@ -103,16 +105,14 @@ def test_files_of_the_run_in_the_player(page):
 # What comes from the browser is checked
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", '{"ids": [1], "marked": [2], "last": [1]}', '{"ids": ["a"]}',
-                                  '{"ids": [1], "marked": [true], "last": [1]}'])  # fmt: skip
+@pytest.mark.parametrize("text", ["", "null", "[]", '{"ids": [1], "marked": [2]}', '{"ids": ["a"]}',
+                                  '{"ids": [1], "marked": [true]}'])  # fmt: skip
 def test_a_wish_that_makes_no_sense_is_refused(text):
     with pytest.raises(ValueError, match="press Run first"):
         read_wish(text)
 
 
 def test_nothing_marked_is_refused():
-    wish = read_wish('{"ids": [1, 2], "marked": [], "last": [1, 2]}')
+    wish = read_wish('{"ids": [1, 2], "marked": []}')
     with pytest.raises(ValueError, match="No cells are marked"):
         redrawn([], wish, SAME)
-    with pytest.raises(ValueError, match="not finished"):
-        shown_of([], wish)

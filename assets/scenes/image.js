@@ -60,7 +60,7 @@
           this.caption, h("label", { class: "im-option" }, this.states, "Show states"),
           h("label", { class: "im-option" }, this.marking, "Mark cells to redraw"), this.shapes),
         h("figure", { class: "im-figure im-sureness" }, this.scale,
-          h("figcaption", { class: "im-caption" }, "How sure the model was of each cell when it was decoded: dark is sure. " +
+          h("figcaption", { class: "im-caption" }, "How sure the model was of each cell when it was decoded: full colour is sure. " +
             "Grey: its best guess at a masked cell.")),
       );
       this.states.addEventListener("change", () => this.box.classList.toggle("im-states", this.states.checked));
@@ -123,10 +123,9 @@
       this.mark(new Set(all.filter((p) => within[1](Math.floor(p / this.side), p % this.side, this.side))));
     }
 
-    /** What "Redraw" and the files ask for: the codes that are shown, the marked cells, the last codes of the run. */
+    /** What "Redraw" asks for: the codes that are shown, and the marked cells. */
     wish() {
-      const { view, run, marks } = this;
-      return JSON.stringify({ ids: [...view.shown], marked: [...marks], last: [...run.latest.shown] });
+      return JSON.stringify({ ids: [...this.view.shown], marked: [...this.marks] });
     }
 
     /** Marks a shape as if by hand, and asks for it. */
@@ -170,7 +169,7 @@
     glyph(id) {
       const atlas = this.run.scene && this.run.scene.atlas;
       if (typeof atlas !== "string" || !ADDRESS.test(atlas)) return null;
-      const patch = this.tools.h("i", { class: "im-patch", "aria-hidden": "true" });
+      const patch = this.tools.h("span", { class: "im-patch", "aria-hidden": "true" });
       patch.style.backgroundImage = `url("${atlas}")`;
       patch.style.backgroundPosition = `${(-(id % ROW)) * PATCH}px ${-Math.floor(id / ROW) * PATCH}px`;
       return patch;

@@ -13,6 +13,7 @@ from torch import Tensor
 from remdm.checkpoints import Checkpoint, load_embedded
 from remdm.data import countdown
 from remdm.data.countdown import LARGEST, LENGTH, LIMIT, PROMPT, Problem
+from remdm.domains import llada_countdown
 from remdm.domains.base import Domain, Model, Note, Words
 from remdm.evaluation.countdown_checker import RIGHT, WRONG, Line, Verdict, examine
 
@@ -181,4 +182,4 @@ COUNTDOWN = Model(
     placeholder="Empty: draw a held-out problem",
 )
 
-DOMAIN = Domain("countdown", "Countdown", (COUNTDOWN,), most_samples=64, together=True)
+DOMAIN = Domain("countdown", "Countdown", (COUNTDOWN, *llada_countdown.MODELS), most_samples=64, together=True)

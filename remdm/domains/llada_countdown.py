@@ -89,10 +89,12 @@ def read(words: Words) -> Read | None:
 
     A number may be several pieces, and a piece several words.
     """
-    where, line = [], ""
+    line = ""
+    where: list[int] = []
     for position, word in enumerate(words):
         bare = _MASKED if word is None else re.sub(r"\s|\0", "", word)
-        line, where = line + bare, where + [position] * len(bare)
+        line += bare
+        where += [position] * len(bare)
     marks = [found.end() for found in re.finditer("Answer:", line)]
     if len(marks) <= len(EXAMPLES):
         return None

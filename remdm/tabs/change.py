@@ -194,7 +194,7 @@ class ChangeHere:
             token = "masked" if how == "mask" else f"“{live.pieces([change.token])[change.token].strip()}” planted"
             what = f"position {position} {token}" if how == "mask" else f"{token} at {position}"
         after = f"from step {step}"
-        plain = [Wish(base, f"Unchanged {after}", shown.trace, step)] if beside else []
+        plain = [Wish(base, f"Unchanged {after}", shown.trace, step, paused=how != "keep")] if beside else []
         return plain + [
             Wish(replace(base, settings=resettled(base.settings, each, {})),
                  f"{METHODS[each or base.settings.sampler].title} {after}, {what}", shown.trace, step, change)

@@ -1,4 +1,4 @@
-"""The tab of pictures: the workbench, and under it redrawing a part of a picture, and pictures as files."""
+"""The tab of pictures: the workbench, and under its player redrawing a part of a picture, and pictures as files."""
 
 import json
 import random
@@ -6,7 +6,6 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +20,22 @@ from remdm.tabs.outcome import Changes
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.samples import Sample
 from remdm.tabs.workbench import MODEL_QUEUE, Workbench
+from remdm.trace import Trace
 
-SAME = "the category above"
+SAME = "the chosen category"
 WISH = "() => window.ReMDMPictures.wish()"
 PRESET = "() => window.ReMDMPictures.preset({})"
-HELP = """### Redraw a part
-Switch on *Mark cells to redraw* under the picture and drag over it, or take a preset. Marked cells go back to the mask;
-all others stay given, and the model fits the new ones to them."""
+HELP = """Switch on *Mark cells to redraw* under the picture and drag over it, or take a preset. Marked cells go back
+to the mask; all others stay given, and the model fits the new ones to them."""
 MOST_JSON = 64_000
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the picture on the page sends: its codes at the step shown, the marked cells, and the run's last codes."""
+    """What the picture on the page sends: its codes at the step shown, and the marked cells."""
 
     ids: tuple[int, ...]
     marked: frozenset[int]
-    last: tuple[int, ...]
 
 
 def read_wish(text: str | None) -> Wish:
@@ -48,14 +46,14 @@ def read_wish(text: str | None) -> Wish:
     """
     try:
         found = json.loads((text or "")[:MOST_JSON])
-        ids, marked, last = (found[name] for name in ("ids", "marked", "last"))
+        ids, marked = found["ids"], found["marked"]
         fine = all(isinstance(part, list) and all(type(x) is int and 0 <= x < 1 << 20 for x in part)
-                   for part in (ids, marked, last))  # fmt: skip
+                   for part in (ids, marked))  # fmt: skip
     except (ValueError, KeyError, TypeError):
         fine = False
-    if not fine or len(ids) != len(last) or any(place >= len(ids) for place in marked):
+    if not fine or any(place >= len(ids) for place in marked):
         raise ValueError("There is no picture yet; press Run first.")
-    return Wish(tuple(ids), frozenset(marked), tuple(last))
+    return Wish(tuple(ids), frozenset(marked))
 
 
 def redrawn(orders: Sequence[Order], wish: Wish, category: str) -> list[Order]:
@@ -84,41 +82,30 @@ def another(category: str) -> str:
     return random.SystemRandom().choice([name for name in emoji.NAMES if name != category])
 
 
-def shown_of(kept: Sequence[Sample], wish: Wish) -> Sample:
-    """The sample that the player shows.
-
-    Raises:
-        ValueError: if it is none of those that were kept.
-    """
-    for sample in kept:
-        if tuple(map(int, sample.trace.final)) == wish.last:
-            return sample
-    raise ValueError("The picture is not finished yet; wait for the run to end.")
-
-
 class ImageTab:
     """Builds the tab inside `gr.Blocks`; its callbacks are the methods below."""
 
     def __init__(self, domain: Domain, recorded: Path) -> None:
-        self.bench = Workbench(domain, recorded)
-        with gr.Row(elem_classes="pictures"):
-            with gr.Column():
-                gr.Markdown(HELP)
-                self.category = gr.Dropdown([SAME, *emoji.NAMES], value=SAME, label="Redraw as", elem_id="image-as")
-                with gr.Row():
-                    self.redraw = gr.Button("Redraw marked cells", elem_id="image-redraw", size="sm")
-                    self.outpaint = gr.Button("Outpaint: keep the middle", elem_id="image-outpaint", size="sm")
-                    self.half = gr.Button("Left half as something else", elem_id="image-half", size="sm")
-            with gr.Column():
-                gr.Markdown("### Pictures as files\nThe run in the player, step by step.")
-                with gr.Row():
-                    self.sheet = gr.Button("Contact sheet · PNG", elem_id="image-sheet", size="sm")
-                    self.gif = gr.Button("Animation · GIF", elem_id="image-gif", size="sm")
-                self.file = gr.Image(
-                    visible=False, type="filepath", show_label=False, interactive=False, elem_id="image-file"
-                )
+        self.bench = Workbench(domain, recorded, self._parts)
         self._hidden, self.wish = gr.Textbox(visible=False), gr.State("")
         self._listen()
+
+    def _parts(self) -> None:
+        """What stands under the player."""
+        with gr.Accordion("Redraw a part of the picture", open=False, elem_id="image-part"):
+            gr.Markdown(HELP)
+            self.category = gr.Dropdown([SAME, *emoji.NAMES], value=SAME, label="Redraw as", elem_id="image-as")
+            with gr.Row():
+                self.redraw = gr.Button("Redraw marked cells", elem_id="image-redraw", size="sm", variant="primary")
+                self.outpaint = gr.Button("Outpaint: keep the middle", elem_id="image-outpaint", size="sm")
+                self.half = gr.Button("Left half as something else", elem_id="image-half", size="sm")
+        with gr.Accordion("The run as a picture file", open=False, elem_id="image-files"):
+            with gr.Row():
+                self.sheet = gr.Button("Contact sheet · PNG", elem_id="image-sheet", size="sm")
+                self.gif = gr.Button("Animation · GIF", elem_id="image-gif", size="sm")
+            self.file = gr.Image(
+                visible=False, type="filepath", show_label=False, interactive=False, elem_id="image-file"
+            )
 
     def _listen(self) -> None:
         self._run_on(self.redraw, WISH, lambda text, category, orders: redrawn(orders, read_wish(text), category))
@@ -126,7 +113,7 @@ class ImageTab:
                      lambda text, category, orders: redrawn(orders, read_wish(text), category))  # fmt: skip
         self._run_on(self.half, PRESET.format("'Left half'"), _as_another)
         for button, make, suffix in ((self.sheet, contact_sheet, "png"), (self.gif, animation, "gif")):
-            button.click(self._filing(make, suffix), [self._hidden, self.bench.kept], self.file, js=WITH_KEPT, **QUIET)
+            button.click(self._filing(make, suffix), self.bench.shown, self.file, **QUIET)
 
     def _run_on(self, button: gr.Button, js: str, make: Callable[[str, str, list[Order]], list[Order]]) -> None:
         """A press of the button takes the wish from the page and runs the orders that `make` makes of it."""
@@ -140,21 +127,15 @@ class ImageTab:
         inputs = [bench.current, self.wish, self.category, *bench.panel.inputs]
         begun.then(run, inputs, bench.results, concurrency_id=MODEL_QUEUE, **QUIET)
 
-    def _filing(self, make: Callable[[Any], bytes], suffix: str) -> Callable[[str, list[Sample]], Any]:
-        def file(text: str, kept: list[Sample]) -> Any:
-            try:
-                trace = shown_of(kept, read_wish(text)).trace
-            except ValueError as error:
-                raise gr.Error(escape(str(error)), print_exception=False) from error
+    def _filing(self, make: Callable[[Trace], bytes], suffix: str) -> Callable[[Sample | None], Any]:
+        def file(shown: Sample | None) -> Any:
+            if shown is None:
+                raise gr.Error("There is no picture yet; press Run first.", print_exception=False)
             path = Path(tempfile.mkdtemp(prefix="remdm-")) / f"picture-{secrets.token_hex(4)}.{suffix}"
-            path.write_bytes(make(trace))
+            path.write_bytes(make(shown.trace))
             return gr.Image(value=str(path), visible=True)
 
         return file
-
-
-WITH_KEPT = "(text, kept) => [window.ReMDMPictures.wish(), kept]"
-"""The wish in place of the hidden text; the samples as they are."""
 
 
 def _as_another(text: str, category: str, orders: list[Order]) -> list[Order]:

@@ -9,10 +9,21 @@ from remdm.domains import DOMAINS
 from remdm.domains.base import Domain
 from remdm.serving.batcher import VISITORS
 from remdm.tabs.countdown import CountdownTab
+from remdm.tabs.image import ImageTab
+from remdm.tabs.lesson import Lesson
+from remdm.tabs.molecule import MoleculeTab
 from remdm.tabs.player import ASSETS, head
+from remdm.tabs.reactions import QUIET
+from remdm.tabs.refusal import refusal
+from remdm.tabs.settings import Panel
+from remdm.tabs.share import RUN_IT, read
 from remdm.tabs.workbench import Workbench
 
-TABS: dict[str, Callable[[Domain, Path], object]] = {"countdown": CountdownTab}
+TABS: dict[str, Callable[[Domain, Path], object]] = {
+    "countdown": CountdownTab,
+    "image": ImageTab,
+    "molecule": MoleculeTab,
+}
 """Domains whose tab has more on it than a workbench, by name; each stands in a file of its own."""
 RECORDED = ASSETS / "recorded"
 INTRO = """# ReMDM Studio
@@ -26,12 +37,36 @@ def page() -> gr.Blocks:
     """The whole app, not yet launched."""
     with gr.Blocks(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
         gr.Markdown(INTRO, elem_classes="intro")
-        with gr.Tabs(elem_classes="domains"):
+        panels = {}
+        with gr.Tabs(elem_classes="domains") as tabs:
             for name, domain in DOMAINS.items():
                 with gr.Tab(domain.title, id=name):
-                    TABS.get(name, Workbench)(domain, RECORDED / f"{name}.json.gz")
+                    made = TABS.get(name, Workbench)(domain, RECORDED / f"{name}.json.gz")
+                    panels[name] = getattr(made, "bench", made).panel
+            with gr.Tab("Lesson", id="lesson"):
+                Lesson(DOMAINS["text"])
+        open_link(app, tabs, panels)
         gr.Markdown(FOOT, elem_classes="foot")
     return app.queue(max_size=32, default_concurrency_limit=VISITORS)
+
+
+def open_link(app: gr.Blocks, tabs: gr.Tabs, panels: dict[str, Panel]) -> None:
+    """A page opened by a link takes its settings from it and makes the run."""
+    controls = [each for panel in panels.values() for each in (*panel.inputs, panel.about, panel.cite)]
+
+    def opened(request: gr.Request) -> dict:
+        told = dict(request.query_params)
+        if "sampler" not in told:
+            return {}
+        try:
+            domain = told.get("domain", next(iter(panels)))
+            if domain not in panels:
+                raise ValueError(f"domain must be one of {', '.join(panels)}, got {domain[:40]}")
+            return {**read(panels[domain], told), tabs: gr.Tabs(selected=domain)}
+        except ValueError as error:
+            raise refusal(ValueError(f"This link cannot be followed: {error}")) from error
+
+    app.load(opened, None, [tabs, *controls], **QUIET).success(None, None, None, js=RUN_IT, **QUIET)
 
 
 def theme() -> gr.themes.Base:

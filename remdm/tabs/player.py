@@ -36,9 +36,18 @@ class Player(gr.HTML):
         return {"type": "string"}
 
 
+def scripts() -> list[str]:
+    """The player and the drawings of the domains: what shows a run."""
+    return [path.read_text() for path in (ASSETS / "player.js", *sorted(ASSETS.glob("scenes/*.js")))]
+
+
+def styles() -> list[str]:
+    """Their style sheets."""
+    return [path.read_text() for path in (ASSETS / "player.css", *sorted(ASSETS.glob("scenes/*.css")))]
+
+
 def head() -> str:
     """What the page's head needs: its scripts, inline, so that nothing is fetched from elsewhere; the player first."""
-    player = ASSETS / "player.js"
-    others = sorted(path for path in ASSETS.glob("*.js") if path != player)
-    files = [player, *others, *sorted(ASSETS.glob("scenes/*.js"))]
-    return "".join(f"<script>{path.read_text()}</script>" for path in files)
+    player, *scenes = scripts()
+    others = [path.read_text() for path in sorted(ASSETS.glob("*.js")) if path.name != "player.js"]
+    return "".join(f"<script>{text}</script>" for text in (player, *others, *scenes))

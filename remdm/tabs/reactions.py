@@ -25,7 +25,10 @@ class Reactions:
         parts, knobs = list(panel.parts.values()), list(panel.knobs.values())
         shape = [*knobs, *parts, panel.schedule]
         panel.sampler.input(
-            self.preset, [panel.sampler, panel.steps], [*shape, *panel.drawing.values(), panel.cite], **QUIET
+            self.preset,
+            [panel.sampler, panel.steps, panel.model],
+            [*shape, *panel.drawing.values(), panel.cite],
+            **QUIET,
         )
         panel.steps.change(
             self.retimed, [panel.sampler, panel.steps, *knobs], knobs, trigger_mode="always_last", **QUIET
@@ -38,10 +41,12 @@ class Reactions:
         panel.examples.input(lambda text: (text, None), panel.examples, [panel.prompt, panel.examples], **QUIET)
         panel.another.click(lambda: random.SystemRandom().randrange(1_000_000), None, panel.seed, **QUIET)
 
-    def preset(self, sampler: str, steps: float | None) -> list:
-        """A sampler was chosen: its paper's values, and only the controls that apply."""
+    def preset(self, sampler: str, steps: float | None, model: str | None = None) -> list:
+        """A sampler was chosen: its paper's values, how tokens of this model are drawn, and what applies."""
         panel, visible = self.panel, shown(METHODS[sampler].parts)
         values = defaults(sampler, _steps(steps)) | {"schedule": "linear"}
+        own = next((each.defaults for each in panel.domain.models if each.name == model), {})
+        values |= own if own.get("sampler") == sampler else {name: own[name] for name in panel.drawing if name in own}
         shape = {**panel.knobs, **panel.parts, "schedule": panel.schedule}
         made = [gr.update(value=values[name], visible=visible[name]) for name in shape]
         made += [gr.update(value=values[name]) for name in panel.drawing]

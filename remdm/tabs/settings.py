@@ -24,8 +24,10 @@ class Panel:
 
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
-        self._visible = shown(METHODS[FIRST].parts)
-        self._start = defaults(FIRST, FIRST_STEPS)
+        own = {"sampler": FIRST, "steps": FIRST_STEPS, **domain.models[0].defaults}
+        self._first, self._first_steps = own["sampler"], own["steps"]
+        self._visible = shown(METHODS[self._first].parts)
+        self._start = {"schedule": "linear", **defaults(self._first, self._first_steps), **own}
         self._what_to_generate()
         self._how_to_remask()
         self._how_to_draw()
@@ -73,14 +75,15 @@ class Panel:
     def _how_to_remask(self) -> None:
         gr.Markdown("### How to remask")
         self.sampler = gr.Dropdown(
-            choices(), value=FIRST, label="Sampler", elem_id=self._id("sampler"), elem_classes="whole",
+            choices(), value=self._first, label="Sampler", elem_id=self._id("sampler"), elem_classes="whole",
             info="A preset with its paper's values.", filterable=False,
         )  # fmt: skip
-        self.cite = gr.Markdown(METHODS[FIRST].cite, elem_classes="hint")
+        self.cite = gr.Markdown(METHODS[self._first].cite, elem_classes="hint")
         self.steps = Dial(
-            1, MOST_STEPS, step=1, value=FIRST_STEPS, label="Steps · T", elem_id=self._id("steps"),
+            1, MOST_STEPS, step=1, value=self._first_steps, label="Steps · T", elem_id=self._id("steps"),
             elem_classes="whole", info="More steps give remasking more chances.", buttons=[],
         )  # fmt: skip
+        self.outlook = gr.HTML("", elem_id=self._id("outlook"), elem_classes="whole")
         where = self.domain.name
         self.knobs = {
             name: control(name, each, self._start[name], where, self._visible[name])
@@ -91,8 +94,9 @@ class Panel:
                 table: part_control(table, self._start[table], where, self._visible[table]) for table in TABLES
             }
             self.schedule = gr.Dropdown(
-                list(SCHEDULES), value="linear", label="Schedule · α(t)", info="How fast tokens are decoded.",
-                elem_id=self._id("schedule"), filterable=False, visible=self._visible["schedule"],
+                list(SCHEDULES), value=self._start["schedule"], label="Schedule · α(t)",
+                info="How fast tokens are decoded.", elem_id=self._id("schedule"), filterable=False,
+                visible=self._visible["schedule"],
             )  # fmt: skip
 
     def _how_to_draw(self) -> None:

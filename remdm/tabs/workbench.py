@@ -20,7 +20,9 @@ from remdm.tabs.player import Player
 from remdm.tabs.reactions import QUIET, Reactions
 from remdm.tabs.refusal import refusal
 from remdm.tabs.samples import Sample, checked
+from remdm.tabs.schedule import ScheduleBench
 from remdm.tabs.settings import Panel
+from remdm.tabs.share import Share
 from remdm.tabs.streams import Stream, ended, steps_of, steps_together
 from remdm.tabs.streams import made as sample_of
 from remdm.tabs.tiles import Refresh, Tiles, finished
@@ -30,8 +32,9 @@ from remdm.trace import TraceError, load
 class Workbench:
     """Builds the tab of a domain inside `gr.Blocks`; its callbacks are the methods below."""
 
-    def __init__(self, domain: Domain, recorded: Path) -> None:
-        self.domain = domain
+    def __init__(self, domain: Domain, recorded: Path, under: Callable[[], None] | None = None) -> None:
+        """Build it; `under` adds a domain's own parts under the player."""
+        self.domain, self._under = domain, under
         first = checked(domain, load(recorded)) if recorded.is_file() else None
         name = domain.name
         with gr.Row(elem_classes="bench"):
@@ -51,9 +54,11 @@ class Workbench:
         self.current = gr.State(None)
         self.shown = gr.State(first)
         Reactions(self.panel)
+        ScheduleBench(self.panel)
         self._listen()
         self.compare.listen(self)
         self.change.listen(self)
+        self.share.listen(self)
 
     def _run_view(self, first: Sample | None) -> None:
         name = self.domain.name
@@ -63,15 +68,18 @@ class Workbench:
         self.tiled = any(model.tile for model in self.domain.models)
         self.tiles = Tiles(visible=self.tiled, elem_id=f"{name}-tiles")
         self.change = ChangeHere(name)
+        self.share = Share(name)
+        if self._under:
+            self._under()
         self.outcome = Outcome(self.domain, first)
 
     def _listen(self) -> None:
         opened, about = self.outcome.opened, self.outcome.outputs
         buttons = [self.run, self.stop, opened]
         self.results = results = [
-            self.player, self.tiles, *about, *buttons, self.samples, self.kept, self.current,
+            self.player, self.tiles, *about, *buttons, self.samples, self.kept, self.current, self.shown,
         ]  # fmt: skip
-        self.starting = [*buttons, self.samples, self.current]
+        self.starting = [*buttons, self.samples, self.current, self.views]
         begun = self.run.click(self.begin, None, self.starting, queue=False, **QUIET)
         sampling = begun.then(
             self.sample, [self.current, *self.panel.inputs], results, concurrency_id=MODEL_QUEUE, **QUIET

@@ -33,6 +33,7 @@ def save_weights(network: nn.Module, file: Path, dtype: torch.dtype = torch.floa
     """Write the weights, all or nothing; half precision unless told otherwise."""
     part = file.with_suffix(".part")
     save_file({name: weight.detach().to(dtype).contiguous() for name, weight in network.state_dict().items()}, part)
+    part.chmod(0o644)  # the library makes files for their owner alone
     part.replace(file)
 
 

@@ -43,10 +43,14 @@ def figure(spots: Sequence[Spot], property: str, title: str, most: float | None 
             marker={"symbol": MARKS[place % len(MARKS)], "size": 9},
             error_y={
                 "type": "data", "symmetric": False, "thickness": 1, "width": 2,
-                "array": [(s.high or s.mean) - s.mean for s in own], "arrayminus": [s.mean - (s.low or s.mean) for s in own],
+                "array": [(s.high or s.mean) - s.mean for s in own],
+                "arrayminus": [s.mean - (s.low or s.mean) for s in own],
             },
             customdata=[[s.scale, s.samples] for s in own],
-            hovertemplate="γ = %{customdata[0]:g}: %{y:.3g} at %{x:.1f}% novel, of %{customdata[1]}<extra>%{fullData.name}</extra>",
+            hovertemplate=(
+                "γ = %{customdata[0]:g}: %{y:.3g} at %{x:.1f}% novel, of %{customdata[1]}"
+                "<extra>%{fullData.name}</extra>"
+            ),
         )  # fmt: skip
     if most is not None:
         made.add_hline(y=most, line={"color": "#8a8f98", "width": 1, "dash": "dot"})

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -64,21 +64,13 @@ def crowds(
 
     `batch_ms` is the best that one run of as many sequences reaches: what sharing could come to if nobody were late.
     """
-    torch.set_num_threads(torch.get_num_threads())
     _visits([denoiser], length, 2, nullcontext())
     batched = min(_visits([denoiser], length, steps, nullcontext(), batch).ms for batch in (1, VISITORS))
     for size in sizes:
-        made: list[_Crowd] = []
         meeting = Batcher(denoiser.network)
-        doors: tuple[Callable[[], AbstractContextManager], ...] = (
-            lambda: threading.BoundedSemaphore(VISITORS),
-            threading.Lock,
-        )
-        for door, seat in zip(
-            doors, (lambda: replace(denoiser, network=meeting.seat()), lambda: denoiser), strict=True
-        ):
-            made.append(_visits([seat() for _ in range(size)], length, steps, door()))
-        ours, line = made
+        seats: list[Denoiser] = [replace(denoiser, network=meeting.seat()) for _ in range(size)]
+        ours = _visits(seats, length, steps, threading.BoundedSemaphore(VISITORS))
+        line = _visits([denoiser] * size, length, steps, threading.Lock())
         yield row(
             "visitors", geometry, ours.ms, line.ms, visitors=size, batch_ms=batched, first_ms=1000 * ours.first,
             line_first_ms=1000 * line.first, forwards=meeting.forwards, steps=ours.steps,

@@ -19,9 +19,12 @@ def row(name: str, geometry: str, ours_ms: float, other_ms: float, **more: Any) 
     return {key: round(value, 3) if isinstance(value, float) else value for key, value in {**made, **more}.items()}
 
 
-def interleaved(acts: Sequence[Callable[[], object]], repeats: int, clock: str, warm: int = 1) -> list[float]:
-    """Milliseconds of each act, the median of `repeats` rounds; in each round every act has its turn."""
-    now = CLOCKS[clock]
+def interleaved(acts: Sequence[Callable[[], object]], repeats: int, clock: str) -> list[float]:
+    """Milliseconds of each act, the median of `repeats` rounds; in each round every act has its turn.
+
+    A first round is not counted where rounds are many, hence short.
+    """
+    now, warm = CLOCKS[clock], int(repeats > 2)
     times: list[list[float]] = []
     for _ in range(warm + repeats):
         times.append([])

@@ -1,0 +1,156 @@
+"""The benchmark: its rows say what was timed, and the literal step is the method's, so that a ratio means something."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from remdm.evaluation.bench import add_arguments, crowd, page, run, steps
+from remdm.evaluation.bench.literal import literal_step
+from remdm.evaluation.bench.rows import CLOCKS, interleaved, row, table
+from remdm.grid import Step
+from remdm.models.network import Compute, NetworkDenoiser
+from remdm.models.transformer import TransformerConfig
+
+CPU = Compute(torch.device("cpu"), torch.float32, "for the tests")
+TINY = (23, 12, lambda: steps.random_transformer(TransformerConfig(23, 12, 16, 2, 2)), 3)
+STEP = {
+    "name", "geometry", "dtype", "ratio", "ours_ms", "other_ms", "network_ms", "not_network", "watched_ms", "decoded",
+    "nucleus", "clock", "threads",
+}  # fmt: skip
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setitem(steps.GEOMETRIES, "tiny", TINY)
+    return steps.random_case("tiny", CPU)
+
+
+def command(*flags):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    run(parser.parse_args(flags))
+
+
+def test_a_row_of_a_step(tiny):
+    made = steps.measured(tiny, "cpu")
+    assert set(made) == STEP and (made["name"], made["geometry"], made["dtype"]) == ("step", "tiny", "float32")
+    assert made["ratio"] == pytest.approx(made["other_ms"] / made["ours_ms"], rel=0.05)
+    assert made["decoded"] >= 1 <= made["nucleus"] <= 22 and 0 <= made["not_network"] < 1
+    assert min(made["ours_ms"], made["other_ms"], made["network_ms"], made["watched_ms"]) > 0
+
+
+def test_both_steps_run_on_the_same_weights(tiny):
+    every = torch.ones_like(tiny.start, dtype=torch.bool)
+    assert tiny.ours(tiny.start, every, 0.5).equal(tiny.plain(tiny.start, every, 0.5))
+    half = steps.half_decoded(tiny)
+    assert 0 < half.decoded.sum() < 12 and half.tokens[half.decoded].max() < 22
+
+
+@pytest.mark.parametrize("make", [steps.random_transformer, steps.random_dit])
+def test_random_weights_say_something(make):
+    """A network that is silent before training would be drawn from by other paths than a trained one."""
+    shape = TransformerConfig(300, 8, 32, 2, 2) if make is steps.random_transformer else steps.DiTConfig(
+        300, 8, 32, 16, 2, 2
+    )  # fmt: skip
+    torch.manual_seed(0)
+    tokens = torch.arange(8)[None]
+    logits = NetworkDenoiser(make(shape).eval(), 299)(tokens, torch.ones_like(tokens, dtype=torch.bool), 0.5)
+    assert 1.5 < logits[:, :299].std() < 8
+
+
+def test_the_literal_step_has_the_frequencies_of_the_posterior():
+    """x_theta (.5, .3, .2) cut to (.625, .375) by the nucleus; alpha .6 -> .7, sigma .1. Chi-square, 99.9 %."""
+    n, mask = 20_000, 3
+    x = torch.tensor([0.5, 0.3, 0.2, 0.0]).log().expand(1, n, 4)
+    z = torch.full((1, n), mask)
+    z[0, : n // 2] = 1
+    torch.manual_seed(3)
+    s = literal_step(lambda z: x.clone(), z, mask, Step(0, 0.4, 0.3, 0.6, 0.7), 0.1, 0.9)[0]
+    left, right = s[: n // 2], s[n // 2 :]
+    assert set(left.tolist()) == {1, mask} and set(right.tolist()) == {0, 1, mask}
+    for counts, chances, bound in (
+        ([(left == 1).sum(), (left == mask).sum()], [0.9, 0.1], 10.83),
+        ([(right == token).sum() for token in (0, 1, mask)], [0.25, 0.15, 0.6], 13.82),
+    ):
+        expected = torch.tensor(chances) * (n // 2)
+        assert ((torch.stack(counts) - expected) ** 2 / expected).sum() < bound
+
+
+def test_every_act_has_its_turn_in_every_round(monkeypatch):
+    """On a clock that the acts themselves turn on: medians of their own times, in the order of the acts."""
+    now, said = [0.0], []
+
+    def act(name, seconds):
+        def go():
+            said.append(name)
+            now[0] += next(seconds)
+
+        return go
+
+    monkeypatch.setitem(CLOCKS, "cpu", lambda: now[0])
+    acts = [act("a", iter([9, 0.001, 0.002, 0.006])), act("b", iter([9, 0.03, 0.01, 0.02]))]
+    assert interleaved(acts, 3, "cpu") == pytest.approx([2, 20]) and "".join(said) == "abababab"
+
+
+def test_a_crowd_is_counted_whole(tiny):
+    rows = list(crowd.crowds("tiny", tiny.ours, 12, steps=4, sizes=(1, 3)))
+    assert [each["visitors"] for each in rows] == [1, 3]
+    for each in rows:
+        assert each["steps"] >= 4 * each["visitors"] and 0 < each["forwards"] <= each["steps"]
+        assert min(each["first_ms"], each["line_first_ms"], each["batch_ms"]) > 0
+
+
+def test_the_page_is_read_as_a_browser_reads_it(monkeypatch):
+    """Steps are counted where messages carry one; what the app refuses is an error, not a row."""
+    said = [
+        {"msg": "process_starts"},
+        {"msg": "process_generating", "output": {"data": ['{"v":1,"kind":"start"}']}},
+        {"msg": "process_generating", "output": {"data": [[["replace", [], '{"v":1,"kind":"step","i":0}']]]}},
+        {"msg": "process_generating", "output": {"data": [[["replace", [], '{"v":1,"kind":"step","i":1}']]]}},
+    ]
+    visitor = object.__new__(page.Visitor)
+    visitor.parts = {1: {"props": {"elem_id": "text-steps", "value": 64}}, 2: {"props": {"value": "mdlm"}}}
+    visitor.begin, visitor.sample = {"id": 0, "inputs": []}, {"id": 1, "inputs": [1, 2]}
+    asked = []
+
+    def call(event, data):
+        asked.append(data)
+        yield from ((100, each) for each in (said if event["id"] else said[:1]))
+
+    monkeypatch.setattr(visitor, "_call", call)
+    visit = visitor.press(steps=16)
+    assert asked == [[], [16, "mdlm"]] and (visit.steps, visit.bytes) == (2, 200) and 0 < visit.first < visit.seconds
+    said[2:] = []
+    with pytest.raises(page.PageError, match="sent no step"):
+        visitor.press()
+
+
+def test_the_command_prints_and_writes_its_rows(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(steps.GEOMETRIES, "tiny", TINY)
+    path = tmp_path / "bench.json"
+    command("--only", "tiny", "--repeats", "1", "--json", str(path), "--device", "cpu")
+    (made,) = json.loads(path.read_text())
+    assert set(made) == STEP and made["geometry"] == "tiny"
+    assert table([made]).splitlines()[1] in capsys.readouterr().out
+    assert Path(page.APP).is_file()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--only", "nowhere"], "only must be any of owt-1024, .*page, got nowhere"),
+        (["--repeats", "0"], "repeats must"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_at_once(flags, message):
+    with pytest.raises(ValueError, match=message):
+        command(*flags, "--device", "cpu")
+
+
+def test_a_ratio_is_the_others_time_by_ours():
+    assert row("step", "x", 2.0, 5.0, more="said") == {
+        "name": "step", "geometry": "x", "ratio": 2.5, "ours_ms": 2.0, "other_ms": 5.0, "more": "said",
+    }  # fmt: skip

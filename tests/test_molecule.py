@@ -1,0 +1,297 @@
+"""Molecules: tokens, chemistry, drawing, prompts, measures, and what the shipped model makes."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from remdm.checkpoints import ROOT, load_embedded
+from remdm.data import known, qm9
+from remdm.data.chemistry import atoms, canonical, faults, split
+from remdm.data.drawing import draw, fragment
+from remdm.data.measures import measure
+from remdm.domains.molecule import BEST, DOMAIN, QM9, Asked, denoiser, longest, notes, preset, scene, start, text, tile
+from remdm.domains.molecule_files import smiles_file, structures, table
+from remdm.evaluation.cells import draw as drawn
+from remdm.evaluation.molecule_frontier import Frontier, spot
+from remdm.methods import METHODS, settings
+from remdm.models.network import compute
+from remdm.recording import Order, record, run_seed
+from remdm.trace import dumps, loads
+
+# spread over QM9: rings, branches, charges, aromatic N, triple bonds, fluorine
+SPELLED = (
+    "C", "CC(=O)OC", "c1ccccc1", "C1CC2CC1C2", "[NH3+]CC(=O)[O-]", "C#CC#N", "Cn1cc[nH]c1=O", "FC(F)(F)C1CN1",
+    "C1C2C3C4C5C1C23C45", "[O-][n+]1ccno1", "c1c[nH]cn1", "C[NH2+]CC#C", "[C-]#[NH+]", "c1n[n-]c[nH+]1",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    return load_embedded("qm9", compute("cpu"))
+
+
+# Tokens
+
+
+def test_tokens_of_a_molecule_come_back_as_its_smiles(checkpoint):
+    inside = [each for each in SPELLED if all(token in qm9.SYMBOLS for token in split(each))]
+    assert len(inside) >= 12
+    for each, row in zip(inside, qm9.encode(inside, checkpoint.tokenizer), strict=True):
+        assert text(row.tolist(), checkpoint) == each
+        assert checkpoint.tokenizer.encode(each).tokens == split(each)
+
+
+def test_the_tokenizer_round_trips_the_data_set_if_it_is_there(checkpoint):
+    file = ROOT / "qm9" / "training" / "data" / "qm9.npz"
+    if not file.is_file():
+        pytest.skip("QM9 is fetched by training only")
+    data = qm9.prepare(file.parent)
+    some = np.random.default_rng(0).choice(len(data.smiles), 2000, replace=False)
+    for place in some:
+        assert text(data.tokens[place].tolist(), checkpoint) == data.smiles[place]
+    assert known.load(ROOT / "qm9").holds(data.smiles[some]).all()
+
+
+def test_the_tokenizer_file_is_one_that_transformers_reads():
+    transformers = pytest.importorskip("transformers")
+    made = transformers.PreTrainedTokenizerFast(tokenizer_file=str(ROOT / "qm9" / "tokenizer.json"))
+    assert made.convert_ids_to_tokens(made.encode("C[nH]c1", add_special_tokens=False)) == ["C", "[nH]", "c", "1"]
+
+
+def test_unknown_tokens_are_not_encoded(checkpoint):
+    with pytest.raises(ValueError, match="unknown Cl"):
+        qm9.encode(["CCl"], checkpoint.tokenizer)
+    with pytest.raises(ValueError, match="31 tokens"):
+        qm9.encode(["C" * 31], checkpoint.tokenizer)
+
+
+# Chemistry
+
+
+@pytest.mark.parametrize(
+    ("smiles", "places", "kind"),
+    [
+        ("CC(C)(C)(C)C", (1,), "valence"),
+        ("C[nH]C", (1,), "aromaticity"),
+        ("c1cccc1", (0, 2, 3, 4, 5), "aromaticity"),
+        ("C1CC", (1,), "ring"),
+        ("C12CC1", (2,), "ring"),
+        ("C1C1", (1, 3), "ring"),
+        ("CC)C", (2,), "branch"),
+        ("C(C(C)", (1,), "branch"),
+        ("C=#C", (2,), "syntax"),
+        ("[NH3+]C(", (2,), "syntax"),
+        ("", (), "empty"),
+    ],
+)
+def test_the_tokens_that_rdkit_blames(smiles, places, kind):
+    (found,) = faults(tuple(split(smiles)))
+    assert (found.places, found.kind) == (places, kind)
+
+
+@pytest.mark.parametrize("smiles", SPELLED)
+def test_molecules_have_no_faults_and_every_atom_its_place_in_the_drawing(smiles):
+    if canonical(smiles) is None:
+        pytest.skip("not a molecule of its own")
+    assert faults(tuple(split(smiles))) == ()
+    made = draw(smiles)
+    assert len(made.atoms) == len(atoms(split(smiles)))
+    assert "<script" not in made.svg
+    assert "#000000" not in made.svg
+
+
+def test_a_fragment_is_the_longest_stretch_that_is_whole():
+    tokens = split(")C(=O)N1CC1(")
+    assert fragment(tokens) == (1, 11)
+    assert fragment(split("C1=(")) is None
+
+
+# Measures
+
+
+@pytest.fixture(scope="module")
+def few():
+    """A QM9 of two molecules."""
+    return known.Known(
+        np.sort(known.hashes(["CCO", "C1CC1"])), np.array([1, 1]), np.zeros(32), {"rings": 3, "qed": 0.5}
+    )
+
+
+def test_measures_of_a_set_made_by_hand(few):
+    found = measure(["CCO", "OCC", "C1CC1C", "CC1CC1", "CN", "C1CC", "", "C1CC1"], few)
+    assert found.total == 8
+    assert found.valid == ("CCO", "CCO", "CC1CC1", "CC1CC1", "CN", "C1CC1")
+    assert found.unique == ("CCO", "CC1CC1", "CN", "C1CC1")
+    assert found.novel == ("CC1CC1", "CN")
+    assert found.novel_strings == 4, "the paper counts OCC and both spellings of CC1CC1"
+    assert found.mean("rings") == 0.5
+    assert measure([], few).mean("rings") is None
+
+
+def test_hashes_survive_the_file(tmp_path):
+    data = qm9.QM9(
+        np.array(SPELLED), np.zeros((14, 32)), np.arange(14), np.linspace(0, 0.7, 14), 0, {"rings": 3.0, "qed": 0.5}
+    )
+    known.save(tmp_path, data)
+    made = known.load(tmp_path)
+    assert made.holds(SPELLED).all()
+    assert not made.holds(["CCCCCC", "N"]).any()
+    assert made.rings.sum() == made.qed.sum() == 14
+
+
+def test_files_have_every_sample_with_its_reason(few):
+    strings = ["CC1CC1", "C1CC", "CCO"]
+    lines = table(strings, few).splitlines()
+    assert lines[1].startswith("1,CC1CC1,yes,yes,CC1CC1,1,")
+    assert lines[2].startswith("2,C1CC,no,") and "never closed" in lines[2]
+    assert lines[3].startswith("3,CCO,yes,no,")
+    assert smiles_file(strings) == "CC1CC1 sample-1\nCCO sample-3\n"
+    assert structures(strings).count("$$$$") == 2
+
+
+# The domain
+
+
+def words(smiles, length=32, end=True):
+    made = ["<bos>", *(None if token == "_" else token for token in split(smiles)), *(["<eos>"] if end else [])]
+    return made + ["<pad>" if end else None] * (length - len(made))
+
+
+def test_a_whole_molecule_is_drawn_and_its_tokens_know_their_atoms():
+    made = scene(words("CC(=O)N1CC1"))
+    assert made["state"] == "whole"
+    assert [at[0] for at in made["atoms"]] == [1, 2, 5, 7, 9, 10]
+    assert made["near"][8] == 3, "the ring number belongs to N"
+    assert notes(words("CC(=O)N1CC1")) == ()
+
+
+def test_an_unfinished_one_shows_only_what_is_whole():
+    made = scene(words("CC(=O_", end=False))
+    assert (made["state"], made["smiles"]) == ("open", "CC")
+    assert notes(words("CC(=O_", end=False)) == ()
+    assert longest(words("C_1_", end=False)) is None
+    assert "svg" not in scene([None] * 32)
+
+
+def test_a_wrong_one_is_marked_where_it_is_wrong():
+    wrong = words("CC(C)(C)(C)C")
+    made = scene(wrong)
+    assert (made["state"], made["blamed"]) == ("wrong", [2])
+    assert [note.positions for note in notes(wrong)] == [(2,)]
+    assert "data-blamed" in tile(wrong)
+    assert "svg" not in scene(words("C1CC"))
+
+
+def test_tiles_hatch_what_is_masked_and_escape_what_is_not():
+    assert tile(words("C_C_")).count("<i></i>") == 2
+    assert "<svg" in tile(words("CCO"))
+    assert "<img" not in tile(["<bos>", "<img>", None])
+
+
+def test_prompts(checkpoint):
+    vocab = checkpoint.tokenizer.get_vocab()
+    made = start("C1C_C1", 32, checkpoint).tolist()
+    assert made[:8] == [vocab[x] for x in ("<bos>", "C", "1", "C", "<mask>", "C", "1", "<eos>")]
+    assert set(made[8:]) == {vocab["<pad>"]}
+    assert start("[nH]1_...", 32, checkpoint).tolist()[4:] == [vocab["<mask>"]] * 28
+    assert (start(" ", 32, checkpoint) == checkpoint.mask_id).all()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "why"),
+    [
+        ("CCl", "“Cl” is no SMILES token"),
+        ("hello", "“h” is no SMILES token"),
+        ("<pad>", "“<” is no SMILES token"),
+        ("C" * 33, "33 tokens, but there is room for 31"),
+        ("C" * 29 + "__", "31 tokens, but there is room for 30"),
+        ("C)C", "branch closes before it opens"),
+        ("=C...", "begins with an atom"),
+    ],
+)
+def test_bad_prompts_are_refused_with_one_sentence(checkpoint, prompt, why):
+    with pytest.raises(ValueError, match=re.escape(why)):
+        start(prompt, 32, checkpoint)
+
+
+def test_what_is_asked_is_checked():
+    with pytest.raises(ValueError, match="property must be one of none, rings, qed"):
+        Asked("weight")
+    with pytest.raises(ValueError, match="guidance_scale must lie between 0 and 10"):
+        Asked(guidance_scale=11)
+
+
+@pytest.mark.parametrize("name", list(BEST))
+def test_settings_for_qm9_can_be_built(name):
+    sampler, changes = BEST[name]
+    assert preset(sampler, 32, **changes).truncation.nucleus_p == 1.0
+
+
+# The shipped model
+
+
+def test_labels_stand_before_the_sequence_and_are_never_drawn(checkpoint):
+    tokens = torch.full((2, 32), checkpoint.mask_id)
+    rows = torch.ones_like(tokens, dtype=torch.bool)
+    free, many = (denoiser(checkpoint, Asked(name))(tokens, rows, 1.0) for name in ("none", "rings"))
+    vocab = checkpoint.tokenizer.get_vocab()
+    for log_x in (free, many):
+        assert log_x.shape == (64, checkpoint.tokenizer.get_vocab_size())
+        assert (log_x[:, [vocab[label] for label in qm9.LABELS]] == -torch.inf).all()
+    assert many.exp()[:, vocab["3"]].sum() > 2 * free.exp()[:, vocab["3"]].sum(), "more rings, more ring numbers"
+
+
+def test_guidance_scales_of_the_model(checkpoint):
+    tokens = torch.full((1, 32), checkpoint.mask_id)
+    rows = torch.ones_like(tokens, dtype=torch.bool)
+    at = {scale: denoiser(checkpoint, Asked("qed", "D-CFG", scale))(tokens, rows, 1.0) for scale in (0.0, 1.0, 2.0)}
+    assert torch.equal(at[0.0], denoiser(checkpoint, Asked())(tokens, rows, 1.0))
+    mixed = (2 * at[1.0] - at[0.0]).masked_fill(at[1.0] == -torch.inf, -torch.inf).log_softmax(-1)
+    torch.testing.assert_close(at[2.0], mixed)
+
+
+def test_the_model_writes_molecules(checkpoint):
+    """At least 90% valid with the default settings of the tab."""
+    seeds = tuple(run_seed(3, k) for k in range(64))
+    sampler, changes = next(iter(BEST.values()))
+    tokens, _ = drawn(denoiser(checkpoint, Asked()), preset(sampler, 64, **changes), 32, seeds, lambda size: None)
+    found = spot("", Asked("rings"), tokens, checkpoint)
+    assert found.samples == 64
+    valid = [text(row, checkpoint) for row in tokens.tolist()]
+    assert sum(canonical(each) is not None for each in valid) >= 0.9 * 64
+
+
+def test_guidance_moves_the_property(checkpoint):
+    means = {}
+    for guidance, count in (("D-CFG", 32), ("D-CBG", 4)):
+        seeds = tuple(run_seed(5, k) for k in range(count))
+        for scale in (0.0, 3.0):
+            asked = Asked("rings", guidance, scale)
+            tokens, _ = drawn(denoiser(checkpoint, asked), preset("mdlm", 8), 32, seeds, lambda size: None)
+            rings = [sum(token.isdigit() for token in split(text(row, checkpoint))) / 2 for row in tokens.tolist()]
+            means[guidance, scale] = np.mean(rings)
+        assert means[guidance, 3.0] > means[guidance, 0.0] + 0.5
+
+
+def test_a_guided_run_is_recorded_with_what_was_asked(checkpoint):
+    chosen = settings("remdm-loop", 8, nucleus_p=1.0)
+    order = Order(DOMAIN, QM9, "c1cc_...", 32, chosen, 1, asked=Asked("rings", "D-CFG", 2.0))
+    trace = record(order)
+    assert trace.run["asked"] == {"property": "rings", "guidance": "D-CFG", "guidance_scale": 2.0}
+    assert trace.text.startswith("c1cc")
+    assert loads(dumps(trace)).text == trace.text
+    assert dumps(record(order)) == dumps(trace)
+
+
+def test_the_frontier_counts_and_stops(checkpoint):
+    running = Frontier(checkpoint, Asked("rings"), {"MDLM": preset("mdlm", 4)}, [0.0, 1.0], 40)
+    steps = list(running.run())
+    assert [sum(s.samples for s in found) for found in steps] == [32, 64, 72, 80]
+    halted = Frontier(checkpoint, Asked("rings"), {"MDLM": preset("mdlm", 4)}, [1.0], 40)
+    halted.halt.set()
+    assert list(halted.run()) == []
+    with pytest.raises(ValueError, match="at least one sampler"):
+        Frontier(checkpoint, Asked("rings"), {}, [1.0], 40)
+    assert METHODS
