@@ -11,7 +11,8 @@ from remdm.checkpoints import CheckpointError
 from remdm.knobs import knobs, parsed
 
 if TYPE_CHECKING:
-    from remdm.domains.base import Domain
+    from remdm.domains.base import Domain, Model
+    from remdm.methods import Settings
 
 KNOB_FLAGS = ("eta", "eta_cap", "eta_rescale", "t_on", "t_off", "alpha_on", "t_switch", "choice_temperature")
 CHOICE_FLAGS = ("transition", "rule", "weighting", "plan", "masked_sigma", "schedule", "nucleus")
@@ -51,8 +52,8 @@ def _sample_flags(sub: argparse.ArgumentParser) -> None:
     from remdm.methods import METHODS
 
     sub.add_argument("domain", choices=tuple(DOMAINS))
-    sub.add_argument("--sampler", default="remdm-loop", choices=tuple(METHODS))
-    sub.add_argument("--steps", type=int, default=64, help="T (default 64)")
+    sub.add_argument("--sampler", choices=tuple(METHODS), help="default: the model's own, else remdm-loop")
+    sub.add_argument("--steps", type=int, help="T (default: the model's own, else 64)")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--count", type=int, default=1, help="how many runs of this seed")
     sub.add_argument("--prompt", default="", help="words are kept; _ is one blank, _5 five, a final ... goes on")
@@ -85,7 +86,7 @@ def _asked_fields() -> dict[str, tuple[Field, list[str]]]:
     return found
 
 
-def asked(domain: "Domain", args: argparse.Namespace) -> object:
+def asked(domain: "Domain", model: "Model", args: argparse.Namespace) -> object:
     """What the flags ask for beside the prompt, as the domain's own kind.
 
     Raises:
@@ -96,7 +97,27 @@ def asked(domain: "Domain", args: argparse.Namespace) -> object:
     for name in given:
         if name not in fields:
             raise ValueError(f"{_flag(name)} does not apply to the domain {domain.name}")
-    return domain.ask(**{name: parsed(fields[name], text) for name, text in given.items()})
+    own = {name: allowed[0] for name, allowed in model.choices.items() if getattr(domain.ask(), name) not in allowed}
+    own |= {name: value for name, value in model.defaults.items() if name in fields}
+    return domain.ask(**own | {name: parsed(fields[name], text) for name, text in given.items()})
+
+
+def chosen(model: "Model", args: argparse.Namespace) -> "Settings":
+    """The settings that the flags ask for; what they leave open is the model's own, then the paper's.
+
+    Raises:
+        ValueError: for values that will not do.
+    """
+    from remdm.denoiser import Truncation
+    from remdm.methods import settings
+
+    own = {"sampler": "remdm-loop", "steps": 64, **model.defaults}
+    sampler = args.sampler or own["sampler"]
+    if sampler != own["sampler"]:  # only how tokens are drawn suits other samplers too
+        own = {name: own[name] for name in ("steps", *knobs(Truncation)) if name in own}
+    flags = (*KNOB_FLAGS, *CHOICE_FLAGS, "swaps", *knobs(Truncation), "precision")
+    given = {name: own.get(name) if getattr(args, name) is None else getattr(args, name) for name in flags}
+    return settings(sampler, own["steps"] if args.steps is None else args.steps, **given)
 
 
 def _train_flags(sub: argparse.ArgumentParser) -> None:
@@ -138,7 +159,6 @@ def sample(args: argparse.Namespace) -> None:
     """`sample`: K runs of one seed, written as traces or printed."""
     from remdm.domains import DOMAINS
     from remdm.hub.listing import get
-    from remdm.methods import settings
     from remdm.recording import Order, record
     from remdm.trace import save
 
@@ -146,17 +166,13 @@ def sample(args: argparse.Namespace) -> None:
         raise ValueError(f"count must be at least 1, got {args.count}")
     domain = DOMAINS[args.domain]
     model = domain.model(args.model)
-    wanted = {
-        name: getattr(args, name)
-        for name in (*KNOB_FLAGS, *CHOICE_FLAGS, "swaps", "nucleus_p", "temperature", "precision")
-    }
-    chosen = settings(args.sampler, args.steps, **wanted)
-    wish = asked(domain, args)
-    stem = f"{args.domain}-{args.sampler}-{args.steps}-{args.seed}"
+    made = chosen(model, args)
+    wish = asked(domain, model, args)
+    stem = f"{args.domain}-{made.sampler}-{made.steps}-{args.seed}"
     targets = paths(args.out, args.count, stem) if args.out else [None] * args.count
     for index, target in enumerate(targets):
         length = args.length or model.length
-        order = Order(domain, model, args.prompt, length, chosen, args.seed, index, args.device, wish)
+        order = Order(domain, model, args.prompt, length, made, args.seed, index, args.device, wish)
         if model.fetch is not None:
             get(model.name, args.device)
         trace = record(order)

@@ -1,7 +1,12 @@
 """A dataclass field that a person may turn: its range, symbol and one-line hint travel with it."""
 
+from collections.abc import Sequence
 from dataclasses import Field, field, fields
+from difflib import get_close_matches
 from typing import Any
+
+FEW = 24
+"""So many choices are all named when another one is asked for."""
 
 
 def knob(
@@ -32,15 +37,26 @@ def check(part: Any) -> None:
     for name, each in knobs(part).items():
         about, value = each.metadata["knob"], getattr(part, name)
         if about["choices"]:
-            if value not in about["choices"]:
-                allowed = ", ".join(map(str, about["choices"]))
-                raise ValueError(f"{name} must be one of {allowed}, got {value}")
+            one_of(name, value, about["choices"])
         elif (
             isinstance(value, bool) or not isinstance(value, int | float) or not about["low"] <= value <= about["high"]
         ):
             raise ValueError(f"{name} must lie between {about['low']:g} and {about['high']:g}, got {value}")
         elif isinstance(about["step"], int) and not isinstance(value, int):
             raise ValueError(f"{name} must be a whole number, got {value}")
+
+
+def one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
+    """Raise ValueError, naming what is allowed, or of many the nearest, if a value is not among them."""
+    if value in allowed:
+        return
+    words = [str(each) for each in allowed]
+    if len(words) <= FEW:
+        raise ValueError(f"{name} must be one of {', '.join(words)}, got {value}")
+    asked = str(value)[:60]
+    near = [word for word in words if asked.lower() in word.lower()][:3] or get_close_matches(asked, words, 3, 0.5)
+    such = f" Near it: {', '.join(near)}." if near else f" One of them: {words[0]}."
+    raise ValueError(f"{name} must be one of {len(words):,} names, got {asked}.{such}")
 
 
 def parsed(each: Field, text: str) -> Any:

@@ -12,6 +12,7 @@ from remdm.checkpoints import Checkpoint
 from remdm.domains.base import Domain, Model, Note
 from remdm.frames import frame
 from remdm.grid import FINISH
+from remdm.knobs import one_of
 from remdm.methods import Settings, build, run
 from remdm.models.network import compute
 from remdm.trace import Frame, Trace
@@ -161,8 +162,7 @@ def prepare(order: Order) -> Live:
         raise ValueError(f"length must be {allowed} for the model {order.model.name}, got {order.length}")
     seed = run_seed(order.seed, order.index)
     for name, allowed in order.model.choices.items():
-        if getattr(order.asked, name) not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, got {getattr(order.asked, name)}")
+        one_of(name, getattr(order.asked, name), allowed)
     checkpoint = order.model.load(compute(order.device))
     if order.start is None and order.model.draw and not order.prompt.strip():
         order = replace(order, prompt=order.model.draw(seed))

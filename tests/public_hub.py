@@ -77,6 +77,7 @@ def serving(repos: dict[str, Path]):
     """A running hub; `halfway` is set when half of some weights is sent, `goes_on` lets the rest go."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.repos, server.asked = repos, []
+    server.handle_error = lambda *_about: None  # a client that was told to stop hangs up
     server.halfway, server.goes_on = threading.Event(), threading.Event()
     server.goes_on.set()
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -1,13 +1,15 @@
 """Drives the page of a running app the way a visitor would."""
 
 import json
+import os
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 from remdm.trace import Trace, dumps
 
-WAIT = 60_000
+WAIT = int(os.environ.get("STUDIO_WAIT", 60_000))
+"""Milliseconds: a slow machine may need more."""
 expect.set_options(timeout=WAIT)
 PLAYER = "#text-player .rp"
 

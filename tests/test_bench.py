@@ -120,7 +120,7 @@ def test_the_page_is_read_as_a_browser_reads_it(monkeypatch):
         asked.append(data)
         yield from ((100, each) for each in (said if event["id"] else said[:1]))
 
-    monkeypatch.setattr(visitor, "_call", call)
+    monkeypatch.setattr(visitor, "call", call)
     visit = visitor.press(steps=16)
     assert asked == [[], [16, "mdlm"]] and (visit.steps, visit.bytes) == (2, 200) and 0 < visit.first < visit.seconds
     said[2:] = []

@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from remdm.checkpoints import is_embedded
+from remdm.cli import main
 from remdm.data import countdown
 from remdm.data.countdown import IDS, LENGTH, PROMPT, WORDS, Problem
 from remdm.domains import countdown as domain
@@ -19,7 +20,7 @@ from remdm.evaluation.countdown_scores import answer, over_problems, over_seeds,
 from remdm.methods import settings
 from remdm.models.network import compute
 from remdm.recording import Order, record, run_seed
-from remdm.training.countdown import heldout, known
+from remdm.training.countdown import OCTAVES, PERIODS, circles, heldout, known
 
 # The checker
 
@@ -195,6 +196,17 @@ def test_only_answers_and_results_of_bare_sums_are_masked_in_training():
         assert "_" in shown and "_" not in shown[:3]
 
 
+def test_a_sum_turns_the_circles_of_periods_and_a_product_those_of_logarithms():
+    cos, sin = circles().double().chunk(2, dim=1)
+    points = torch.complex(cos, sin)  # [LIMIT, circles]
+    of = lambda number: points[number - 1]  # noqa: E731
+    turns, octaves = slice(0, len(PERIODS)), slice(len(PERIODS), len(PERIODS) + len(OCTAVES))
+    assert torch.allclose((of(17) * of(25))[turns], of(42)[turns], atol=1e-5)
+    assert torch.allclose((of(6) * of(7))[octaves], of(42)[octaves], atol=1e-5)
+    apart = (points[:, None] - points[None]).abs().sum(-1)
+    assert apart.fill_diagonal_(9.0).min() > 0.5
+
+
 # The domain
 
 
@@ -293,13 +305,15 @@ def test_the_interval_over_seeds_is_students():
 def test_the_table_pairs_seeds_with_mdlm():
     usual = {"overrides": "", "steps": "32", "forwards": "10", "fair": "0", "equations": "1", "copied": "1"}
     rows = [
-        {"sampler": sampler, "seed": seed, "solved": solved, **usual}
-        for sampler, seed, solved in (
-            ("mdlm", "0", "0.4"), ("mdlm", "1", "0.5"), ("fb", "0", "0.5"), ("fb", "1", "0.6"),
-        )
+        {"sampler": sampler, "seed": str(seed), "solved": str(solved), "solved_low": str(solved - 0.03),
+         "solved_high": str(solved + 0.03), **usual}
+        for sampler, all_seeds in (("mdlm", (0.4, 0.5, 0.6)), ("fb", (0.5, 0.6, 0.7)))
+        for seed, solved in enumerate(all_seeds)
     ]  # fmt: skip
-    lines = render(rows).splitlines()
-    assert "45.0%" in lines[2] and "55.0%" in lines[3] and "10.0% ± 0.0" in lines[3]
+    mdlm, fb = render(rows).splitlines()[2:]
+    assert "50.0% ± 24.8" in mdlm and "60.0% ± 24.8" in fb and "10.0% ± 0.0" in fb
+    alone = render(rows[:1]).splitlines()[2]
+    assert "40.0% ± 3.0" in alone  # one seed has no spread: the interval over problems stands
 
 
 def test_a_race_counts_each_sampler_on_the_same_problems_and_stops_within_a_step():
@@ -348,3 +362,20 @@ def test_the_model_solves_a_fair_share_of_held_out_problems():
     denoiser = domain.COUNTDOWN.load(compute("cpu")).denoiser
     found = score(answer(denoiser, settings("llada", 11), problems, [[run_seed(0, k)] for k in range(80)]).tokens)
     assert found.correct.mean() > SOLVED and found.copied.mean() > 0.85
+
+
+@embedded
+def test_the_command_goes_on_where_it_stopped_and_prints_its_table(tmp_path, capsys):
+    asked = ["evaluate", "countdown", "--samplers", "mdlm", "remdm-cap", "--steps", "4", "--seeds", "0", "1"]
+    where = ["--problems", "6", "--out", str(tmp_path)]
+    main([*asked, *where, "--set", "remdm-cap:eta=0.2"])
+    first = capsys.readouterr().out
+    assert first.count("| mdlm | 4 |") == 1 and first.count("| remdm-cap eta=0.2 | 4 |") == 1
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
+    assert len(kept) == 4
+    main([*asked, *where, "--set", "remdm-cap:eta=0.2"])
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")} == kept
+    assert capsys.readouterr().out == first
+    with pytest.raises(SystemExit):
+        main([*asked, "--problems", "100000", "--out", str(tmp_path)])
+    assert "problems must be at most" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from remdm.domains.countdown import verdict
 
 pytestmark = pytest.mark.skipif(not is_embedded("countdown"), reason="the Countdown model is not trained yet")
 PLAYER = "#countdown-player .rp"
+expect.set_options(timeout=90_000)
 
 
 @pytest.fixture

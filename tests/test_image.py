@@ -1,16 +1,19 @@
 """Pictures: the tokenizer's round trip, the grid's geometry, guidance, counts, given cells, and the trained model."""
 
+import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from remdm.cli import main
 from remdm.data import emoji
 from remdm.data.pictures import address, hatched
 from remdm.denoiser import subs
 from remdm.domains import image
 from remdm.evaluation.frechet import classifier_score, frechet, moments
+from remdm.evaluation.image import nearest
 from remdm.methods import settings
 from remdm.models.grid import GridConfig, GridTransformer
 from remdm.models.network import compute
@@ -244,3 +247,33 @@ def test_a_mirrored_picture_is_mirrored_and_a_moved_one_is_moved():
     assert plain[32, 10].tolist() == [255, 0, 0] and plain[32, 50].tolist() == [255, 255, 255]
     assert mirrored[32, 50].tolist() == [255, 0, 0] and mirrored[32, 10].tolist() == [255, 255, 255]
     assert plain[2, 10].tolist() == [255, 255, 255]  # the margin
+
+
+def test_nearest_counts_cells_in_common_with_the_likest():
+    known = np.zeros((3, 256), dtype=int)
+    known[1, :64] = 7
+    sample = np.zeros((1, 256), dtype=int)
+    sample[0, :128] = 7
+    assert nearest(sample, known).tolist() == [0.75]
+    assert nearest(known, known).tolist() == [1, 1, 1]
+
+
+def test_an_evaluation_goes_on_where_it_stopped(tmp_path, capsys):
+    command = ["evaluate", "image", "--samplers", "mdlm", "--steps", "2", "--samples", "16", "--out", str(tmp_path)]
+    main(command)
+    files = sorted(tmp_path.rglob("*.npz"))
+    assert len(files) == 16  # eight categories in two styles
+    stamps = [file.stat().st_mtime_ns for file in files]
+    main(command)
+    assert [file.stat().st_mtime_ns for file in files] == stamps
+    rows = list(csv.DictReader((tmp_path / "images.csv").open()))
+    assert len(rows) == 1 and rows[0]["samples"] == "16" and float(rows[0]["frechet"]) > 0
+    assert float(rows[0]["accuracy_low"]) <= float(rows[0]["accuracy"]) <= float(rows[0]["accuracy_high"])
+    assert "| mdlm (nucleus_p=1.0,temperature=0.8) |" in capsys.readouterr().out
+
+
+def test_an_evaluation_refuses_an_uneven_number_of_pictures(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "image", "--samples", "20", "--out", str(tmp_path)])
+    assert "samples must be a multiple of 16, got 20" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

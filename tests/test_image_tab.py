@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from remdm.tabs.image import SAME, read_wish, redrawn
 
-WAIT = 60_000
+WAIT = 180_000
 PLAYER = "#image-player .rp"
 
 

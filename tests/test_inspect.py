@@ -31,7 +31,7 @@ LOOP = settings("remdm-loop", 16, eta=0.3)
 
 @pytest.fixture(scope="module")
 def order() -> Order:
-    return Order(TEXT, TEXT.models[0], "", 128, LOOP, 7)
+    return Order(TEXT, TEXT.models[0], "", TEXT.models[0].length, LOOP, 7)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_mdlm_keeps_a_planted_error_and_remasking_may_not(order, trace):
 
 
 def test_changes_that_cannot_be_made(order):
-    given = Order(TEXT, TEXT.models[0], "Rosa sat. ...", 128, LOOP, 7)
+    given = Order(TEXT, TEXT.models[0], "Rosa sat. ...", TEXT.models[0].length, LOOP, 7)
     whole = record(given)
     live = pane(Wish(given)).live
     with pytest.raises(ValueError, match="Position 1 is part of the prompt"):

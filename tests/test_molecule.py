@@ -181,7 +181,8 @@ def test_a_wrong_one_is_marked_where_it_is_wrong():
     assert (made["state"], made["blamed"]) == ("wrong", [2])
     assert [note.positions for note in notes(wrong)] == [(2,)]
     assert "data-blamed" in tile(wrong)
-    assert "svg" not in scene(words("C1CC"))
+    piece = scene(words("C1CC"))
+    assert (piece["state"], piece["piece"], [at[0] for at in piece["atoms"]]) == ("wrong", True, [3, 4])
 
 
 def test_tiles_hatch_what_is_masked_and_escape_what_is_not():

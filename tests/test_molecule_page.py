@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 PLAYER = "#molecule-player .rp"
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+import threading
 from dataclasses import replace
 
 import huggingface_hub
@@ -12,6 +13,7 @@ from public_files import halton_file, llada_folder, maskgit_file, mdlm_folder, v
 from public_hub import GATED, serving
 from safetensors.torch import load_file, save_file
 
+from remdm import cli, trace
 from remdm.checkpoints import CheckpointError
 from remdm.domains.text import DOMAIN
 from remdm.hub import catalog, door, memory, store
@@ -94,13 +96,17 @@ def test_progress_is_reported_in_bytes_and_ends_complete(hub, monkeypatch):
     assert store.found(source) is not None
 
 
-def test_a_download_can_be_called_off(hub):
+def test_a_download_can_be_called_off(hub, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1024)
     hub.goes_on.clear()
     reports = fetch(Source("some/mdlm"), lambda total: None)
     next(reports)
     hub.halfway.wait(20)
     reports.close()
     hub.goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name == store.THREAD:
+            thread.join(20)
     assert store.found(Source("some/mdlm")) is None
 
 
@@ -110,7 +116,7 @@ def test_a_download_can_be_called_off(hub):
         ("no/such", "The hub has no public model no/such"),
         (GATED, "closed/model is gated: accept its terms at https://huggingface.co/closed/model"),
         ("openai-community/gpt2", "has no *.safetensors and no pytorch_model.bin"),
-        ("bad id!", "is neither a folder here nor a hub id"),
+        ("bad/id!", "is neither a folder here nor a hub id"),
         ("/no/folder", "There is no folder /no/folder"),
         ("kuleshov-group/udlm-qm9", "uniform noise"),
     ],
@@ -119,6 +125,12 @@ def test_what_cannot_be_had_is_one_sentence(hub, name, says):
     with pytest.raises(CheckpointError) as refusal:
         DOMAIN.model(name).load(PLAIN)
     assert says in str(refusal.value) and "\n" not in str(refusal.value) and str(refusal.value).endswith(".")
+
+
+def test_a_name_that_is_neither_is_answered_with_those_there_are(hub):
+    with pytest.raises(ValueError, match=r"model must be one of stories, .*, a hub id or a folder, got storys"):
+        DOMAIN.model("storys")
+    assert hub.asked == []
 
 
 def test_a_missing_file_of_the_catalog_is_named(hub, tmp_path):
@@ -147,6 +159,14 @@ def test_what_does_not_fit_is_refused_before_anything_is_read(hub, monkeypatch):
     with pytest.raises(CheckpointError, match=r"mdlm-owt takes about 814 MB of memory, but 500 MB are free"):
         load("mdlm-owt", PLAIN)
     assert hub.asked == []
+
+
+def test_a_download_that_needs_room_gets_it_from_other_models(hub, tmp_path, monkeypatch):
+    mdlm_folder(tmp_path / "a")
+    load(str(tmp_path / "a"), PLAIN)
+    monkeypatch.setattr(memory, "free", lambda device: 0 if door.SHELF.peek(str(tmp_path / "a")) else 1 << 40)
+    hub.repos["kuleshov-group/mdlm-owt"] = hub.repos["some/mdlm"]
+    load("mdlm-owt", PLAIN)
 
 
 def test_eight_billion_weights_are_not_offered_on_a_cpu():
@@ -210,6 +230,20 @@ def test_a_wrong_tokenizer_is_refused(tmp_path):
     (tmp_path / "a" / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(CheckpointError, match="tokenizer must have 257 tokens beside the mask, got 258"):
         load(str(tmp_path / "a"), PLAIN)
+
+
+def test_a_broken_tokenizer_is_one_sentence(tmp_path):
+    mdlm_folder(tmp_path / "a")
+    (tmp_path / "a" / "tokenizer.json").write_text('{"model": 3}')
+    with pytest.raises(CheckpointError, match="^a cannot be loaded: tokenizer.json is no tokenizer: "):
+        load("a", PLAIN)
+
+
+@pytest.mark.parametrize("name", ["x/" * 3000, "~nobody/at/all", "a/" + "b" * 300, "/root\0/x"])
+def test_hostile_names_are_refused_like_others(name):
+    with pytest.raises((CheckpointError, ValueError)) as refusal:
+        DOMAIN.model(name).load(PLAIN)
+    assert len(str(refusal.value)) < 500
 
 
 def test_a_mismatch_is_named_without_this_machines_paths(tmp_path):
@@ -346,3 +380,39 @@ def test_a_decoder_of_another_codebook_is_refused(tmp_path):
     vq_file(tmp_path / "a" / "vq_ds16_c2i.pt", taming=False, codes=41)
     with pytest.raises(CheckpointError, match="draws 40 codes, but its decoder has 41"):
         load("a", PLAIN)
+
+
+# Without a page
+
+
+def test_the_command_line_takes_the_models_own_settings(tmp_path, monkeypatch, capsys):
+    """mdlm-owt's: the paper's for few steps. Flags win, and another sampler takes over only how tokens are drawn."""
+    mdlm_folder(tmp_path / "mdlm-owt", length=64)
+    monkeypatch.setenv(store.LOCAL, str(tmp_path))
+    cli.main(["sample", "text", "--model", "mdlm-owt", "--length", "64", "--steps", "4", "--out", "a.json"])
+    ours = trace.load(tmp_path / "a.json").run
+    assert (ours["sampler"], ours["steps"], ours["settings"]["eta"]) == ("remdm-cap", 4, 0.04)
+    made = cli.chosen(DOMAIN.model("llada-8b-base"), cli.parser().parse_args(["sample", "text", "--sampler", "fb"]))
+    assert (made.sampler, made.steps, made.truncation.nucleus_p) == ("fb", 32, 1.0)
+
+
+def test_models_are_listed_and_measured(tmp_path, monkeypatch, capsys):
+    mdlm_folder(tmp_path / "kuleshov-group" / "mdlm-owt")
+    mdlm_folder(tmp_path / "mine")
+    monkeypatch.setenv(store.LOCAL, str(tmp_path))
+    cli.main(["models"])
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    assert lines["stories"].endswith("checkpoints/stories") and "hub: GSAI-ML/LLaDA-8B-Base" in lines["llada-8b-base"]
+    cli.main(["models", "--measure", "mine", "--device", "cpu"])
+    report = json.loads(capsys.readouterr().out)
+    state = mdlm_folder(tmp_path / "again")
+    assert report["weights"] == sum(value.numel() for value in state.values()) and report["positions"] == 64
+
+
+def test_published_shapes_have_the_published_sizes(capsys):
+    """679 MB in float32, and 291 tensors of 16 GB in bfloat16: built without memory."""
+    for name, weights, tensors in (("mdlm-owt", 169_627_218, 131), ("llada-8b", 8_015_581_184, 291)):
+        cli.main(["models", "--skeleton", name])
+        report = json.loads(capsys.readouterr().out)
+        assert (report["weights"], report["tensors"]) == (weights, tensors)
+        assert {entry.weights for entry in ENTRIES.values() if entry.name.startswith(name)} == {weights}

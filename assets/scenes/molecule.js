@@ -16,9 +16,14 @@
   function caption(scene) {
     const smiles = text(scene.smiles);
     if (scene.state === "whole") return ["A molecule: ", smiles];
-    if (scene.state === "wrong") return [scene.svg ? "Not a molecule; what RDKit blames is ringed: " : "Not a molecule, and it cannot be drawn: ", smiles];
+    if (scene.state === "wrong") return [`Not a molecule; ${fault(scene)}: `, smiles];
     const left = `${Number(scene.masked) || 0} masked. `;
     return smiles ? [`${left}Whole by itself so far: `, smiles] : [`${left}No piece is whole yet.`, ""];
+  }
+
+  function fault(scene) {
+    if (!scene.piece) return "what RDKit blames is ringed";
+    return scene.svg ? "drawn is the longest piece that is whole by itself" : "no piece of it is whole";
   }
 
   class Molecule {
@@ -62,6 +67,7 @@
       say(this.words, words);
       say(this.smiles, smiles);
       put(this.box, "data-state", text(scene.state));
+      put(this.box, "data-piece", scene.piece || scene.state === "open" ? "" : null);
       this.drawing.replaceChildren(...(scene.svg ? [this.tools.picture(scene.svg)] : []));
       put(this.drawing, "role", "img");
       put(this.drawing, "aria-label", words + smiles);

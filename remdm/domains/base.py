@@ -103,7 +103,8 @@ class Domain:
         together: whether these are made in one batch rather than one after the other.
         layout: how the player lays out the tokens: "text" (chips that flow), "line", "grid" (a square), or "rows:16"
             (a new line after every 16).
-        other: a model by hub id or folder, where the domain takes any; raises ValueError or CheckpointError.
+        other: a model by hub id or folder, where the domain takes any; None for what is neither, ValueError or
+            CheckpointError for one that will not do.
     """
 
     name: str
@@ -113,7 +114,7 @@ class Domain:
     most_samples: int = 8
     together: bool = False
     layout: str = "text"
-    other: Callable[[str], Model] | None = None
+    other: Callable[[str], Model | None] | None = None
 
     def model(self, name: str | None) -> Model:
         """A model by name, the default for None.
@@ -124,6 +125,8 @@ class Domain:
         for model in self.models:
             if name in (None, model.name):
                 return model
-        if self.other is not None and name and name.strip():
-            return self.other(name.strip())
-        raise ValueError(f"model must be one of {', '.join(model.name for model in self.models)}, got {name}")
+        found = self.other(name.strip()) if self.other is not None and name else None
+        if found is not None:
+            return found
+        more = ", a hub id or a folder" if self.other else ""
+        raise ValueError(f"model must be one of {', '.join(model.name for model in self.models)}{more}, got {name}")

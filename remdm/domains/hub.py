@@ -10,9 +10,9 @@ from torch import Tensor
 from remdm.checkpoints import Checkpoint
 from remdm.domains.base import Model
 from remdm.domains.prompts import segments
-from remdm.hub.catalog import Entry, offered
+from remdm.hub.catalog import ENTRIES, Entry, offered
 from remdm.hub.door import fetching, find, load
-from remdm.hub.store import size
+from remdm.hub.store import local, size
 from remdm.hub.text import TextCheckpoint
 
 UNKNOWN = "�"
@@ -132,13 +132,15 @@ def model_of(entry: Entry) -> Model:
     )
 
 
-def other(name: str) -> Model:
-    """A language model by hub id or folder.
+def other(name: str) -> Model | None:
+    """A language model by hub id or folder, None for what is neither.
 
     Raises:
         ValueError: for a picture model.
         CheckpointError: for one that cannot be sampled or is not offered.
     """
+    if "/" not in name and name not in ENTRIES and local(name) is None:
+        return None
     entry = find(name)
     if entry.kind != "text":
         raise ValueError(f"{entry.name} draws pictures; choose it in the domain image.")

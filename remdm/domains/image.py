@@ -176,7 +176,7 @@ def numbers(words: Sequence[Sequence[str | None]]) -> list[tuple[str, str, str]]
 EMOJI = Model(
     NAME,
     "Emoji, 16 x 16 codes",
-    "A small model of 1,640 emoji in two styles, in the geometry of the paper's ImageNet model: 256 codes from a "
+    "A small model of 1,628 emoji pictures in the geometry of the paper's ImageNet model: 256 codes from a "
     "codebook of 512. Art: Noto (Apache-2.0) and Twemoji (CC-BY 4.0).",
     partial(load_embedded, NAME),
     start,

@@ -173,6 +173,7 @@ def notes(words: Words) -> tuple[Note, ...]:
 def scene(words: Words) -> dict[str, Any]:
     """The drawing beside the tokens: the molecule once it is whole, before that only a piece that is whole by itself.
 
+    Of a string that cannot be drawn, the longest whole piece is shown, and said to be one.
     `atoms` has each drawn atom's position in the sequence and its place in the drawing; `near` tells for the other
     tokens which atom they belong to.
     """
@@ -181,9 +182,9 @@ def scene(words: Words) -> dict[str, Any]:
     positions, tokens = body(words)
     found = faults(tuple(tokens))
     drawn = draw("".join(tokens))
-    made = _drawn(positions, tokens, drawn) if drawn else {}
+    made = _drawn(positions, tokens, drawn) if drawn else {**_piece_of(words), "piece": True}
     blamed = [positions[place] for fault in found for place in fault.places]
-    return {"state": "wrong" if found else "whole", "smiles": "".join(tokens), "blamed": blamed, **made}
+    return {**made, "state": "wrong" if found else "whole", "smiles": "".join(tokens), "blamed": blamed}
 
 
 def _drawn(positions: Sequence[int], tokens: Sequence[str], drawing: Any) -> dict[str, Any]:

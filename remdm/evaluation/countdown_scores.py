@@ -154,6 +154,17 @@ class Line:
 Row = Mapping[str, str]
 
 
+ENOUGH = 3
+"""From so many seeds on, the interval is over them; of fewer, the mean of their intervals over problems."""
+
+
+def _solved(of_seeds: Sequence[Row]) -> Interval:
+    if len(of_seeds) >= ENOUGH:
+        return over_seeds([float(row["solved"]) for row in of_seeds])
+    columns = [[float(row[name]) for name in ("solved", "solved_low", "solved_high")] for row in of_seeds]
+    return Interval(*np.mean(columns, axis=0).tolist())
+
+
 def summary(rows: Sequence[Row]) -> list[Line]:
     """The lines of a results file, few steps first, the order of the file within."""
     cells: dict[tuple[str, str, int], dict[str, Row]] = {}
@@ -168,8 +179,8 @@ def summary(rows: Sequence[Row]) -> list[Line]:
             name: float(np.mean([float(row[name]) for row in by_seed.values()]))
             for name in ("forwards", "fair", "equations", "copied")
         }
-        solved = over_seeds([float(row["solved"]) for row in by_seed.values()])
-        gain = over_seeds(gains) if gains else None
+        solved = _solved(list(by_seed.values()))
+        gain = over_seeds(gains) if len(gains) >= ENOUGH else None
         lines.append(Line(f"{sampler} {overrides}".strip(), steps, len(by_seed), solved, gain, **means))
     return lines
 

@@ -72,9 +72,7 @@ def guided_table(rows: Sequence[dict[str, str]]) -> list[str]:
 
 
 def _name(row: dict[str, str]) -> str:
-    changed = [
-        each for each in row["overrides"].split(",") if each and "=" in each and not each.startswith("nucleus_p")
-    ]
+    changed = [each for each in row["overrides"].split(",") if each and "=" in each and each != "nucleus_p=1.0"]
     own = [each for each in changed if not each.startswith(("property", "guidance"))]
     return f"{row['sampler']} ({', '.join(own)})" if own else row["sampler"]
 

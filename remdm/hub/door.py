@@ -116,15 +116,24 @@ def fetching(name: str, compute: Compute) -> Iterator[Fetched]:
         return
     entry = find(name)
     if entry.weights and found(entry.sources[0]) is None:  # else the files themselves will be counted
-        memory.check(entry.name, entry.weights, compute)
+        _room(entry.name, entry.weights, compute)
 
     def allow(total: int) -> None:
-        if not entry.weights:  # no file holds less than half of its bytes' worth of weights
-            memory.check(entry.name, total // 4, compute)
+        if not entry.weights:  # a file holds at least a weight for every four bytes
+            _room(entry.name, total // 4, compute)
 
     yield from fetch(entry.sources[0], allow)
     for source in beside(entry):
         yield from fetch(source, allow)
+
+
+def _room(name: str, weights: int, compute: Compute) -> None:
+    """As `memory.check`, after dropping other models if it must be."""
+    try:
+        memory.check(name, weights, compute)
+    except NoRoom:
+        SHELF.empty()
+        memory.check(name, weights, compute)
 
 
 def beside(entry: Entry) -> tuple[Source, ...]:

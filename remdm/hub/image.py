@@ -54,7 +54,9 @@ def _numbers(entries: int) -> Tokenizer:
 
 def _draws_on(compute: Compute) -> torch.device:
     """Where pictures are drawn: on ZeroGPU the lent GPU is gone by then."""
-    return torch.device("cpu") if os.environ.get("SPACES_ZERO_GPU") else compute.device
+    return (
+        torch.device("cpu") if os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true") else compute.device
+    )
 
 
 def _whole(network: LabelNetwork, decoder: VQGAN, name: str, compute: Compute) -> ImageCheckpoint:

@@ -43,7 +43,10 @@ def _inside(file: Path) -> int:
 def free(device: torch.device) -> int | None:
     """Bytes that can still be had on a device, None where this cannot be told."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        try:
+            return int(torch.cuda.mem_get_info(device)[0])
+        except RuntimeError:  # ZeroGPU: the GPU is not there yet
+            return None
     meminfo = Path("/proc/meminfo")
     if not meminfo.is_file():
         return None

@@ -32,6 +32,7 @@ ENDPOINT = constants.ENDPOINT
 """The hub's address; HF_ENDPOINT names another one."""
 PATIENCE = 10
 """Seconds to wait for the hub's answer."""
+THREAD = "remdm-download"
 PAUSE = 0.25
 """Seconds between two reports of a download."""
 
@@ -82,9 +83,12 @@ def local(name: str) -> Path | None:
     """A file or folder of that path, or of that name (or its last part) in the folder that REMDM_CHECKPOINTS names."""
     root = os.environ.get(LOCAL, "")
     inside = [Path(root) / name, Path(root) / name.rstrip("/").split("/")[-1]] if root else []
-    for path in (Path(name).expanduser(), *inside):
-        if path.exists() and (path.is_dir() or path.suffix in (".ckpt", ".pth")):
-            return path.resolve()
+    try:
+        for path in (Path(name).expanduser(), *inside):
+            if path.is_dir() or path.suffix in (".ckpt", ".pth") and path.is_file():
+                return path.resolve()
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, not ours to read
+        pass
     return None
 
 
@@ -214,7 +218,7 @@ class _Download:
         self.ended: queue.Queue[Exception | None] = queue.Queue()
 
     def reports(self) -> Iterator[Fetched]:
-        thread = threading.Thread(target=self._work, daemon=True)
+        thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
         thread.start()
         try:
             while True:

@@ -42,6 +42,18 @@ class TextCheckpoint(Checkpoint):
     frame: Frame
 
 
+def read_tokenizer(file: Path) -> Tokenizer:
+    """A tokenizer from its file.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises nothing more special
+        raise ValueError(f"{file.name} is no tokenizer: {error}") from error
+
+
 def gpt2_tokenizer(folders: tuple[Path, ...]) -> Tokenizer:
     """GPT-2's tokenizer from the first folder that has one: tokenizer.json, or vocab.json with merges.txt.
 
@@ -50,7 +62,7 @@ def gpt2_tokenizer(folders: tuple[Path, ...]) -> Tokenizer:
     """
     for folder in folders:
         if (folder / "tokenizer.json").is_file():
-            return Tokenizer.from_file(str(folder / "tokenizer.json"))
+            return read_tokenizer(folder / "tokenizer.json")
         vocabulary, merges = folder / "vocab.json", folder / "merges.txt"
         if vocabulary.is_file() and merges.is_file():
             tokenizer = Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
@@ -98,7 +110,7 @@ def load_llada_folder(folders: tuple[Path, ...], name: str, compute: Compute) ->
     if not (folder / "tokenizer.json").is_file():
         raise FileNotFoundError(f"{folder.name} lacks tokenizer.json")
     network = load_llada(folder, compute.dtype, compute.device)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = read_tokenizer(folder / "tokenizer.json")
     config = network.config
     end = tokenizer.token_to_id("<|eot_id|>")
     begin = tokenizer.token_to_id("<|startoftext|>")

@@ -203,9 +203,10 @@ class ChangeHere:
 
     def chosen(self, place: int | None, branches: list[Branch]) -> Changes:
         """Show a branch in the player."""
+        bench = self.bench
         if place is None:
-            return {}
-        branch, bench = branches[place], self.bench
+            return {bench.player: gr.skip()}
+        branch = branches[place]
         message = branch.sample.message(f"branch {branch.number}: {branch.title}")
         return {**bench.outcome.of(branch.sample), bench.player: message, bench.shown: branch.sample}
 

@@ -155,6 +155,6 @@ def measured(path: Path) -> str:
     seeds, problems = len({row["seed"] for row in rows}), max(int(row["problems"]) for row in rows)
     head = (
         f"<h3>Measured beforehand</h3><p>{problems:,} held-out problems, {seeds} seeds, by <code>python -m remdm "
-        "evaluate countdown</code>; the interval is over seeds.</p>"
+        "evaluate countdown</code>. Intervals are over seeds where there are three or more, else over problems.</p>"
     )
     return f'<div class="measured">{head}{"".join(made)}</div>'

@@ -43,18 +43,8 @@ class MoleculeTab:
 
     def __init__(self, domain: Domain, recorded: Path) -> None:
         self.domain = domain
-        self.bench = Workbench(domain, recorded)
+        self.bench = Workbench(domain, recorded, self._under_the_player)
         self._begin_with(FIRST)
-        with gr.Row(elem_classes="molecules"):
-            self.best = gr.Dropdown(
-                list(BEST), value=FIRST, label="Settings for QM9", elem_id="molecule-best", filterable=False,
-                info="The paper's best for each property and guidance. Choosing one sets the controls at the side.",
-            )  # fmt: skip
-            with gr.Row(elem_classes="molecule-files"):
-                self.files = {
-                    ending: gr.DownloadButton(words, interactive=False, size="sm", elem_id=f"molecule-{ending}")
-                    for ending, (words, _) in FILES.items()
-                }
         with gr.Column(elem_classes="race"):
             gr.Markdown(ABOUT)
             with gr.Row(elem_classes="race-asked"):
@@ -66,6 +56,19 @@ class MoleculeTab:
             self._beforehand()
         self.ticket = gr.State(None)
         self._listen()
+
+    def _under_the_player(self) -> None:
+        """Settings and files: near what they belong to."""
+        with gr.Row(elem_classes="molecules"):
+            self.best = gr.Dropdown(
+                list(BEST), value=FIRST, label="Settings for QM9", elem_id="molecule-best", filterable=False,
+                info="The paper's best for each property and guidance. Choosing one sets the controls at the side.",
+            )  # fmt: skip
+            with gr.Row(elem_classes="molecule-files"):
+                self.files = {
+                    ending: gr.DownloadButton(words, interactive=False, size="sm", elem_id=f"molecule-{ending}")
+                    for ending, (words, _) in FILES.items()
+                }
 
     def _begin_with(self, name: str) -> None:
         """Let the controls of the panel start with these settings."""

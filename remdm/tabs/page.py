@@ -9,6 +9,7 @@ from remdm.domains import DOMAINS
 from remdm.domains.base import Domain
 from remdm.serving.batcher import VISITORS
 from remdm.tabs.countdown import CountdownTab
+from remdm.tabs.gallery import Gallery
 from remdm.tabs.image import ImageTab
 from remdm.tabs.lesson import Lesson
 from remdm.tabs.molecule import MoleculeTab
@@ -17,6 +18,7 @@ from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import refusal
 from remdm.tabs.settings import Panel
 from remdm.tabs.share import RUN_IT, read
+from remdm.tabs.theory import Theory
 from remdm.tabs.workbench import Workbench
 
 TABS: dict[str, Callable[[Domain, Path], object]] = {
@@ -45,6 +47,10 @@ def page() -> gr.Blocks:
                     panels[name] = getattr(made, "bench", made).panel
             with gr.Tab("Lesson", id="lesson"):
                 Lesson(DOMAINS["text"])
+            with gr.Tab("Theory", id="theory"):
+                Theory()
+            with gr.Tab("Gallery", id="gallery"):
+                Gallery(ASSETS / "gallery")
         open_link(app, tabs, panels)
         gr.Markdown(FOOT, elem_classes="foot")
     return app.queue(max_size=32, default_concurrency_limit=VISITORS)
@@ -57,7 +63,7 @@ def open_link(app: gr.Blocks, tabs: gr.Tabs, panels: dict[str, Panel]) -> None:
     def opened(request: gr.Request) -> dict:
         told = dict(request.query_params)
         if "sampler" not in told:
-            return {}
+            return {tabs: gr.skip()}
         try:
             domain = told.get("domain", next(iter(panels)))
             if domain not in panels:

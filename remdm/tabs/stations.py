@@ -69,8 +69,7 @@ def where_decoded(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
         return False, "Choose a token first; its life appears beside the text."
     here = sample.trace.steps[step - 1].decoded if step else ()
     if any(place == position for position, _, _ in here):
-        left = len(sample.trace.steps) - step
-        return True, f"Yes: written at step {step}, and for the {left} steps after it nothing could change it."
+        return True, f"Yes: written at step {step} of {len(sample.trace.steps)}, and nothing after it could change it."
     return False, "Not at this step. Its life says when it was decoded; press that line."
 
 
@@ -126,7 +125,8 @@ def fewer_errors(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     left, steps = (len(sample.notes[-1]) if sample.notes else 0), sample.trace.run["steps"]
     goal = kept.get("few", 12) // 2
     if left <= goal:
-        return True, f"Yes: {left} errors in {steps} steps. That is inference-time scaling: more steps, better text."
+        errors = f"{left} error{'' if left == 1 else 's'}"
+        return True, f"Yes: {errors} in {steps} steps. That is inference-time scaling: more steps, better text."
     return False, f"{left} errors in {steps} steps; the goal is {goal}. Spend more steps."
 
 

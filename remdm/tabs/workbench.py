@@ -227,12 +227,12 @@ class Workbench:
         """A tile was clicked: the player follows that sample, or shows it if the run is over."""
         place, press = getattr(event, "index", None), RUNS.pressed(ticket)
         if type(place) is not int or place < 0:
-            return {}
+            return {self.player: gr.skip()}
         running = press.runs and not press.halt.is_set() and not press.runs[-1].end
         if running:
             press.focus = min(place, len(press.runs) - 1)
-            return {}
-        return self.chosen(min(place, len(kept) - 1), kept) if kept else {}
+            return {self.player: gr.skip()}
+        return self.chosen(min(place, len(kept) - 1), kept) if kept else {self.player: gr.skip()}
 
     def open_trace(self, file: str) -> Changes:
         """Show a trace file of the visitor's."""

@@ -1,6 +1,6 @@
 """Plotly charts of one run, drawn once when it ends. Text and grid take their colours from the page's styles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -68,3 +68,28 @@ def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figur
         line = {"name": "errors", "y": list(errors), "color": PINK, "shape": "hvh", "fill": "tozeroy"}
         made["errors"] = _chart("Errors found", x, [{**line, "fillcolor": "rgba(200,50,127,.18)"}])
     return made
+
+
+def measured_chart(alpha: np.ndarray, measured: np.ndarray, reach: np.ndarray) -> go.Figure:
+    """The decoded share after each step: wanted with the band where 95 % of measurements should lie, and measured."""
+    x = np.arange(1, len(alpha) + 1)
+    figure = _chart("Decoded share, α", x, [
+        {"name": "α wanted", "y": alpha, "color": BLUE},
+        {"name": "95 % band", "y": alpha + reach, "color": "rgba(36,120,189,0)"},
+        {"name": "below", "y": alpha - reach, "color": "rgba(36,120,189,0)", "fill": "tonexty",
+         "fillcolor": "rgba(36,120,189,.2)"},
+    ])  # fmt: skip
+    figure.data[1].showlegend = figure.data[2].showlegend = False
+    figure.add_scatter(x=x, y=measured, name="measured", mode="markers", marker={"color": ORANGE, "size": 6})
+    return figure
+
+
+def remask_chart(remasks: Mapping[str, np.ndarray]) -> go.Figure:
+    """Remasks a chain at each step, by sampler."""
+    x = np.arange(1, max(map(len, remasks.values())) + 1)
+    dashes = ("solid", "dash", "dot")
+    lines = [
+        {"name": name, "y": values, "color": colour, **({} if dash == "solid" else {"dash": dash})}
+        for (name, values), colour, dash in zip(remasks.items(), (ORANGE, BLUE, PINK), dashes, strict=False)
+    ]
+    return _chart("Remasked a chain and step", x, lines)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from remdm.checkpoints import load_embedded
-from remdm.evaluation.bench.crowd import crowds
+from remdm.evaluation.bench.crowd import alone_ms, crowds
 from remdm.evaluation.bench.page import page_row
 from remdm.evaluation.bench.rows import CLOCKS, Row, table
 from remdm.evaluation.bench.steps import GEOMETRIES, embedded_cases, measured, random_case
@@ -45,8 +45,7 @@ def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], I
 
     def page() -> Iterator[Row]:
         checkpoint = load_embedded(CROWDED, chosen)
-        (alone,) = crowds(CROWDED, checkpoint.denoiser, checkpoint.length, 64, (1,))
-        yield page_row("text", CROWDED, alone["ours_ms"])
+        yield page_row("text", CROWDED, alone_ms(checkpoint.denoiser, checkpoint.length))
 
     made = {geometry: step(lambda geometry=geometry: random_case(geometry, chosen)) for geometry in GEOMETRIES}
     made |= {name: step(make) for name, make in embedded_cases(chosen)}

@@ -13,7 +13,7 @@ from remdm.evaluation.bench.rows import Row, row
 from remdm.frames import frame
 from remdm.methods import run, settings
 from remdm.models.network import NetworkDenoiser
-from remdm.serving.batcher import VISITORS, Batcher
+from remdm.serving.batcher import POSITIONS, VISITORS, Batcher
 
 CROWDS = (1, 2, 4, 8, 16)
 SAMPLER = "remdm-loop"
@@ -21,22 +21,28 @@ SAMPLER = "remdm-loop"
 
 @dataclass(frozen=True)
 class _Crowd:
-    """What came of some visitors: steps in all, seconds, and when the last of them saw a first step."""
+    """What came of some visitors: steps in all, seconds, when the last of them saw a first step, seconds of CPU."""
 
     steps: int
     seconds: float
     first: float
+    cpu: float
 
     @property
     def ms(self) -> float:
         """Milliseconds a step."""
         return 1000 * self.seconds / self.steps
 
+    @property
+    def cpu_ms(self) -> float:
+        """Milliseconds of CPU a step: what counts on a machine that does other work beside."""
+        return 1000 * self.cpu / self.steps
+
 
 def _visits(denoisers: list[Denoiser], length: int, steps: int, door: AbstractContextManager, batch: int = 1) -> _Crowd:
     """Each denoiser's run in a thread of its own, all arriving at once; `door` lets in how many it will."""
     taken, firsts = [0] * len(denoisers), [0.0] * len(denoisers)
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
 
     def visit(place: int) -> None:
         with door:
@@ -54,7 +60,13 @@ def _visits(denoisers: list[Denoiser], length: int, steps: int, door: AbstractCo
         thread.start()
     for thread in threads:
         thread.join()
-    return _Crowd(sum(taken), time.perf_counter() - begun, max(firsts))
+    return _Crowd(sum(taken), time.perf_counter() - begun, max(firsts), time.process_time() - cpu)
+
+
+def alone_ms(denoiser: Denoiser, length: int, steps: int = 32) -> float:
+    """Milliseconds a step of one run that nobody watches over HTTP, frames included."""
+    _visits([denoiser], length, 2, nullcontext())
+    return _visits([denoiser], length, steps, nullcontext()).ms
 
 
 def crowds(
@@ -65,7 +77,7 @@ def crowds(
     `batch_ms` is the best that one run of as many sequences reaches: what sharing could come to if nobody were late.
     """
     _visits([denoiser], length, 2, nullcontext())
-    batched = min(_visits([denoiser], length, steps, nullcontext(), batch).ms for batch in (1, VISITORS))
+    batched = min(_visits([denoiser], length, steps, nullcontext(), batch).ms for batch in (1, max(1, POSITIONS // length)))
     for size in sizes:
         meeting = Batcher(denoiser.network)
         seats: list[Denoiser] = [replace(denoiser, network=meeting.seat()) for _ in range(size)]
@@ -74,4 +86,5 @@ def crowds(
         yield row(
             "visitors", geometry, ours.ms, line.ms, visitors=size, batch_ms=batched, first_ms=1000 * ours.first,
             line_first_ms=1000 * line.first, forwards=meeting.forwards, steps=ours.steps,
+            cpu_ms=ours.cpu_ms, line_cpu_ms=line.cpu_ms,
         )  # fmt: skip

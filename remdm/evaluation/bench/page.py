@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +25,8 @@ class PageError(ValueError):
 
 
 @contextmanager
-def app() -> Iterator[tuple[str, float, int]]:
-    """A running app: its address, the seconds until its first page was served whole, its process id."""
+def app(domain: str) -> Iterator[tuple["Visitor", float, int]]:
+    """A running app: a visitor of a domain's tab, the seconds until the tab's first button answered, its process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -38,18 +37,24 @@ def app() -> Iterator[tuple[str, float, int]]:
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        while True:
-            try:
-                _read(f"{address}/config")
-                break
-            except (urllib.error.URLError, OSError):
-                if process.poll() is not None or time.perf_counter() - begun > PATIENCE:
-                    raise PageError("app.py did not start; python app.py says why") from None
-                time.sleep(0.02)
-        yield address, time.perf_counter() - begun, process.pid
+        while (visitor := _ready(address, domain)) is None:
+            if process.poll() is not None or time.perf_counter() - begun > PATIENCE:
+                raise PageError("app.py did not start; python app.py says why")
+            time.sleep(0.02)
+        yield visitor, time.perf_counter() - begun, process.pid
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _ready(address: str, domain: str) -> "Visitor | None":
+    """A visitor whose press the app answers; None as long as it does not."""
+    try:
+        visitor = Visitor(address, domain)
+        list(visitor.call(visitor.begin, []))
+    except OSError:  # refused, or cut off while it starts
+        return None
+    return visitor
 
 
 def _read(address: str, packed: bool = False) -> bytes:
@@ -83,7 +88,7 @@ class Visitor:
         targets = [self.parts.get(part, {}).get("props", {}).get("elem_id") for part, _ in event["targets"]]
         return targets[0] if targets else None
 
-    def _call(self, event: dict[str, Any], data: list[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def call(self, event: dict[str, Any], data: list[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         """An event's answers as they come: bytes and message."""
         body = json.dumps({"data": data, "fn_index": event["id"], "session_hash": self.session}).encode()
         request = urllib.request.Request(
@@ -108,7 +113,7 @@ class Visitor:
             props = [self.parts[part]["props"] for part in event["inputs"]]
             names = [str(each.get("elem_id", "")).partition("-")[2] for each in props]
             data = [changes.get(name, each.get("value")) for name, each in zip(names, props, strict=True)]
-            for length, message in self._call(event, data):
+            for length, message in self.call(event, data):
                 if '"kind":"step"' in str(message.get("output", "")).replace('\\\\"', '"'):
                     first, steps, size = first or time.perf_counter() - begun, steps + 1, size + length
         if not steps:
@@ -122,16 +127,15 @@ def memory(process: int) -> float:
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def page_row(domain: str, geometry: str, sampler_ms: float, steps: int = 64) -> Row:
+def page_row(domain: str, geometry: str, sampler_ms: float, steps: int = 32) -> Row:
     """The row of a domain's tab. `other` is the sampler without a page, a step: a ratio near 1 is a page for free."""
-    with app() as (address, cold, process):
+    with app(domain) as (visitor, cold, process):
         empty = memory(process)
-        visitor = Visitor(address, domain)
         changes = {"steps": steps, "count": 1}
         visitor.press(**changes)  # loads the model
         visits = [visitor.press(**changes) for _ in range(3)]
         best = min(visits, key=lambda visit: visit.seconds)
-        whole, packed = (len(_read(address, packed)) for packed in (False, True))
+        whole, packed = (len(_read(visitor.address, packed)) for packed in (False, True))
         after = memory(process)
     a_step = 1000 * (best.seconds - best.first) / max(1, best.steps - 1)
     return row(

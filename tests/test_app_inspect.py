@@ -1,0 +1,221 @@
+"""Compare, change and go on, share, the lesson and the theory in a real browser."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import expect
+from studio import PLAYER, Studio
+
+from remdm.trace import loads
+
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def visit(app, browse: Callable) -> Iterator[Callable]:
+    """Opens the page in a context of its own; at the end no page may have had a fault."""
+    opened: list[Studio] = []
+
+    def go(size: dict = WIDE, query: str = "", **more) -> Studio:
+        context = browse(viewport=size, reduced_motion="reduce", **more)
+        opened.append(Studio(context.new_page(), app.address, query))
+        return opened[-1]
+
+    yield go
+    assert [fault for studio in opened for fault in studio.faults] == []
+    assert "Traceback" not in app.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def studio(visit) -> Studio:
+    """One page with a short run's settings and a run of its own."""
+    made = visit()
+    made.typed("steps", 12)
+    made.typed("seed", 7)
+    made.run()
+    return made
+
+
+def board(studio: Studio, name: str) -> dict:
+    """What a board shows, once it has ended."""
+    studio.page.wait_for_selector(f"#text-{name} .rp-compare[data-steps]:not([data-live])")
+    return studio.page.evaluate(f"document.querySelector('#text-{name} .compare').__compare.state()")
+
+
+def view(studio: Studio, title: str) -> None:
+    studio.page.get_by_role("tab", name=title, exact=True).locator("visible=true").click()
+
+
+def test_two_runs_side_by_side(studio):
+    view(studio, "Compare")
+    studio.part("compare-run").click()
+    studio.page.wait_for_selector("#text-compare .rp-compare[data-live]")
+    shown = board(studio, "compare")
+    expect(studio.part("compare-run")).to_have_text("Compare")
+    plain, loop = shown["panes"]
+    assert (plain["missing"], loop["missing"], plain["masked"], loop["masked"]) == (0, 0, 0, 0)
+    assert plain["count"] in (12, 13) and loop["count"] in (12, 13), "the final fill may be a step of its own"
+    assert plain["remasks"] == 0 < loop["remasks"] and plain["ids"] != loop["ids"] and shown["first"]
+    expect(studio.part("compare-table")).to_contain_text("errors left")
+    where = studio.part("compare")
+    expect(where.locator(".rp-verdict-line")).to_contain_text(f"They part at step {shown['first'][0] + 1}, position")
+    assert where.locator(".rp-set-differs").filter(has_text="rule").count() == 2
+    apart = sum(a != b for a, b in zip(plain["ids"], loop["ids"], strict=True))
+    assert where.locator(".rp-pane").nth(1).locator("[data-apart]").count() == apart
+    assert where.locator(".rp-pane").nth(0).locator("[data-apart]").count() == 0
+    where.locator(".rp-slider").fill("1")
+    studio.page.wait_for_selector("#text-compare .rp-compare[data-step='1']")
+    expect(where.locator(".rp-pane-line").first).to_contain_text("step 1 / 1")
+    expect(where.locator(".rp-pane-line").last).to_contain_text("step 1 / 1")
+
+
+def test_the_same_settings_never_part_and_changed_ones_are_refused_in_a_sentence(studio):
+    view(studio, "Compare")
+    studio.choose("pane-0", "As set at the side")
+    studio.choose("pane-1", "As set at the side")
+    studio.part("compare-run").click()
+    expect(studio.part("compare").locator(".rp-verdict-line")).to_contain_text("So far they are the same.")
+    shown = board(studio, "compare")
+    assert shown["panes"][0]["ids"] == shown["panes"][1]["ids"] and shown["first"] is None
+    expect(studio.part("compare-run")).to_be_enabled()
+    changed = studio.part("pane-1-changes").locator("input, textarea")
+    changed.fill("eta=lots")
+    studio.part("compare-run").click()
+    assert studio.refused() == "eta must be a number, got lots."
+    changed.fill("colour=red")
+    studio.part("compare-run").click()
+    assert "is no setting; write name=value" in studio.refused()
+    changed.fill("")
+
+
+def test_plant_an_error_and_branch_from_it(studio, tmp_path):
+    view(studio, "Run")
+    studio.page.get_by_role("button", name="Change something here").locator("visible=true").click()
+    studio.page.locator('[data-do="last"]').locator("visible=true").click()
+    studio.part("change-run").click()
+    assert studio.refused() == "Choose a token in the player first: the one to change."
+    studio.page.evaluate(f"document.querySelector('{PLAYER}').__player.seek(8)")
+    before = studio.at(8)
+    words = [place for place, state in enumerate(before["states"]) if state in ("kept", "decoded")]
+    place = words[4]
+    studio.page.evaluate(f"document.querySelector('{PLAYER}').__player.select({place})")
+    studio.part("change-run").click()
+    shown = board(studio, "branches-board")
+    unchanged, plain, loop = shown["panes"]
+    assert unchanged["count"] == loop["count"], "a pause keeps the step numbers together"
+    assert plain["ids"][place] != before["ids"][place], "MDLM keeps what was planted"
+    fates = studio.part("branches-board").locator(".rp-pane-fate").all_inner_texts()
+    assert fates[0] == "" and "was never sent back" in fates[1] and "“" in fates[2]
+    expect(studio.part("tree")).to_be_visible()
+    studio.part("tree").get_by_role("combobox").click()
+    studio.page.get_by_role("option", name=re.compile(r"^2 MDLM from step 8")).click()
+    expect(studio.page.locator(f"{PLAYER} .rp-about")).to_contain_text("branch 2")
+    trace = loads(studio.saved(tmp_path).read_bytes())
+    assert trace.run["branch"] == "2" and trace.run["from_step"] == 8 and trace.run["changed_position"] == place
+    assert list(trace.final) == plain["ids"] and unchanged and loop
+    studio.page.evaluate(f"document.querySelector('{PLAYER}').__player.seek(10)")
+    studio.at(10)
+    studio.part("how").get_by_text("what stands there").click()
+    studio.part("change-run").click()
+    studio.page.wait_for_selector("#text-change-run:not([disabled])")
+    studio.part("tree").get_by_role("combobox").click()
+    expect(studio.page.get_by_role("option", name=re.compile(r"2\.1 Unchanged from step 10"))).to_be_visible()
+    studio.page.keyboard.press("Escape")
+
+
+def test_the_schedule_follows_the_sliders(studio):
+    drawn = studio.part("outlook")
+    text = drawn.inner_text()
+    expected = float(re.search(r"([\d.]+) remasks expected", text)[1])
+    assert expected > 0
+    eta = studio.value("eta")
+    studio.typed("eta", eta / 2)
+    expect(drawn).not_to_contain_text(f"{expected:.1f} remasks")
+    half = float(re.search(r"([\d.]+) remasks expected", drawn.inner_text())[1])
+    assert half == pytest.approx(expected / 2, rel=0.02)
+    label = drawn.locator("svg").get_attribute("aria-label")
+    assert "remasking is on at steps" in label
+    studio.typed("eta", eta)
+
+
+def test_a_link_makes_the_same_run_again(visit, studio):
+    view(studio, "Run")
+    studio.typed("seed", 21)
+    end = studio.run()
+    studio.part("link").click()
+    field = studio.part("link-text").locator("textarea, input")
+    expect(field).to_have_value(re.compile(r"^http.*seed=21"))
+    link = field.input_value()
+    other = visit(query="?" + link.partition("?")[2])
+    other.page.wait_for_function(
+        f"document.querySelector('{PLAYER}').__player.state().steps === {end['steps']} && "
+        f"!document.querySelector('{PLAYER}').__player.state().live"
+    )
+    assert other.state()["ids"] == end["ids"]
+    other.page.close()
+    wrong = visit(query="?sampler=%3Cimg%20src=x%20onerror=hacked=1%3E")
+    assert "This link cannot be followed: sampler must be one of" in wrong.refused()
+    assert wrong.page.evaluate("window.hacked") is None
+    wrong.page.close()
+
+
+def test_a_run_as_one_page_needs_no_network(visit, studio, tmp_path, browse):
+    end = studio.state()
+    studio.part("export-page").click()
+    links = studio.part("exported").locator("a[download], a[href]")
+    expect(links.first).to_be_visible()
+    with studio.page.expect_download() as waiting:
+        links.first.click()
+    path = tmp_path / "run.html"
+    waiting.value.save_as(path)
+    page = browse(reduced_motion="reduce").new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_selector(".rp[data-run]")
+    state = page.evaluate("document.querySelector('.rp').__player.state()")
+    assert state["ids"] == end["ids"] and asked == [path.as_uri()]
+    assert any(name.endswith(".gif") for name in studio.part("exported").inner_text().split())
+    page.close()
+
+
+def test_the_lesson_wants_something_done(studio):
+    page = studio.page
+    view(studio, "Lesson")
+    said = page.locator("#lesson-said")
+    page.locator("#lesson-check").click()
+    expect(said).to_contain_text("Press Run first")
+    page.locator("#lesson-run").click()
+    expect(page.locator("#lesson-run")).to_have_text("Running …")
+    expect(page.locator("#lesson-run")).to_have_text("Run")
+    page.locator("#lesson-check").click()
+    expect(said).to_contain_text("Here 0% are masked. Move the slider back.")
+    page.evaluate("document.querySelector('#lesson-player .rp').__player.seek(16)")
+    page.wait_for_selector('#lesson-player .rp[data-step="16"]')
+    page.locator("#lesson-check").click()
+    expect(said.locator("p.right")).to_contain_text("are still masked here")
+    expect(page.locator("#lesson-where")).to_contain_text("1 Masks ✓")
+    page.locator("#lesson-next").click()
+    expect(page.locator("#lesson-told")).to_contain_text("2. Many at once")
+
+
+def test_theory_is_measured(studio):
+    page = studio.page
+    view(studio, "Theory")
+    page.locator("#theory-run").click()
+    expect(page.locator("#theory-said")).to_contain_text(re.compile(r"2000 positions, [1-9][\d.]* remasks a chain"))
+    page.locator("#theory-still").click()
+    expect(page.locator("#theory-counted")).to_contain_text("forward-backward 0.00; DFM 0.00")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_nothing_runs_out_of_the_page(visit, size, theme):
+    studio = visit(size, query=f"?__theme={theme}", color_scheme=theme)
+    for title in ("Compare", "Lesson", "Theory", "Gallery"):
+        view(studio, title)
+        assert studio.sideways() == 0, title
+    assert json.dumps(studio.faults) == "[]"
+    studio.page.close()

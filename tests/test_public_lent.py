@@ -1,0 +1,99 @@
+"""A public model inside ZeroGPU's decorator: another process, pickled both ways; and what a Space without a GPU does.
+
+The real package lends nothing outside Spaces, so its way of calling is imitated: fork, pickle, a pipe.
+"""
+
+import functools
+import importlib
+import multiprocessing
+import pickle
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from public_files import mdlm_folder
+
+from remdm.checkpoints import CheckpointError
+from remdm.domains.text import DOMAIN
+from remdm.hub import door, image
+from remdm.methods import settings
+from remdm.models.network import compute
+from remdm.recording import Order, prepare
+from remdm.serving import gpu
+from remdm.tabs import streams
+
+
+def forked(duration):
+    """As `spaces.GPU`: the generator runs in a process forked for it; arguments and items are pickled."""
+
+    def decorate(function):
+        @functools.wraps(function)
+        def lent(*args):
+            assert duration(*args) > 0
+            sent = pickle.dumps(args)
+            here, there = multiprocessing.Pipe()
+
+            def work():
+                for item in function(*pickle.loads(sent)):
+                    there.send_bytes(pickle.dumps(item))
+                there.send_bytes(pickle.dumps(None))
+
+            process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+            process.start()
+            while here.poll(60) and (item := pickle.loads(here.recv_bytes())) is not None:
+                yield item
+            process.join(10)
+            assert process.exitcode == 0
+
+        return lent
+
+    return decorate
+
+
+@pytest.fixture
+def lending(monkeypatch):
+    """The page's generators, decorated by the imitation."""
+    monkeypatch.setattr(gpu, "spaces", SimpleNamespace(GPU=forked))
+    yield importlib.reload(streams)
+    monkeypatch.undo()
+    importlib.reload(streams)
+
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REMDM_CHECKPOINTS", raising=False)
+    door.SHELF.empty()
+
+
+def order(seed):
+    return Order(DOMAIN, DOMAIN.model("a"), "Hi ...", 64, settings("remdm-conf", 8), seed)
+
+
+@pytest.mark.parametrize("loaded_before", [True, False])
+def test_a_run_on_a_lent_gpu_is_the_same_run(tmp_path, lending, loaded_before):
+    mdlm_folder(tmp_path / "a")
+    if loaded_before:
+        prepare(order(3))
+    lent = [frame for frame, _, _ in lending.steps_of(order(3))]
+    assert (door.SHELF.peek("a") is not None) == loaded_before, "what the other process loads stays there"
+    here = [frame for frame, _, _ in prepare(order(3)).steps()]
+    assert [frame.decoded for frame in lent] == [frame.decoded for frame in here]
+    assert [frame.remasked for frame in lent] == [frame.remasked for frame in here]
+
+
+def test_a_space_without_a_gpu_refuses_what_is_too_large_and_goes_on(monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "some/space")
+    with pytest.raises(CheckpointError, match="needs a GPU"):
+        prepare(Order(DOMAIN, DOMAIN.model("llada-8b-base"), "Hi ...", 64, settings("llada", 8), 3))
+    first = Order(DOMAIN, DOMAIN.models[0], "", DOMAIN.models[0].length, settings("mdlm", 2), 3)
+    assert next(iter(prepare(first).steps()))[0].decoded
+
+
+def test_pictures_are_drawn_where_the_page_is(monkeypatch):
+    """On ZeroGPU the page's own process has no GPU, and pictures are drawn there."""
+    cuda = replace(compute("cpu"), device=torch.device("cuda"))
+    assert image._draws_on(cuda).type == "cuda"
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    assert image._draws_on(cuda).type == "cpu"

@@ -1,0 +1,120 @@
+"""Public models on the page: settings switch with the model, downloads show, refusals are toasts."""
+
+from pathlib import Path
+
+import gradio as gr
+import huggingface_hub
+import pytest
+from public_files import mdlm_folder
+from public_hub import serving
+
+from remdm.domains import DOMAINS
+from remdm.hub import door, store
+from remdm.serving.runs import RUNS
+from remdm.tabs.reactions import Reactions
+from remdm.tabs.workbench import Workbench
+
+RECORDED = Path(__file__).parent.parent / "assets" / "recorded"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    with gr.Blocks():
+        return Workbench(DOMAINS["text"], RECORDED / "text.json.gz")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    with gr.Blocks():
+        return Workbench(DOMAINS["image"], RECORDED / "image.json.gz")
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A hub with a small mdlm-owt in it."""
+    for place in ("mdlm", "gpt2"):
+        mdlm_folder(tmp_path / place)
+    (tmp_path / "mdlm" / "tokenizer.json").unlink()
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for name in (store.LOCAL, "REMDM_MODELS", "SPACE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    door.SHELF.empty()
+    repos = {"kuleshov-group/mdlm-owt": tmp_path / "mdlm", "openai-community/gpt2": tmp_path / "gpt2"}
+    with serving(repos) as server:
+        monkeypatch.setattr(store, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield server
+
+
+def chosen(bench, name):
+    """What the controls are set to when a model is chosen, by their labels' ids."""
+    panel = bench.panel
+    with gr.Blocks():
+        changes = Reactions(panel).remodelled(name)
+    about = [panel.about, panel.length, panel.examples, panel.prompt, *panel.asked.values()]
+    shape = [*panel.knobs.values(), *panel.parts.values(), panel.schedule, *panel.drawing.values(), panel.cite]
+    controls = [*about, panel.sampler, panel.steps, *shape]
+    assert len(changes) == len(controls)
+    return {
+        (control.elem_id or "about").split("-", 1)[-1]: change.get("value") if isinstance(change, dict) else change
+        for control, change in zip(controls, changes, strict=True)
+    }
+
+
+def test_settings_switch_with_the_model_and_back(bench):
+    paper = chosen(bench, "mdlm-owt")
+    assert (paper["sampler"], paper["steps"], paper["eta"], paper["length"]) == ("remdm-cap", 128, 0.04, 1024)
+    llada = chosen(bench, "llada-8b-instruct")
+    assert (llada["sampler"], llada["nucleus_p"], llada["transition"]) == ("remdm-llada", 1.0, "llada-loop")
+    stories = chosen(bench, "stories")
+    assert (stories["sampler"], stories["steps"], stories["nucleus_p"]) == ("remdm-loop", 64, 0.9)
+
+
+def test_picture_models_bring_their_classes_and_guidance(pictures):
+    halton = chosen(pictures, "halton-384-large")
+    assert (halton["category"], halton["guidance_scale"], halton["temperature"]) == ("tench", 1.5, 0.8)
+    assert chosen(pictures, "emoji")["category"] == "face"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("kuleshov-group/udlm-qm9", "uniform noise"), ("storys", "model must be one of stories")]
+)
+def test_a_model_that_will_not_do_is_a_toast(bench, name, says):
+    with pytest.raises(gr.Error, match=says):
+        chosen(bench, name)
+
+
+def pressed(bench, model, **values):
+    """What Run does with these values in the controls, the others as they stand."""
+    named = {bench.panel.model: model} | {getattr(bench.panel, name): value for name, value in values.items()}
+    ticket = RUNS.press()
+    return ticket, bench.sample(ticket, *(named.get(control, control.value) for control in bench.panel.inputs))
+
+
+def labels(changes, bench):
+    return [change[bench.run].value for change in changes if bench.run in change]
+
+
+def test_a_download_shows_on_the_button_and_then_it_runs(bench, hub):
+    ticket, changes = pressed(bench, "mdlm-owt", length=64, steps=2)
+    seen = labels(changes, bench)
+    assert seen[0].startswith("Downloading 0% of 0.") and "Running …" in seen and seen[-1] == "Run"
+    assert len(RUNS.pressed(ticket).runs) == 1
+
+
+def test_stop_calls_a_download_off(bench, hub):
+    hub.goes_on.clear()
+    ticket, changes = pressed(bench, "mdlm-owt", length=64, steps=2)
+    next(changes)
+    RUNS.pressed(ticket).stop()
+    hub.goes_on.set()
+    assert all("Running" not in label for label in labels(changes, bench))
+    assert door.SHELF.peek("mdlm-owt") is None and not RUNS.pressed(ticket).runs
+
+
+def test_no_hub_is_a_toast_and_the_button_comes_back(bench, hub, monkeypatch):
+    monkeypatch.setattr(store, "ENDPOINT", "http://127.0.0.1:9")
+    _, changes = pressed(bench, "mdlm-owt", length=64, steps=2)
+    assert next(changes)[bench.run].value == "Run"
+    with pytest.raises(gr.Error, match="The model hub cannot be reached"):
+        next(changes)
