@@ -16,7 +16,7 @@ from remdm.data.countdown import IDS, LENGTH, PROMPT, WORDS, Problem
 from remdm.domains import countdown as domain
 from remdm.evaluation.countdown_checker import judge, value, words_of
 from remdm.evaluation.countdown_race import Race
-from remdm.evaluation.countdown_scores import answer, over_problems, over_seeds, render, score, starts
+from remdm.evaluation.countdown_scores import answer, gain, over_problems, over_seeds, render, score, starts
 from remdm.methods import settings
 from remdm.models.network import compute
 from remdm.recording import Order, record, run_seed
@@ -302,16 +302,26 @@ def test_the_interval_over_seeds_is_students():
     assert found.value == pytest.approx(0.6) and found.high - found.value == pytest.approx(4.303 * 0.1 / 3**0.5)
 
 
-def test_the_table_pairs_seeds_with_mdlm():
+def test_a_gain_is_counted_problem_by_problem():
+    problems = [Problem((1, 2, number), 5) for number in range(3, 13)]
+    plain = np.arange(10) < 4
+    same, better = gain(plain, plain, problems), gain(np.arange(10) < 6, plain, problems)
+    assert (same.value, same.low, same.high) == (0, 0, 0)  # shares alone would leave an interval of 60 points
+    assert better.value == pytest.approx(0.2) and better.low == 0 and better.high < 0.6
+
+
+def test_the_table_has_intervals_over_seeds_or_over_problems():
     usual = {"overrides": "", "steps": "32", "forwards": "10", "fair": "0", "equations": "1", "copied": "1"}
+    gains = {"mdlm": dict.fromkeys(("gain", "gain_low", "gain_high"), ""),
+             "fb": {"gain": "0.1", "gain_low": "0.08", "gain_high": "0.12"}}  # fmt: skip
     rows = [
         {"sampler": sampler, "seed": str(seed), "solved": str(solved), "solved_low": str(solved - 0.03),
-         "solved_high": str(solved + 0.03), **usual}
+         "solved_high": str(solved + 0.03), **usual, **gains[sampler]}
         for sampler, all_seeds in (("mdlm", (0.4, 0.5, 0.6)), ("fb", (0.5, 0.6, 0.7)))
         for seed, solved in enumerate(all_seeds)
     ]  # fmt: skip
     mdlm, fb = render(rows).splitlines()[2:]
-    assert "50.0% ± 24.8" in mdlm and "60.0% ± 24.8" in fb and "10.0% ± 0.0" in fb
+    assert "50.0% ± 24.8" in mdlm and "60.0% ± 24.8" in fb and "+10.0% ± 2.0" in fb and "+" not in mdlm
     alone = render(rows[:1]).splitlines()[2]
     assert "40.0% ± 3.0" in alone  # one seed has no spread: the interval over problems stands
 

@@ -26,7 +26,7 @@ from remdm.denoiser import Denoiser
 from remdm.domains.countdown import COUNTDOWN
 from remdm.evaluation import results
 from remdm.evaluation.cells import Cell, Samples, empty, load, save, variants
-from remdm.evaluation.countdown_scores import Answers, answer, over_problems, render, score
+from remdm.evaluation.countdown_scores import Answers, answer, gain, over_problems, render, score
 from remdm.methods import METHODS, build
 from remdm.models.network import compute
 from remdm.recording import run_seed
@@ -38,8 +38,9 @@ STEPS = (11, 32, 64)
 """One step a token, the paper's 32, and the 64 that its loop really takes (arXiv 2503.00307, Appendix D.4)."""
 SPLITS = {"test": test_problems, "tuning": tuning_problems}
 COLUMNS = (
-    *results.KEY, "split", "dtype", "version", "parameters", "problems", "forwards", "seconds", "solved", "solved_low",
-    "solved_high", "fair", "equations", "copied", "equation", "count", "unused", "stranger", "target", "settings",
+    *results.KEY, "split", "dtype", "version", "parameters", "problems", "forwards", "seconds",
+    "solved", "solved_low", "solved_high", "reference", "gain", "gain_low", "gain_high",
+    "fair", "equations", "copied", "equation", "count", "unused", "stranger", "target", "settings",
 )  # fmt: skip
 
 
@@ -78,6 +79,23 @@ class Trial:
     def file(self) -> str:
         """Where its answers are kept."""
         return f"{self.restarts}x_{self.cell.file}" if self.restarts > 1 else self.cell.file
+
+
+def reference(trial: Trial) -> Trial | None:
+    """The plain sampler of the same kind at the same steps and seed: MDLM, or LLaDA for what goes by confidence."""
+    kind = "mdlm" if trial.cell.settings.parts["transition"] == "ancestral" else "llada"
+    plain = Trial(Cell(kind, trial.cell.steps, trial.cell.seed))
+    return None if plain == trial else plain
+
+
+def compared(trial: Trial, samples: Samples, problems: Sequence[Problem], folder: Path) -> dict[str, Any]:
+    """The gain on the reference, where that has answered the same problems."""
+    plain = reference(trial)
+    other = load(folder / plain.file) if plain else None
+    if plain is None or other is None or len(other) != len(samples):
+        return {"reference": "", "gain": None, "gain_low": None, "gain_high": None}
+    found = gain(score(samples.tokens).correct, score(other.tokens).correct, problems)
+    return {"reference": plain.cell.sampler, "gain": found}
 
 
 def parts(
@@ -170,9 +188,14 @@ def _run(args: argparse.Namespace, path: Path) -> None:
     digest = hashlib.sha256((ROOT / COUNTDOWN.name / "model.safetensors").read_bytes()).hexdigest()[:12]
     folder = args.out / "samples" / f"{COUNTDOWN.name}-{digest}-{args.split}{len(problems)}"
     total = sum(len(problems) * len(build(trial.cell.settings)[1]) * trial.restarts for trial in made)
-    with tqdm(total=total, unit="step", unit_scale=True, smoothing=0.02) as bar:
-        for trial in made:
-            bar.set_description(f"{trial.cell.sampler} T={trial.cell.steps} seed {trial.cell.seed} {trial.changes}")
-            dtype = str(device.dtype).removeprefix("torch.")
-            samples = fill(denoiser, trial, problems, folder / trial.file, args.batch, dtype, bar.update)
-            results.append(path, describe(trial, samples, problems, args.split, digest), COLUMNS)
+    made_of: dict[Trial, Samples] = {}
+    try:
+        with tqdm(total=total, unit="step", unit_scale=True, smoothing=0.02) as bar:
+            for trial in made:
+                bar.set_description(f"{trial.cell.sampler} T={trial.cell.steps} seed {trial.cell.seed} {trial.changes}")
+                dtype = str(device.dtype).removeprefix("torch.")
+                made_of[trial] = fill(denoiser, trial, problems, folder / trial.file, args.batch, dtype, bar.update)
+    finally:  # what was answered counts, though it was stopped; gains need the reference, so they come last
+        for trial, samples in made_of.items():
+            row = describe(trial, samples, problems, args.split, digest)
+            results.append(path, row | results.flat(compared(trial, samples, problems, folder)), COLUMNS)

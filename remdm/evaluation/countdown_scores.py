@@ -109,10 +109,19 @@ def over_problems(correct: np.ndarray, problems: Sequence[Problem]) -> Interval:
         correct: bool `[n]`.
         problems: as many.
     """
+    return _over_groups(correct.astype(float), problems)
+
+
+def gain(correct: np.ndarray, plain: np.ndarray, problems: Sequence[Problem]) -> Interval:
+    """How much more is solved than by a plain sampler, problem by problem; the interval as in `over_problems`."""
+    return _over_groups(correct.astype(float) - plain.astype(float), problems)
+
+
+def _over_groups(values: np.ndarray, problems: Sequence[Problem]) -> Interval:
     groups: dict[tuple, list[float]] = {}
-    for each, right in zip(problems, correct, strict=True):
+    for each, value in zip(problems, values.tolist(), strict=True):
         counts = groups.setdefault((*sorted(each.numbers), each.target), [0.0, 0.0])
-        counts[0] += float(right)
+        counts[0] += value
         counts[1] += 1.0
     return bootstrap(list(groups.values()), lambda means: means[..., 0] / means[..., 1])
 
@@ -131,14 +140,14 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - reach, mean + reach)
 
 
-def shown(interval: Interval) -> str:
-    """A share as a percentage with its interval: `61.2% ± 0.8`."""
-    return f"{100 * interval.value:.1f}% ± {50 * (interval.high - interval.low):.1f}"
+def shown(interval: Interval, sign: str = "") -> str:
+    """A share as a percentage with its interval: `61.2% ± 0.8`; with the sign "+" also before what is positive."""
+    return f"{100 * interval.value:{sign}.1f}% ± {50 * (interval.high - interval.low):.1f}"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One sampler at one number of steps, over all its seeds; `gain` is on MDLM at the same steps, seed by seed."""
+    """One sampler at one number of steps, over all its seeds; `gain` is on the plain sampler of its kind."""
 
     name: str
     steps: int
@@ -161,7 +170,12 @@ ENOUGH = 3
 def _solved(of_seeds: Sequence[Row]) -> Interval:
     if len(of_seeds) >= ENOUGH:
         return over_seeds([float(row["solved"]) for row in of_seeds])
-    columns = [[float(row[name]) for name in ("solved", "solved_low", "solved_high")] for row in of_seeds]
+    return _mean_interval(of_seeds, "solved")
+
+
+def _mean_interval(rows: Sequence[Row], name: str) -> Interval:
+    """Means of a figure and of its bounds over seeds: no narrower than it should be."""
+    columns = [[float(row[each]) for each in (name, f"{name}_low", f"{name}_high")] for row in rows]
     return Interval(*np.mean(columns, axis=0).tolist())
 
 
@@ -172,27 +186,24 @@ def summary(rows: Sequence[Row]) -> list[Line]:
         cells.setdefault((row["sampler"], row["overrides"], int(row["steps"])), {})[row["seed"]] = row
     lines = []
     for (sampler, overrides, steps), by_seed in sorted(cells.items(), key=lambda item: item[0][2]):
-        plain = cells.get(("mdlm", "", steps), {})
-        shared = [] if (sampler, overrides) == ("mdlm", "") else [seed for seed in by_seed if seed in plain]
-        gains = [float(by_seed[seed]["solved"]) - float(plain[seed]["solved"]) for seed in shared]
         means = {
             name: float(np.mean([float(row[name]) for row in by_seed.values()]))
             for name in ("forwards", "fair", "equations", "copied")
         }
-        solved = _solved(list(by_seed.values()))
-        gain = over_seeds(gains) if len(gains) >= ENOUGH else None
+        solved, paired = _solved(list(by_seed.values())), [row for row in by_seed.values() if row["gain"]]
+        gain = _mean_interval(paired, "gain") if paired else None
         lines.append(Line(f"{sampler} {overrides}".strip(), steps, len(by_seed), solved, gain, **means))
     return lines
 
 
 def render(rows: Sequence[Row]) -> str:
     """The results as Markdown."""
-    header = ("sampler", "T", "network calls", "pass@1", "gain on MDLM", "fair", "equations right", "numbers copied",
+    header = ("sampler", "T", "network calls", "pass@1", "gain", "fair", "equations right", "numbers copied",
               "seeds")  # fmt: skip
     body = [
         (
             line.name, str(line.steps), f"{line.forwards:.1f}", shown(line.solved),
-            shown(line.gain) if line.gain else "", f"{100 * line.fair:.1f}%", f"{100 * line.equations:.1f}%",
+            shown(line.gain, "+") if line.gain else "", f"{100 * line.fair:.1f}%", f"{100 * line.equations:.1f}%",
             f"{100 * line.copied:.1f}%", str(line.seeds),
         )
         for line in summary(rows)

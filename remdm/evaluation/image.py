@@ -159,7 +159,8 @@ def render(rows: list[dict[str, str]], command: str) -> str:
     steps = sorted({int(row["steps"]) for row in rows})
     lines: dict[str, dict[int, dict[str, str]]] = {}
     for row in rows:
-        lines.setdefault(f"{row['sampler']} ({row['overrides']})", {})[int(row["steps"])] = row
+        changed = [each for each in row["overrides"].split(",") if each != "nucleus_p=1.0"]
+        lines.setdefault(f"{row['sampler']} ({', '.join(changed)})", {})[int(row["steps"])] = row
     figures = (("FD", "frechet", "{:.1f}"), ("score", "score", "{:.2f}"), ("accuracy", "accuracy", "{:.0%}"))
     head = ["sampler", *(f"{title} T={count}" for title, _, _ in figures for count in steps)]
     body = [
@@ -173,7 +174,7 @@ def render(rows: list[dict[str, str]], command: str) -> str:
     counts = sorted({int(row["samples"]) for row in rows})
     scales = sorted({row["guidance_scale"] for row in rows})
     about = (
-        f"n = {', '.join(map(str, counts))} pictures a cell, guidance scale {', '.join(map(str, scales))}. "
+        f"No nucleus. n = {', '.join(map(str, counts))} pictures a cell, guidance scale {', '.join(map(str, scales))}. "
         "FD: Frechet distance to training pictures, lower is better. Score: 1 to 8, higher is better. Accuracy: share "
         "put in the asked category. All by our own small classifier of the same emoji: not anyone's FID or IS."
     )

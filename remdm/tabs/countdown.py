@@ -42,7 +42,7 @@ class CountdownTab:
         with gr.Column(elem_classes="race"):
             gr.Markdown(ABOUT)
             self._controls()
-            with gr.Row(elem_classes="actions race-actions"):
+            with gr.Row(elem_classes="race-actions"):
                 self.measure = gr.Button("Measure", variant="primary", elem_id="countdown-measure", min_width=120)
                 self.stop = gr.Button("Stop", interactive=False, elem_id="countdown-measure-stop", min_width=120)
             self.live = gr.HTML("", elem_id="countdown-live")
@@ -124,7 +124,9 @@ class CountdownTab:
 
 
 def _title(name: str) -> str:
-    return METHODS[name].title if name in METHODS else name
+    """A sampler's title, with what was changed in it behind."""
+    sampler, _, changes = name.partition(" ")
+    return f"{METHODS[sampler].title} {changes}".strip() if sampler in METHODS else name
 
 
 def standing_board(standings: dict[str, Standing], caption: str) -> str:
@@ -147,14 +149,15 @@ def measured(path: Path) -> str:
     made = []
     for steps in sorted({line.steps for line in lines}):
         entries = [
-            Entry(line.name, (f"{line.forwards:.1f}", f"{100 * line.equations:.0f}%"), line.solved.value,
+            Entry(_title(line.name), (f"{line.forwards:.1f}", f"{100 * line.equations:.0f}%"), line.solved.value,
                   line.solved.low, line.solved.high)
             for line in lines if line.steps == steps
         ]  # fmt: skip
         made.append(board(entries, ("network calls", "equations right"), "pass@1, 95% interval", f"T = {steps}"))
-    seeds, problems = len({row["seed"] for row in rows}), max(int(row["problems"]) for row in rows)
+    seeds, problems = max(line.seeds for line in lines), max(int(row["problems"]) for row in rows)
+    counted = f"{seeds} seed{'' if seeds == 1 else 's'}"
     head = (
-        f"<h3>Measured beforehand</h3><p>{problems:,} held-out problems, {seeds} seeds, by <code>python -m remdm "
+        f"<h3>Measured beforehand</h3><p>{problems:,} held-out problems, up to {counted}, by <code>python -m remdm "
         "evaluate countdown</code>. Intervals are over seeds where there are three or more, else over problems.</p>"
     )
     return f'<div class="measured">{head}{"".join(made)}</div>'

@@ -28,7 +28,7 @@ from remdm.tabs.workbench import MODEL_QUEUE, Workbench
 from remdm.views.frontier import figure
 
 MEASURED = ASSETS / "results" / "molecule.csv"
-FIRST = "Unguided: rescale 0.1"
+FIRST = next(iter(BEST))
 FRONTIER_SAMPLERS = ("mdlm", "fb", "dfm", "remdm-loop")
 ABOUT = """### The frontier of novelty and property
 Stronger guidance (γ, the figure at each mark) raises the property and costs novel molecules. A sampler is better

@@ -33,10 +33,10 @@ def _bar(entry: Entry) -> str:
 
 
 def board(entries: Sequence[Entry], columns: Sequence[str], share: str, caption: str = "") -> str:
-    """A table: name, the columns, then the share with its bar. Empty without entries."""
+    """A table: name, the share with its bar, then the columns. Empty without entries."""
     if not entries:
         return ""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("sampler", *columns, share, ""))
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("sampler", share, "", *columns))
     rows = []
     for entry in entries:
         facts = "".join(f"<td>{escape(fact)}</td>" for fact in entry.facts)
@@ -44,8 +44,8 @@ def board(entries: Sequence[Entry], columns: Sequence[str], share: str, caption:
         between = "" if entry.share is None else f" <small>{_percent(entry.low)} to {_percent(entry.high)}</small>"
         open_ = ' data-open=""' if entry.done < 1 else ""
         rows.append(
-            f'<tr{open_}><th scope="row">{escape(entry.name)}</th>{facts}'
-            f"<td>{told}{between}</td><td>{_bar(entry)}</td></tr>"
+            f'<tr{open_}><th scope="row">{escape(entry.name)}</th>'
+            f'<td>{told}{between}</td><td class="board-drawn">{_bar(entry)}</td>{facts}</tr>'
         )
     said = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f'<div class="board"><table>{said}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'

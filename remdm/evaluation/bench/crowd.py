@@ -77,7 +77,8 @@ def crowds(
     `batch_ms` is the best that one run of as many sequences reaches: what sharing could come to if nobody were late.
     """
     _visits([denoiser], length, 2, nullcontext())
-    batched = min(_visits([denoiser], length, steps, nullcontext(), batch).ms for batch in (1, max(1, POSITIONS // length)))
+    batches = (1, max(1, POSITIONS // length))
+    batched = min(_visits([denoiser], length, steps, nullcontext(), batch).ms for batch in batches)
     for size in sizes:
         meeting = Batcher(denoiser.network)
         seats: list[Denoiser] = [replace(denoiser, network=meeting.seat()) for _ in range(size)]

@@ -41,9 +41,12 @@ class Case:
 
 
 def random_transformer(shape: TransformerConfig) -> PlainTransformer:
-    """Random weights whose logits are spread as a trained model's."""
+    """Random weights whose logits are spread as a trained model's: none of it copies words of the sequence."""
     network = PlainTransformer(shape)
     nn.init.constant_(network.norm.weight, SPREAD)
+    for block in network.blocks:
+        if block.recall is not None:
+            nn.init.zeros_(block.recall.gate.bias)
     return network
 
 
