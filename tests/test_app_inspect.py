@@ -117,9 +117,10 @@ def test_plant_an_error_and_branch_from_it(studio, tmp_path):
     assert list(trace.final) == plain["ids"] and unchanged and loop
     studio.page.evaluate(f"document.querySelector('{PLAYER}').__player.seek(10)")
     studio.at(10)
-    studio.part("how").get_by_text("what stands there").click()
+    studio.part("how").get_by_role("radio", name="what stands there").check()
     studio.part("change-run").click()
-    studio.page.wait_for_selector("#text-change-run:not([disabled])")
+    expect(studio.part("change-run")).to_be_disabled()
+    expect(studio.part("change-run")).to_be_enabled()
     studio.part("tree").get_by_role("combobox").click()
     expect(studio.page.get_by_role("option", name=re.compile(r"2\.1 Unchanged from step 10"))).to_be_visible()
     studio.page.keyboard.press("Escape")

@@ -154,6 +154,7 @@ class Line:
     seeds: int
     solved: Interval
     gain: Interval | None
+    reference: str
     forwards: float
     fair: float
     equations: float
@@ -192,7 +193,9 @@ def summary(rows: Sequence[Row]) -> list[Line]:
         }
         solved, paired = _solved(list(by_seed.values())), [row for row in by_seed.values() if row["gain"]]
         gain = _mean_interval(paired, "gain") if paired else None
-        lines.append(Line(f"{sampler} {overrides}".strip(), steps, len(by_seed), solved, gain, **means))
+        reference = paired[0]["reference"] if paired else ""
+        name = f"{sampler} {overrides}".strip()
+        lines.append(Line(name, steps, len(by_seed), solved, gain, reference, **means))
     return lines
 
 
@@ -203,7 +206,8 @@ def render(rows: Sequence[Row]) -> str:
     body = [
         (
             line.name, str(line.steps), f"{line.forwards:.1f}", shown(line.solved),
-            shown(line.gain, "+") if line.gain else "", f"{100 * line.fair:.1f}%", f"{100 * line.equations:.1f}%",
+            f"{shown(line.gain, '+')} on {line.reference}" if line.gain else "",
+            f"{100 * line.fair:.1f}%", f"{100 * line.equations:.1f}%",
             f"{100 * line.copied:.1f}%", str(line.seeds),
         )
         for line in summary(rows)

@@ -12,7 +12,7 @@ from remdm.data.countdown import test_problems
 from remdm.domains.base import Domain
 from remdm.evaluation import results
 from remdm.evaluation.countdown_race import Race, Standing
-from remdm.evaluation.countdown_scores import summary
+from remdm.evaluation.countdown_scores import Line, summary
 from remdm.methods import METHODS, Settings, settings
 from remdm.models.network import compute
 from remdm.serving.runs import RUNS
@@ -123,6 +123,14 @@ class CountdownTab:
         return {self.measure: gr.Button("Measure", interactive=True), self.stop: gr.Button(interactive=False)}
 
 
+def _gain(line: Line) -> str:
+    """How many points more than its reference, with the interval, pair by pair of answers to the same problem."""
+    if line.gain is None:
+        return ""
+    value, low, high = (f"{100 * share:+.1f}" for share in (line.gain.value, line.gain.low, line.gain.high))
+    return f"{value} ({low} to {high}) on {_title(line.reference)}"
+
+
 def _title(name: str) -> str:
     """A sampler's title, with what was changed in it behind."""
     sampler, _, changes = name.partition(" ")
@@ -149,11 +157,13 @@ def measured(path: Path) -> str:
     made = []
     for steps in sorted({line.steps for line in lines}):
         entries = [
-            Entry(_title(line.name), (f"{line.forwards:.1f}", f"{100 * line.equations:.0f}%"), line.solved.value,
-                  line.solved.low, line.solved.high)
+            Entry(_title(line.name), (_gain(line), f"{line.forwards:.1f}", f"{100 * line.equations:.0f}%"),
+                  line.solved.value, line.solved.low, line.solved.high)
             for line in lines if line.steps == steps
         ]  # fmt: skip
-        made.append(board(entries, ("network calls", "equations right"), "pass@1, 95% interval", f"T = {steps}"))
+        made.append(
+            board(entries, ("gain", "network calls", "equations right"), "pass@1, 95% interval", f"T = {steps}")
+        )
     seeds, problems = max(line.seeds for line in lines), max(int(row["problems"]) for row in rows)
     counted = f"{seeds} seed{'' if seeds == 1 else 's'}"
     head = (
