@@ -115,15 +115,6 @@ def test_plant_an_error_and_branch_from_it(studio, tmp_path):
     trace = loads(studio.saved(tmp_path).read_bytes())
     assert trace.run["branch"] == "2" and trace.run["from_step"] == 8 and trace.run["changed_position"] == place
     assert list(trace.final) == plain["ids"] and unchanged and loop
-    studio.page.evaluate(f"document.querySelector('{PLAYER}').__player.seek(10)")
-    studio.at(10)
-    studio.part("how").get_by_role("radio", name="what stands there").check()
-    studio.part("change-run").click()
-    expect(studio.part("change-run")).to_be_disabled()
-    expect(studio.part("change-run")).to_be_enabled()
-    studio.part("tree").get_by_role("combobox").click()
-    expect(studio.page.get_by_role("option", name=re.compile(r"2\.1 Unchanged from step 10"))).to_be_visible()
-    studio.page.keyboard.press("Escape")
 
 
 def test_the_schedule_follows_the_sliders(studio):

@@ -200,9 +200,9 @@ def test_no_prompt_is_read():
 
 
 def test_asked_refuses_what_is_not_there():
-    with pytest.raises(ValueError, match="category must be one of face"):
+    with pytest.raises(ValueError, match="category must be one of"):
         image.Asked(category="dragonish")
-    with pytest.raises(ValueError, match="category must be one of face"):
+    with pytest.raises(ValueError, match="category must be one of"):
         prepare(order("goldfish"))  # one of ImageNet's
     with pytest.raises(ValueError, match="guidance_scale must lie between"):
         image.Asked(guidance_scale=99.0)

@@ -14,7 +14,9 @@ from remdm.domains import DOMAINS
 from remdm.evaluation.theory import marginals
 from remdm.methods import METHODS, settings
 from remdm.recording import Order
+from remdm.tabs.change import grow
 from remdm.tabs.compare import given, resettled
+from remdm.tabs.samples import Sample
 from remdm.tabs.schedule import outlook
 from remdm.tabs.settings import Panel
 from remdm.tabs.share import query, read
@@ -144,3 +146,13 @@ def test_correctors_stand_still_where_alpha_does():
     assert {rule: float(each.remasks[each.held].sum()) > 0 for rule, each in held.items()} == {
         "cap": True, "fb": False, "dfm": False,
     }  # fmt: skip
+
+
+def test_branches_are_numbered_under_what_they_came_from():
+    plain = Sample(RECORDED, None, TEXT)
+    first = grow([], plain, ["a", "b"], [plain, plain])
+    assert [each.number for each in first] == ["1", "2"] and first[1].sample.trace.run["branch"] == "2"
+    deeper = grow(first, first[0].sample, ["c"], [plain])
+    again = grow(deeper, first[0].sample, ["d", "e"], [plain, plain])
+    assert [each.number for each in again] == ["1", "1.1", "1.2", "1.3", "2"]
+    assert again[1].label.startswith("    1.1") and [each.title for each in again] == ["a", "c", "d", "e", "b"]

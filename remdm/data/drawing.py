@@ -11,7 +11,7 @@ from rdkit.Chem.Draw import rdMolDraw2D
 from remdm.data.chemistry import read
 
 WIDTH, HEIGHT = 360, 220
-_PALETTE = {6: (0, 0, 0), 7: (0.13, 0.43, 0.75), 8: (0.76, 0.29, 0.1), 9: (0.2, 0.5, 0.22)}
+_PALETTE = {6: (0, 0, 0), 7: (0.2, 0.51, 0.85), 8: (0.82, 0.35, 0.14), 9: (0.2, 0.5, 0.22)}
 """Colours of C, N, O, F that can be read on white and on black; black is replaced by the page's own text colour."""
 
 

@@ -73,7 +73,7 @@ def guided_table(rows: Sequence[dict[str, str]]) -> list[str]:
 
 def _name(row: dict[str, str]) -> str:
     changed = [each for each in row["overrides"].split(",") if each and "=" in each and each != "nucleus_p=1.0"]
-    own = [each for each in changed if not each.startswith(("property", "guidance"))]
+    own = [each for each in changed if not each.startswith(("property", "guidance", "γ"))]
     return f"{row['sampler']} ({', '.join(own)})" if own else row["sampler"]
 
 

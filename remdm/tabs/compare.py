@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from remdm.tabs.workbench import Workbench
 
 MODEL_QUEUE = "model"
-"""All sampling waits in one line: two cores, or one GPU, do one run at a time best."""
+"""The queue that all sampling waits in; runs that are under way share forwards (remdm/serving/batcher.py)."""
 AS_SET = ""
 MOST_PANES = 4
 FIRST_PANES = ("mdlm", "remdm-loop", "remdm-conf", "remdm-rescale")

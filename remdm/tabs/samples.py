@@ -1,9 +1,13 @@
 """What a visitor has made or opened: a trace with what the checker says of each of its steps."""
 
+import contextlib
 import secrets
+import shutil
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,10 +99,10 @@ def file_of(trace: Trace) -> str:
     """The path of a fresh trace file, named after its run; the page copies it, so old ones can go."""
     root = Path(tempfile.gettempdir()) / "remdm-traces"
     root.mkdir(exist_ok=True)
-    for old in root.glob("*/*"):
-        if time.time() - old.stat().st_mtime > KEPT_SECONDS:
-            old.unlink(missing_ok=True)
-            old.parent.rmdir()
+    for old in root.iterdir():
+        with suppress(OSError):  # another process may be clearing up too
+            if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(old)
     name = "-".join(str(trace.run.get(part, ""))[:40] for part in ("domain", "sampler", "steps", "seed", "index"))
     safe = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter == "-"))
     path = Path(tempfile.mkdtemp(dir=root)) / f"{safe.strip('-') or 'trace'}.json.gz"
