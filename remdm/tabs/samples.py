@@ -1,8 +1,6 @@
 """What a visitor has made or opened: a trace with what the checker says of each of its steps."""
 
-import contextlib
 import secrets
-import shutil
 import shutil
 import tempfile
 import time
