@@ -313,9 +313,13 @@ def run(
         coupled: whether the random numbers have addresses (see coupling.py) rather than come in turn.
     """
     transition, walk = build(chosen)
-    cache = Cached(denoiser)
-    truncated = Truncated(cache, chosen.truncation)
+    if isinstance(denoiser, ClassifierGuided):  # it tilts the posterior, which is built from the truncated x_theta
+        cache = Cached(denoiser.denoiser)
+        x_theta: Denoiser = denoiser.around(Truncated(cache, chosen.truncation))
+    else:
+        cache = Cached(denoiser)
+        x_theta = Truncated(cache, chosen.truncation)
     state = tokens if isinstance(tokens, State) else start(tokens, denoiser.mask_id)
     noise = Coupled(seeds, chosen.precision) if coupled else Noise(seeds, chosen.precision)
     rest = keyed(walk[first:], noise) if isinstance(noise, Coupled) else walk[first:]
-    return Running(sample(truncated, transition, rest, state, noise, watch=watch), walk, cache)
+    return Running(sample(x_theta, transition, rest, state, noise, watch=watch), walk, cache)

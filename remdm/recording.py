@@ -161,8 +161,8 @@ def prepare(order: Order) -> Live:
         allowed = f"{low}" if low == high else f"{low} to {high}"
         raise ValueError(f"length must be {allowed} for the model {order.model.name}, got {order.length}")
     seed = run_seed(order.seed, order.index)
-    for name, allowed in order.model.choices.items():
-        one_of(name, getattr(order.asked, name), allowed)
+    for name, choices in order.model.choices.items():
+        one_of(name, getattr(order.asked, name), choices)
     checkpoint = order.model.load(compute(order.device))
     if order.start is None and order.model.draw and not order.prompt.strip():
         order = replace(order, prompt=order.model.draw(seed))

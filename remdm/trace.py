@@ -267,8 +267,9 @@ def _trace(content: Any) -> Trace:
 
 def _run(run: Any) -> dict[str, Any]:
     """The facts of a run: a table of plain values, the settings and what was asked for tables within."""
-    tables = [run, *(run.get(name, {}) for name in TABLES)] if isinstance(run, dict) else [None]
-    if not all(isinstance(table, dict) for table in tables) or sum(map(len, tables)) > 200:
+    found = [run, *(run.get(name, {}) for name in TABLES)] if isinstance(run, dict) else [None]
+    tables = [table for table in found if isinstance(table, dict)]
+    if len(tables) < len(found) or sum(map(len, tables)) > 200:
         _refuse("run must be a small table of settings.")
     for table in tables:
         for name, value in table.items():

@@ -136,6 +136,17 @@ def test_cbg_without_a_scale_is_the_plain_sampler():
     assert torch.equal(plain, guided)
 
 
+def test_a_run_tilts_who_decodes_too():
+    """A classifier that dislikes masks makes nearly every position decode at the first of many steps."""
+    hates_masks = lambda tokens: -10.0 * (tokens == MASK).sum(1)  # noqa: E731
+    blank, seeds = torch.full((32, LENGTH), MASK), tuple(range(32))
+    first = {
+        gamma: next(iter(run(ClassifierGuided(Toy(0), hates_masks, gamma), settings("mdlm", 16), blank, seeds)))
+        for gamma in (0.0, 1.0)
+    }
+    assert first[0.0].decoded.double().mean() < 0.2 < 0.95 < first[1.0].decoded.double().mean()
+
+
 @pytest.mark.parametrize("sampler", ["mdlm", "remdm-conf", "remdm-loop", "fb", "dfm", "maskgit", "llada"])
 def test_cbg_goes_with_every_sampler_and_raises_the_likelihood(sampler):
     chosen, blank, seeds = settings(sampler, 8), torch.full((64, LENGTH), MASK), tuple(range(64))

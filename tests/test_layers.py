@@ -8,9 +8,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ORDER = (
     "knobs", "schedule", "grid", "state", "posterior", "remasking", "categorical", "coupling", "denoiser", "guidance",
-    "transition", "sampler", "methods", "nelbo", "trace", "frames", "data", "models", "checkpoints", "hub", "training", "evaluation.stories",
-    "evaluation.countdown_checker", "domains",
-    "recording", "inspecting", "evaluation", "serving", "evaluation.bench", "views", "tabs", "cli", "__main__", "app",
+    "transition", "sampler", "methods", "nelbo", "trace", "frames", "data", "models", "checkpoints", "hub",
+    "training", "evaluation.stories", "evaluation.countdown_checker", "domains", "recording", "inspecting",
+    "evaluation", "serving", "evaluation.bench", "views", "tabs", "cli", "__main__", "app",
 )  # fmt: skip
 FILES = sorted([*ROOT.glob("remdm/**/*.py"), ROOT / "app.py"])
 

@@ -140,7 +140,7 @@ def _refuse(tokens: Sequence[str]) -> None:
 
 def piece(token: int, checkpoint: Checkpoint) -> str:
     """A token as printed; nothing stands between SMILES tokens."""
-    return checkpoint.tokenizer.id_to_token(token)
+    return str(checkpoint.tokenizer.id_to_token(token))
 
 
 def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from rdkit.Chem import AllChem, SDWriter
+from rdkit.Chem import SDWriter, rdDepictor
 
 from remdm.data.chemistry import canonical, faults, molecule, split
 from remdm.data.known import Known
@@ -44,7 +44,7 @@ def structures(strings: Sequence[str]) -> str:
         mol = molecule(text)
         if mol is None:
             continue
-        AllChem.Compute2DCoords(mol)
+        rdDepictor.Compute2DCoords(mol)
         made = properties(text)
         for name, value in (("_Name", f"sample-{place + 1}"), ("SMILES", text), ("rings", made.rings),
                             ("QED", f"{made.qed:.4f}"), ("SA_score", f"{made.sa:.3f}")):  # fmt: skip

@@ -37,12 +37,12 @@ def story_start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
         ValueError: for words that the model does not know (with the nearest known ones), or too many of them.
     """
     parts, goes_on = segments(prompt)
-    vocabulary, masks = checkpoint.tokenizer.get_vocab(), [None]
+    vocabulary = checkpoint.tokenizer.get_vocab()
     if not parts:
         return torch.full((length,), checkpoint.mask_id)
     words: list[str | None] = []
     for part in parts:
-        words += masks * part if isinstance(part, int) else _known_words(part, checkpoint)
+        words += [None] * part if isinstance(part, int) else _known_words(part, checkpoint)
     sentences = lines.sentences_of(words)
     ends = words[-1] in lines.STOPS
     if not lines.fits(sentences):
@@ -51,7 +51,8 @@ def story_start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
     if goes_on:  # the line of a sentence that is over stays blank, everything behind it is open
         end = laid.index(lines.EOS)
         end += -end % lines.WIDTH if ends else 0
-        laid = [lines.PAD if word == lines.EOS else word for word in laid[:end]] + masks * (length - end)
+        laid = [lines.PAD if word == lines.EOS else word for word in laid[:end]]
+        laid += [None] * (length - end)
     return torch.tensor([checkpoint.mask_id if word is None else vocabulary[word] for word in laid])
 
 

@@ -32,7 +32,10 @@ INTRO = """# ReMDM Studio
 Watch a masked diffusion model write, err and repair itself: it starts from a row of masks and decodes many tokens at
 once; **remasking** sends doubtful ones back, so that errors need not stay."""
 FOOT = """Samplers: [ReMDM](https://arxiv.org/abs/2503.00307) (Wang, Schiff, Sahoo, Kuleshov, NeurIPS 2025) and those it
-compares with. The models on this page are small ones of our own, trained on two CPU cores; each says what it can do."""
+compares with. The embedded models are small ones of our own, trained on two CPU cores; each says what it can do. Emoji
+art that the picture model learned from: [Noto Emoji](https://github.com/googlefonts/noto-emoji), Google, Apache-2.0;
+[Twemoji](https://github.com/jdecked/twemoji), Twitter and contributors,
+[CC-BY 4.0](https://creativecommons.org/licenses/by/4.0/), changed. Molecules: QM9, Ramakrishnan et al. 2014."""
 
 
 def page() -> gr.Blocks:

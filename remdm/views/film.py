@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from remdm.trace import Trace, replay
 from remdm.views.messages import title
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
 MOST_FRAMES = 96
 WIDTH, SIZE, LINE, GAP, EDGE = 720, 17, 30, 4, 18
 PAPER, INK, MUTED, HATCH = "#ffffff", "#14212b", "#525c6c", "#d5dae1"
@@ -23,7 +25,7 @@ def _words(trace: Trace) -> dict[int, str]:
     return found | {token: "·" for token, word in found.items() if word in ("<pad>", "<eos>", "<bos>")}
 
 
-def _boxes(trace: Trace, words: dict[int, str], font: ImageFont.FreeTypeFont) -> tuple[list[tuple], int]:
+def _boxes(trace: Trace, words: dict[int, str], font: Font) -> tuple[list[tuple], int]:
     """Where each position stands, wide enough for all that it will ever show; and the height."""
     widest = np.full(trace.length, 22.0)
     rows = [np.array(trace.start), *replay(trace)]
@@ -51,7 +53,7 @@ def _state(trace: Trace, index: int, place: int, ids: np.ndarray) -> str:
     return "masked" if ids[place] == trace.mask_id else "kept"
 
 
-def _chip(pen: ImageDraw.ImageDraw, box: tuple, state: str, word: str, font: ImageFont.FreeTypeFont) -> None:
+def _chip(pen: ImageDraw.ImageDraw, box: tuple, state: str, word: str, font: Font) -> None:
     ground, edge = LOOKS[state]
     pen.rounded_rectangle(box, 3, fill=ground, outline=edge)
     left, top, right, bottom = box
@@ -84,7 +86,7 @@ def gif(trace: Trace, milliseconds: int = 160) -> bytes:
     for index, ids in enumerate(replay(trace)):
         if index in chosen:
             frames.append(_picture(trace, index, ids, before, boxes, height, words, font))
-        before = ids
+        before = ids.tolist()
     out = io.BytesIO()
     times = [milliseconds] * (len(frames) - 1) + [2000]
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=False)
@@ -93,7 +95,7 @@ def gif(trace: Trace, milliseconds: int = 160) -> bytes:
 
 def _picture(
     trace: Trace, index: int, ids: np.ndarray, before: Sequence[int], boxes: list[tuple], height: int,
-    words: dict[int, str], font: ImageFont.FreeTypeFont,
+    words: dict[int, str], font: Font,
 ) -> Image.Image:  # fmt: skip
     image = Image.new("RGB", (WIDTH, height), PAPER)
     pen = ImageDraw.Draw(image)

@@ -36,15 +36,16 @@ def figure(spots: Sequence[Spot], property: str, title: str, most: float | None 
     names = list(dict.fromkeys(spot.sampler for spot in spots))
     for place, name in enumerate(names):
         own = sorted((s for s in spots if s.sampler == name and s.mean is not None), key=lambda s: s.scale)
+        means = [s.mean or 0.0 for s in own]
         made.add_scatter(
-            x=[100 * s.novel for s in own], y=[s.mean for s in own], name=name, mode="lines+markers+text",
+            x=[100 * s.novel for s in own], y=means, name=name, mode="lines+markers+text",
             text=[f"{s.scale:g}" for s in own], textposition="top center",
             textfont={"size": 11}, line={"color": COLOURS[place % len(COLOURS)], "width": 1.5},
             marker={"symbol": MARKS[place % len(MARKS)], "size": 9},
             error_y={
                 "type": "data", "symmetric": False, "thickness": 1, "width": 2,
-                "array": [(s.high or s.mean) - s.mean for s in own],
-                "arrayminus": [s.mean - (s.low or s.mean) for s in own],
+                "array": [(s.high or mean) - mean for s, mean in zip(own, means, strict=True)],
+                "arrayminus": [mean - (s.low or mean) for s, mean in zip(own, means, strict=True)],
             },
             customdata=[[s.scale, s.samples] for s in own],
             hovertemplate=(

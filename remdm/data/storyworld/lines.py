@@ -15,13 +15,15 @@ STOPS = frozenset(".!?")
 _CLOSING = "”"
 
 
-def fits(sentences: Sequence[Sequence[str]]) -> bool:
+def fits(sentences: Sequence[Sequence[str | None]]) -> bool:
     """Whether a story has room, `<bos>` before and `<eos>` behind it included."""
     return len(_laid(sentences)) < LENGTH
 
 
-def lay_out(sentences: Sequence[Sequence[str]]) -> list[str]:
+def lay_out(sentences: Sequence[Sequence[str | None]]) -> list[str | None]:
     """All positions of a story `[LENGTH]`: `<bos>`, each sentence from the next line on, `<eos>`, blanks.
+
+    A word that is None (a blank of a prompt) keeps its place.
 
     Raises:
         ValueError: for a story that does not fit.
@@ -32,8 +34,8 @@ def lay_out(sentences: Sequence[Sequence[str]]) -> list[str]:
     return words + [PAD] * (LENGTH - len(words))
 
 
-def _laid(sentences: Sequence[Sequence[str]]) -> list[str]:
-    placed = [BOS]
+def _laid(sentences: Sequence[Sequence[str | None]]) -> list[str | None]:
+    placed: list[str | None] = [BOS]
     for number, sentence in enumerate(sentences):
         if number:
             placed += [PAD] * (-len(placed) % WIDTH)
