@@ -37,7 +37,7 @@ class Studio:
 
     def choose(self, name: str, title: str) -> None:
         self.part(name).get_by_role("combobox").click()
-        self.page.get_by_role("option", name=title, exact=True).click()
+        self.part(name).get_by_role("option", name=title, exact=True).click()
 
     def typed(self, name: str, value: object) -> None:
         field = self.part(name).locator("input[type=number]")

@@ -104,11 +104,12 @@ def test_a_film_shows_the_steps():
     short = replace(RECORDED, steps=RECORDED.steps[:9])
     with Image.open(io.BytesIO(film.gif(short, 100))) as picture:
         assert (picture.n_frames, picture.size[0]) == (9, film.WIDTH)
-        first = np.asarray(picture.convert("RGB")).astype(int)
-        picture.seek(8)
-        last = np.asarray(picture.convert("RGB")).astype(int)
+        shown = []
+        for step in range(9):
+            picture.seek(step)
+            shown.append(np.asarray(picture.convert("RGB")).astype(int))
     blue = lambda image: int((np.abs(image - np.array([0xDC, 0xEB, 0xF9])).sum(-1) < 12).sum())
-    assert blue(first) > 0 and (first != last).any(), "what is decoded now is blue"
+    assert max(map(blue, shown)) > 0 and (shown[0] != shown[8]).any(), "what is decoded now is blue"
     with pytest.raises(ValueError, match="no steps"):
         film.gif(replace(RECORDED, steps=()))
 
