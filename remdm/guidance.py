@@ -137,7 +137,7 @@ class ClassifierGuided(Around):
         if more > 0:
             self._table = torch.nn.functional.pad(self._table, (0, more), value=torch.nan)
         missing = self._table[row, place, token].isnan()
-        for part in missing.nonzero()[:, 0].split(self.CHUNK):
+        for part in missing.nonzero()[:, 0].split(self.CHUNK) if missing.any() else ():
             changed = tokens[row[part]]
             changed[torch.arange(len(part), device=tokens.device), place[part]] = token[part]
             self._table[row[part], place[part], token[part]] = self.classifier(changed).double()
