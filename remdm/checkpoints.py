@@ -1,5 +1,6 @@
 """Checkpoints: what is embedded in `checkpoints/`, and reading it."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -65,6 +66,11 @@ def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_i
 def is_embedded(name: str) -> bool:
     """Whether there is a model of this name in `checkpoints/`."""
     return (ROOT / name / "model.safetensors").is_file()
+
+
+def weights_hash(folder: Path) -> str:
+    """Twelve digits that tell the weights in a folder from all others: results are kept by them."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
 
 
 @cache

@@ -7,7 +7,6 @@ there are tokens. `--restarts` gives such samplers the calls all the same: n ans
 """
 
 import argparse
-import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ import torch
 from tqdm import tqdm
 
 import remdm
-from remdm.checkpoints import ROOT, total_parameters
+from remdm.checkpoints import ROOT, total_parameters, weights_hash
 from remdm.data.countdown import LENGTH, Problem, test_problems, tuning_problems
 from remdm.denoiser import Denoiser
 from remdm.domains.countdown import COUNTDOWN
@@ -185,7 +184,7 @@ def _run(args: argparse.Namespace, path: Path) -> None:
     torch.set_num_threads(1)
     made, device = trials(args), compute(args.device)
     denoiser = COUNTDOWN.load(device).denoiser
-    digest = hashlib.sha256((ROOT / COUNTDOWN.name / "model.safetensors").read_bytes()).hexdigest()[:12]
+    digest = weights_hash(ROOT / COUNTDOWN.name)
     folder = args.out / "samples" / f"{COUNTDOWN.name}-{digest}-{args.split}{len(problems)}"
     total = sum(len(problems) * len(build(trial.cell.settings)[1]) * trial.restarts for trial in made)
     made_of: dict[Trial, Samples] = {}

@@ -5,7 +5,6 @@ OUT/images.csv; the same command goes on where it stopped, and more `--samples` 
 """
 
 import argparse
-import hashlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -16,13 +15,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from remdm.checkpoints import ROOT, Checkpoint, total_parameters
+from remdm.checkpoints import ROOT, Checkpoint, total_parameters, weights_hash
 from remdm.data import emoji
 from remdm.domains.image import DOMAIN, Asked, classifier, conditioned, drawn
 from remdm.evaluation import results
 from remdm.evaluation.cells import Cell, Samples, fill, variants
 from remdm.evaluation.diversity import wilson
 from remdm.evaluation.frechet import classifier_score, frechet, moments
+from remdm.evaluation.table import markdown
 from remdm.methods import METHODS, build
 from remdm.models.network import compute
 
@@ -170,7 +170,6 @@ def render(rows: list[dict[str, str]], command: str) -> str:
         ]
         for name, line in lines.items()
     ]
-    table = [head, ["---", *["---:"] * (len(head) - 1)], *body]
     counts = sorted({int(row["samples"]) for row in rows})
     scales = sorted({row["guidance_scale"] for row in rows})
     about = (
@@ -178,7 +177,7 @@ def render(rows: list[dict[str, str]], command: str) -> str:
         "FD: Frechet distance to training pictures, lower is better. Score: 1 to 8, higher is better. Accuracy: share "
         "put in the asked category. All by our own small classifier of the same emoji: not anyone's FID or IS."
     )
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in table), "", about, "", f"Printed by `{command}`."])
+    return "\n".join([markdown(head, body), "", about, "", f"Printed by `{command}`."])
 
 
 def run(args: argparse.Namespace) -> None:
@@ -206,7 +205,7 @@ def _sample(args: argparse.Namespace, file: Path) -> None:
     torch.set_num_threads(args.threads)
     model = DOMAIN.models[0]
     checkpoint = model.load(compute(args.device))
-    digest = hashlib.sha256((ROOT / model.name / "model.safetensors").read_bytes()).hexdigest()[:12]
+    digest = weights_hash(ROOT / model.name)
     sweep = Sweep(args, checkpoint, digest)
     cells = list(sweep.cells())
     total = sum(len(build(cell.settings)[1]) for cell in cells) * args.samples

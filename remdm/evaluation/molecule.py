@@ -6,7 +6,6 @@ more `--samples` begin with those that are there. With `--property` the samples 
 """
 
 import argparse
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 import remdm
-from remdm.checkpoints import ROOT, Checkpoint, total_parameters
+from remdm.checkpoints import ROOT, Checkpoint, total_parameters, weights_hash
 from remdm.domains.molecule import GUIDANCE, PRESETS, PROPERTIES, QM9, Asked, denoiser
 from remdm.evaluation import results
 from remdm.evaluation.cells import Cell, Samples, fill, variants
@@ -139,7 +138,7 @@ def _sample(args: argparse.Namespace, file: Path) -> None:
         )
     torch.set_num_threads(args.threads)
     checkpoint = QM9.load(compute(args.device))
-    digest = hashlib.sha256((ROOT / QM9.name / "model.safetensors").read_bytes()).hexdigest()[:12]
+    digest = weights_hash(ROOT / QM9.name)
     sweep = Sweep(args, checkpoint, digest)
     cells = list(sweep.cells())
     total = sum(len(build(cell.settings)[1]) for _, cell in cells) * args.samples

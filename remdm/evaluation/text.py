@@ -5,7 +5,6 @@ two commands with different samplers may share one OUT.
 """
 
 import argparse
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from tqdm import tqdm
 
 import remdm
 from remdm import checkpoints
-from remdm.checkpoints import Checkpoint, load_embedded, total_parameters
+from remdm.checkpoints import Checkpoint, load_embedded, total_parameters, weights_hash
 from remdm.domains.base import Model
 from remdm.domains.text import DOMAIN, PROSE, STORIES
 from remdm.evaluation import results
@@ -84,7 +83,7 @@ def subject(name: str, device: str = "auto") -> Subject:
     folder = Path(name).resolve() if is_path else checkpoints.ROOT / name
     checkpoint = load_embedded(str(folder) if is_path else name, compute(device))
     is_stories = isinstance(checkpoint.tokenizer.model, models.WordLevel)
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
+    digest = weights_hash(folder)
     model = (STORIES if is_stories else PROSE) if is_path else DOMAIN.model(name)
     return Subject(model, checkpoint, folder.name, digest, str(checkpoint.compute.dtype).removeprefix("torch."))
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from remdm.checkpoints import CheckpointError
 from remdm.evaluation.planting import HEADINGS, experiment, row
 from remdm.inspecting import Change, Wish, chosen_token, pane, state_after
 from remdm.methods import METHODS
@@ -17,7 +16,7 @@ from remdm.tabs.board import Board
 from remdm.tabs.compare import AS_SET, MODEL_QUEUE, MOST_PANES, Changes, resettled, show
 from remdm.tabs.controls import Dial, choices
 from remdm.tabs.reactions import QUIET
-from remdm.tabs.refusal import refusal
+from remdm.tabs.refusal import failure
 from remdm.tabs.samples import Sample
 from remdm.views.compared import grid
 
@@ -163,12 +162,9 @@ class ChangeHere:
             base = of_trace(self.panel.orders(values)[0], shown)
             wishes = self._wishes(base, shown, step, position, how, word, samplers, beside)
             made = yield from show(wishes, RUNS.pressed(ticket), self.board, self.table, {})
-        except (ValueError, CheckpointError) as error:
-            yield self._ready()
-            raise refusal(error) from error
         except Exception as error:
             yield self._ready()
-            raise gr.Error("The runs broke off; the server's log says why.") from error
+            raise failure(error, "The runs") from error
         grown = grow(branches, shown, [wish.title for wish in wishes], made)
         names = [(each.label, place) for place, each in enumerate(grown)]
         yield {**self._ready(), self.branches: grown, self.tree: gr.Dropdown(names, value=None, visible=True)}
@@ -232,12 +228,9 @@ class ChangeHere:
                 yield {self.found: grid(status, HEADINGS, rows)}
                 if press.halt.is_set():
                     break
-        except (ValueError, CheckpointError) as error:
-            yield self._ready()
-            raise refusal(error) from error
         except Exception as error:
             yield self._ready()
-            raise gr.Error("The runs broke off; the server's log says why.") from error
+            raise failure(error, "The runs") from error
         yield self._ready()
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from remdm.checkpoints import CheckpointError
 from remdm.denoiser import Truncation
 from remdm.inspecting import Wish
 from remdm.knobs import knobs, parsed
@@ -16,7 +15,7 @@ from remdm.serving.runs import RUNS
 from remdm.tabs.board import Board, Showing
 from remdm.tabs.controls import choices, part_knobs
 from remdm.tabs.reactions import QUIET
-from remdm.tabs.refusal import refusal
+from remdm.tabs.refusal import failure
 from remdm.views.compared import table
 
 if TYPE_CHECKING:
@@ -157,12 +156,9 @@ class Compare:
             chosen, rest = values[: 2 * MOST_PANES], values[2 * MOST_PANES :]
             wishes = self.wishes(self.panel.orders(rest)[0], chosen[: 2 * int(count)])
             yield from show(wishes, press, self.board, self.table, {self.go: gr.Button("Running …", interactive=False)})
-        except (ValueError, CheckpointError) as error:
-            yield self._ready()
-            raise refusal(error) from error
         except Exception as error:
             yield self._ready()
-            raise gr.Error("The runs broke off; the server's log says why.") from error
+            raise failure(error, "The runs") from error
         yield self._ready()
 
 

@@ -1,13 +1,11 @@
 """The Countdown tab: the workbench, and under it pass@1 of many samplers, measured live and beforehand."""
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from remdm.checkpoints import CheckpointError
 from remdm.data.countdown import test_problems
 from remdm.domains.base import Domain
 from remdm.evaluation import results
@@ -19,6 +17,7 @@ from remdm.serving.runs import RUNS
 from remdm.tabs.controls import Dial
 from remdm.tabs.player import ASSETS
 from remdm.tabs.reactions import QUIET
+from remdm.tabs.refusal import failure
 from remdm.tabs.workbench import MODEL_QUEUE, Workbench
 from remdm.views.board import Entry, board
 
@@ -103,12 +102,9 @@ class CountdownTab:
                     self.live: standing_board(standings, f"T = {int(steps)}, {int(problems)} problems"),
                     self.measure: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
                 }
-        except (ValueError, CheckpointError) as error:
-            yield self._ready()
-            raise gr.Error(escape(f"{str(error).rstrip('.')}."), print_exception=False) from error
         except Exception as error:
             yield self._ready()
-            raise gr.Error("The measurement broke off; the server's log says why.") from error
+            raise failure(error, "The measurement") from error
         yield self._ready()
 
     def _settings(self, name: str, steps: int, values: tuple) -> Settings:

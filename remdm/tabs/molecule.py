@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from remdm.checkpoints import CheckpointError
 from remdm.data import known
 from remdm.domains.base import Domain
 from remdm.domains.molecule import BEST, FOLDER, GUIDANCE, PRESETS, PROPERTIES, Asked, preset, smiles
@@ -22,7 +21,7 @@ from remdm.tabs.controls import part_knobs, shown
 from remdm.tabs.outcome import Changes
 from remdm.tabs.player import ASSETS
 from remdm.tabs.reactions import QUIET
-from remdm.tabs.refusal import refusal
+from remdm.tabs.refusal import failure
 from remdm.tabs.samples import Sample
 from remdm.tabs.workbench import MODEL_QUEUE, Workbench
 from remdm.views.frontier import figure
@@ -187,12 +186,9 @@ class MoleculeTab:
                     self.live: gr.Plot(drawn(found, property, title), visible=True),
                     self.measure: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
                 }
-        except (ValueError, CheckpointError) as error:
-            yield self._ready()
-            raise refusal(error) from error
         except Exception as error:
             yield self._ready()
-            raise gr.Error("The measurement broke off; the server's log says why.") from error
+            raise failure(error, "The measurement") from error
         yield self._ready()
 
     def stopped(self, ticket: str | None) -> Changes:

@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from remdm.checkpoints import CheckpointError
 from remdm.domains.base import Domain
 from remdm.hub.store import size
 from remdm.models.network import compute
@@ -18,7 +17,7 @@ from remdm.tabs.compare import MODEL_QUEUE, Compare
 from remdm.tabs.outcome import Changes, Outcome
 from remdm.tabs.player import Player
 from remdm.tabs.reactions import QUIET, Reactions
-from remdm.tabs.refusal import refusal
+from remdm.tabs.refusal import failure, refusal
 from remdm.tabs.samples import Sample, checked
 from remdm.tabs.schedule import ScheduleBench
 from remdm.tabs.settings import Panel
@@ -126,12 +125,9 @@ class Workbench:
                         break
             if press.halt.is_set():  # `stopped` has told the page; a cancel alone may come some steps late
                 return
-        except (ValueError, CheckpointError) as error:
-            yield self._ready()
-            raise refusal(error) from error
         except Exception as error:
             yield self._ready()
-            raise gr.Error("The run broke off; the server's log says why.") from error
+            raise failure(error, "The run") from error
         yield self._after(made, press.focus if len(press.runs) == len(made) > 1 and self.domain.together else -1)
 
     def _fetched(self, order: Order, press: Press) -> Iterator[Changes]:
