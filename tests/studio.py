@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -58,6 +59,21 @@ class Studio:
         self.part("run").click()
         self.page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
         return self.player.get_attribute("data-run")
+
+    def watch(self, name: str) -> Callable[[], list[str]]:
+        """Notes each text that a part shows from now on, however briefly; called, gives those so far."""
+        self.page.evaluate(
+            """id => {
+                const seen = (window.seen = []);
+                const note = () => {
+                    const text = document.getElementById(id)?.textContent.trim();
+                    if (text && text !== seen.at(-1)) seen.push(text);
+                };
+                new MutationObserver(note).observe(document.body, {subtree: true, childList: true, characterData: true});
+            }""",
+            f"text-{name}",
+        )
+        return lambda: self.page.evaluate("window.seen")
 
     def run(self) -> dict:
         """Press Run and wait for the end; what the player shows then."""
