@@ -6,7 +6,10 @@ import os
 for _flag, _value in {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}.items():
     os.environ.setdefault(_flag, _value)
 
-from remdm.tabs.page import launch_arguments, page
+from remdm.tabs import stubs
+
+with stubs.unwritten():
+    from remdm.tabs.page import launch_arguments, page
 
 demo = page()
 

@@ -9,9 +9,9 @@
   const MOST = 4;
   const [SAME, ONE_MASKED, OTHER] = [0, 1, 2];
 
-  /** One run among others: its heading, its tokens, its numbers. */
+  /** One run among others: its heading, its drawing if the domain has one, its tokens, its numbers. */
   class Pane {
-    constructor(tools, about, place) {
+    constructor(tools, about, place, light) {
       const { h, Stage, Run, readStart } = tools;
       this.tools = tools;
       this.run = new Run(readStart(about.start));
@@ -24,13 +24,43 @@
       );
       const letter = h("b", { class: "rp-pane-letter" }, "ABCD"[place]);
       const head = h("div", { class: "rp-pane-head" }, h("h4", {}, letter, ` ${about.title}`), ...settings);
-      this.box = h("section", { class: "rp-pane", "aria-label": about.title }, head, this.stage.box, this.line, this.fate);
+      this.body = h("div", { class: "rp-pane-body" }, this.stage.box);
+      this.box = h("section", { class: "rp-pane", "aria-label": about.title }, head, this.body, this.line, this.fate);
+      this.setScene(light);
+    }
+
+    /** The domain's own drawing before the tokens; its faults stay its own. */
+    setScene(light) {
+      const { h, svg, picture, scenes } = this.tools;
+      const make = scenes[this.run.domain];
+      if (!make) return;
+      this.guard(() => {
+        const point = (p) => light(p === null ? undefined : p);
+        this.scene = make({ h, svg, picture, point, select: () => {}, go: () => {} });
+        this.body.prepend(this.scene.box);
+        this.scene.open(this.run);
+      });
+    }
+
+    guard(work) {
+      try {
+        work();
+      } catch {
+        if (this.scene) this.scene.box.remove();
+        this.scene = null;
+      }
+    }
+
+    light(positions) {
+      this.stage.light(positions);
+      if (this.scene && this.scene.light) this.guard(() => this.scene.light(positions));
     }
 
     render(k, first, differing) {
       const { say } = this.tools;
       const view = this.run.at(k);
       this.stage.render(view);
+      if (this.scene) this.guard(() => this.scene.render(view, k));
       this.stage.chips.forEach((chip, p) => {
         const apart = differing && this !== first && kind(first.run.at(k), view, first.run, p) === OTHER;
         if (apart !== chip.hasAttribute("data-apart")) chip.toggleAttribute("data-apart", apart);
@@ -68,10 +98,10 @@
       const message = text ? JSON.parse(text) : null;
       if (!message || message.v !== 1) return;
       if (message.kind === "open") this.open(message);
+      else if (message.kind === "all") this.all(message);
       else if (message.id !== this.id) return;
       else if (message.kind === "steps") this.take(message.list);
       else if (message.kind === "end") this.finish(message);
-      else if (message.kind === "all") this.all(message);
     }
 
     open(message) {
@@ -85,7 +115,7 @@
       this.playing = false;
       this.ended = false;
       this.root.hidden = false;
-      this.panes = message.panes.slice(0, MOST).map((about, place) => new Pane(this.tools, about, place));
+      this.panes = message.panes.slice(0, MOST).map((about, place) => new Pane(this.tools, about, place, (p) => this.light(p)));
       this.bar = buildBar();
       this.bar.keys.remove();
       this.apart = h("canvas", { class: "rp-apart", role: "img" });
@@ -142,17 +172,18 @@
     }
 
     key(event) {
-      const way = { ",": -1, ".": 1, ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (way && event.target.rpPosition !== undefined && !event.altKey && event.key.startsWith("Arrow")) {
-        const pane = this.panes.find((each) => each.stage.chips.includes(event.target));
-        pane.stage.rove(event.target.rpPosition + way);
-      } else if (way && event.target !== this.bar.slider) this.go(this.k + way);
+      const { target, key } = event;
+      const way = { ",": -1, ".": 1, ArrowLeft: -1, ArrowRight: 1 }[key];
+      const pane = this.panes.find((each) => each.stage.chips.includes(target));
+      const to = pane && !event.altKey ? pane.stage.beside(target.rpPosition, key) : null;
+      if (to !== null) pane.stage.rove(to);
+      else if (way && target !== this.bar.slider) this.go(this.k + way);
       else return;
       event.preventDefault();
     }
 
     light(p) {
-      for (const pane of this.panes) pane.stage.light(p === undefined || p >= pane.run.length ? [] : [p]);
+      for (const pane of this.panes) pane.light(p === undefined || p >= pane.run.length ? [] : [p]);
     }
 
     get count() {
@@ -177,7 +208,7 @@
 
     /** The whole comparison at once: a recorded one. */
     all(message) {
-      this.open({ ...message, kind: "open" });
+      this.open(message);
       this.take(message.steps);
       this.finish(message);
     }
@@ -320,7 +351,7 @@
       if (this.root.clientWidth === this.width) return;
       const appeared = !this.width;
       this.size();
-      for (const pane of this.panes) appeared ? pane.stage.layout() : pane.stage.reserve();
+      for (const pane of this.panes) appeared ? pane.stage.layout() : pane.stage.fit();
     }
 
     size() {
@@ -342,10 +373,10 @@
     }
   }
 
-  function mount(root, host) {
+  function mount(root, host = {}) {
     const compare = new Compare(root, host);
     root.__compare = compare;
-    compare.push(host.value());
+    if (host.value) compare.push(host.value());
     if (host.watch) host.watch(() => compare.push(host.value()));
     return compare;
   }

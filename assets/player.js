@@ -16,6 +16,8 @@
   const HEAL_DELAY_MS = 150;
   const HEAL_TRIES = 3;
   const WIDEST_CELL = 168;
+  const WRITTEN = 0.62; // of a row of fixed length, about so much holds words
+  const SLIM = 520; // pixels: a stage less wide has narrow masks and blanks
   const SPEEDS = [0.5, 1, 2, 4, 8];
 
   const [MASKED, DECODED, KEPT, REMASKED, GIVEN] = [0, 1, 2, 3, 4];
@@ -35,6 +37,7 @@
   const KEYS = [
     ["Space", "play or pause"],
     ["← →", "one step back or on; on a token: the token before or after"],
+    ["↑ ↓", "on a token: the one above or below"],
     ["Alt ← →   or   , .", "one step back or on, from anywhere"],
     ["Home End", "first or last step"],
     ["Enter", "choose the token: its life appears"],
@@ -503,7 +506,7 @@
         const special = this.run.isSpecial(id);
         this.pen.font = special ? this.smallFont : this.font;
         width = Math.ceil(this.pen.measureText(this.run.print(id)).width) + (special ? 8 : 9);
-        if (this.run.name(id) === "<pad>") width = 11;
+        if (this.run.name(id) === "<pad>") width = this.slim ? 7 : 11;
         width = Math.min(width, WIDEST_CELL);
         this.widths.set(id, width);
       }
@@ -517,6 +520,8 @@
       this.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
       this.smallFont = `${style.fontWeight} 11px ${style.fontFamily}`;
       this.widths.clear();
+      this.slim = this.box.clientWidth < SLIM;
+      this.box.classList.toggle("rp-slim", this.slim);
       this.settled = Boolean(run.ended);
       if (this.grid) return void (this.box.style.minHeight = "");
       for (let p = 0; p < run.length; p++) this.setCell(p, this.need(p));
@@ -538,7 +543,7 @@
       }
       const mask = run.start[p] === run.mask || remasked;
       if (!mask) return width;
-      return Math.max(width, this.settled ? (remasked ? 25 : width ? 13 : 20) : 32);
+      return Math.max(width, this.settled ? (remasked ? 25 : width ? (this.slim ? 7 : 13) : 20) : this.slim ? 20 : 32);
     }
 
     setCell(p, width) {
@@ -559,7 +564,8 @@
       this.pen.font = this.font;
       const wide = this.pen.measureText("word").width + 13;
       const rows = this.row ? Math.ceil(this.run.length / this.row) : 1;
-      const lines = rows * Math.ceil(((this.row || this.run.length) * wide) / room);
+      // The end of a row is mostly blank.
+      const lines = rows * Math.ceil(((this.row ? this.row * WRITTEN : this.run.length) * wide) / room);
       // A run of this kind that has ended here knows better than any guess.
       const likely = this.known && this.known.key === this.kind(room) ? this.known.height + line : lines * line - 5;
       this.ratchet = Math.max(likely, this.ratchetRoom === room ? this.ratchet || 0 : 0);
@@ -571,10 +577,16 @@
       return `${this.run.domain} ${this.run.length} ${room}`;
     }
 
-    /** The run is over: cells take their final widths, in the room that they had. */
+    /** The run is over: cells take their final widths, and no more room than they need. */
     settle() {
-      this.ratchet = this.box.offsetHeight;
+      this.ratchet = 0;
       this.layout();
+    }
+
+    /** The room changed. */
+    fit() {
+      if (this.slim === this.box.clientWidth < SLIM) this.reserve();
+      else this.layout();
     }
 
     /** A live step may bring a wider token: its cell grows, and never shrinks before the end. */
@@ -633,6 +645,27 @@
         parts.push(`best guess now ${probability(view.confidence[p] / 255)}`);
       if (view.bad && view.bad.has(p)) parts.push(`error, ${view.bad.get(p)}`);
       return parts;
+    }
+
+    /** The position that an arrow key leads to from another; null for other keys. Up and down keep the column. */
+    beside(p, key) {
+      const way = { ArrowLeft: -1, ArrowRight: 1 }[key];
+      if (way) return p + way;
+      const down = { ArrowUp: -1, ArrowDown: 1 }[key];
+      if (!down) return null;
+      const rect = (chip) => chip.getBoundingClientRect();
+      const here = rect(this.chips[p]);
+      const centre = (here.left + here.right) / 2;
+      let best = p;
+      let least = Infinity;
+      this.chips.forEach((chip, other) => {
+        const box = rect(chip);
+        const away = down * (box.top - here.top);
+        if (away < here.height / 2) return;
+        const far = away * 1000 + Math.abs((box.left + box.right) / 2 - centre);
+        if (far < least) [least, best] = [far, other];
+      });
+      return best;
     }
 
     /** Moves the one chip that the Tab key reaches. */
@@ -1410,8 +1443,9 @@
       this.follow = false;
       this.recorded = true;
       if (bad) this.warn(`${plural(bad, "step")} could not be read and ${bad === 1 ? "was" : "were"} left out.`);
-      if (this.calm.matches) this.k = run.count;
-      else this.play();
+      if (!this.calm.matches) return this.play();
+      this.k = run.count;
+      this.heat.describe(this.k);
     }
 
     append(steps) {
@@ -1611,10 +1645,10 @@
         return;
       const onToken = target.rpPosition !== undefined;
       const way = { ArrowLeft: -1, ArrowRight: 1, ",": -1, ".": 1 }[key];
-      if (way) {
-        if (onToken && !event.altKey && key.startsWith("Arrow")) this.stage.rove(target.rpPosition + way);
-        else this.go(this.k + way, "user");
-      } else if (key === "Home") this.go(0, "user");
+      const to = onToken && !event.altKey ? this.stage.beside(target.rpPosition, key) : null;
+      if (to !== null) this.stage.rove(to);
+      else if (way) this.go(this.k + way, "user");
+      else if (key === "Home") this.go(0, "user");
       else if (key === "End") this.go(this.run.count, "user");
       else if (key === "Enter" && onToken) this.select(target.rpPosition);
       else if (key === "Escape") this.escape();
@@ -1791,7 +1825,7 @@
       this.size();
       if (!this.run || !width) return;
       if (appeared) this.stage.layout();
-      else this.stage.reserve();
+      else this.stage.fit();
       this.heat.fit();
       this.later();
     }
@@ -1902,6 +1936,6 @@
     return colours;
   }
 
-  const tools = { h, svg, icon, picture, say, put, Run, Stage, buildBar, readStart, readStep, readEnd, dress };
+  const tools = { h, svg, icon, picture, say, put, Run, Stage, scenes, buildBar, readStart, readStep, readEnd, dress };
   window.ReMDMPlayer = { mount, scenes, tools };
 })();

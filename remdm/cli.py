@@ -22,28 +22,31 @@ def parser() -> argparse.ArgumentParser:
     """All commands and flags."""
     made = argparse.ArgumentParser(prog="python -m remdm", description="ReMDM Studio without the page.")
     commands = made.add_subparsers(dest="command", required=True)
-    from remdm.evaluation import bench, bound, countdown, image, molecule, text
+    from remdm.evaluation import bench, bound, countdown, image, molecule, precision, report, text, tuning
     from remdm.hub import listing
 
     sampling = commands.add_parser("sample", help="run a sampler and write its trace")
     training = commands.add_parser("train", help="train an embedded model; call again to go on")
     evaluating = commands.add_parser("evaluate", help="sample many and measure")
-    bounding = commands.add_parser("bound", help="the training bound on held-out text")
-    timing = commands.add_parser("bench", help="time a step beside a literal one")
-    listing_models = commands.add_parser("models", help="list the models, fetch one, measure what loading takes")
     _sample_flags(sampling)
     _train_flags(training)
+    sampling.set_defaults(run=sample)
+    training.set_defaults(run=train)
     measured = evaluating.add_subparsers(dest="domain", required=True)
-    for name, module in {"countdown": countdown, "image": image, "molecule": molecule, "text": text}.items():
-        domain = measured.add_parser(name)
-        module.add_arguments(domain)
-        domain.set_defaults(run=module.run)
-    bound.add_arguments(bounding)
-    bench.add_arguments(timing)
-    listing.add_arguments(listing_models)
-    works = {sampling: sample, training: train, bounding: bound.run, timing: bench.run, listing_models: listing.run}
-    for command, work in works.items():
-        command.set_defaults(run=work)
+    kinds = {"countdown": countdown, "image": image, "molecule": molecule, "text": text}
+    others = {
+        "tables": (report, "the paper's tables beside ours, from the result files"),
+        "tune": (tuning, "search for the best settings of a sampler"),
+        "precision": (precision, "what 32-bit noise does, on a language that is known exactly"),
+        "bound": (bound, "the training bound on held-out text"),
+        "bench": (bench, "time a step beside a literal one"),
+        "models": (listing, "list the models, fetch one, measure what loading takes"),
+    }
+    made_of = [(measured.add_parser(name), module) for name, module in kinds.items()]
+    made_of += [(commands.add_parser(name, help=help), module) for name, (module, help) in others.items()]
+    for command, module in made_of:
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
     return made
 
 
@@ -69,6 +72,8 @@ def _sample_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--nucleus-p", type=float)
     sub.add_argument("--temperature", type=float)
     sub.add_argument("--precision", type=int, choices=(64, 32))
+    help_confidence = "recorded of every masked position at each step (default), or of decoded tokens only: faster"
+    sub.add_argument("--confidence", default="all", choices=("all", "decoded"), help=help_confidence)
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     sub.add_argument(
         "--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed"
@@ -172,7 +177,8 @@ def sample(args: argparse.Namespace) -> None:
     targets = paths(args.out, args.count, stem) if args.out else [None] * args.count
     for index, target in enumerate(targets):
         length = args.length or model.length
-        order = Order(domain, model, args.prompt, length, made, args.seed, index, args.device, wish)
+        watch = args.confidence == "all"
+        order = Order(domain, model, args.prompt, length, made, args.seed, index, args.device, wish, watch=watch)
         if model.fetch is not None:
             get(model.name, args.device)
         trace = record(order)

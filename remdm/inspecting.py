@@ -76,7 +76,9 @@ class Pane:
             tokens = _after(tokens, each, self.state.mask_id)
             yield self._seen(each, tokens.tolist(), 0.0)
         denoiser = order.model.denoiser(self.live.checkpoint, order.asked)
-        running = run(denoiser, order.settings, self.state, (self.seed,), first=self.first, coupled=True)
+        running = run(
+            denoiser, order.settings, self.state, (self.seed,), first=self.first, coupled=True, watch=order.watch
+        )
         before, begun = self.past[-1].forwards if self.past else 0, time.perf_counter()
         for record in running:
             took = time.perf_counter() - begun
@@ -212,6 +214,8 @@ def chosen_token(live: Live, state: State, position: int, how: str, word: str = 
         ValueError: for a word that is no token of the model, or a position that the prompt gave.
     """
     if how == "mask":
+        if state.masked[0, position]:
+            raise ValueError(f"Position {position} is masked at this step already; choose another token or step")
         return Change(position, state.mask_id)
     log_p = beliefs(live, state, position)
     if how == "typed":

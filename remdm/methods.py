@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from remdm.categorical import Noise
@@ -319,6 +320,7 @@ def run(
     else:
         cache = Cached(denoiser)
         x_theta = Truncated(cache, chosen.truncation)
+    cache.forwards = torch.zeros(len(seeds), dtype=torch.int64)  # a run taken up may go on for steps without a call
     state = tokens if isinstance(tokens, State) else start(tokens, denoiser.mask_id)
     noise = Coupled(seeds, chosen.precision) if coupled else Noise(seeds, chosen.precision)
     rest = keyed(walk[first:], noise) if isinstance(noise, Coupled) else walk[first:]

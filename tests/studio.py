@@ -64,16 +64,17 @@ class Studio:
         """Notes each text that a part shows from now on, however briefly; called, gives those so far."""
         self.page.evaluate(
             """id => {
-                const seen = (window.seen = []);
+                const seen = (window.shown = []);
                 const note = () => {
                     const text = document.getElementById(id)?.textContent.trim();
                     if (text && text !== seen.at(-1)) seen.push(text);
                 };
-                new MutationObserver(note).observe(document.body, {subtree: true, childList: true, characterData: true});
+                const all = {subtree: true, childList: true, characterData: true};
+                new MutationObserver(note).observe(document.body, all);
             }""",
             f"text-{name}",
         )
-        return lambda: self.page.evaluate("window.seen")
+        return lambda: self.page.evaluate("window.shown")
 
     def run(self) -> dict:
         """Press Run and wait for the end; what the player shows then."""

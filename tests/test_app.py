@@ -437,6 +437,26 @@ def test_a_closed_page_does_not_hold_the_queue(visit, studio):
     assert studio.run()["masked"] == 0
 
 
+def test_scaling_shows_what_was_measured_and_adds_a_cell_of_ones_own(visit):
+    studio = visit()
+    page = studio.page
+    page.get_by_role("tab", name="Scaling").click()
+    page.wait_for_selector("#scaling-chart .main-svg", state="attached")
+    lines = "document.querySelector('#scaling-chart .js-plotly-plot').data.map(each => [each.name, each.marker.symbol])"
+    there = page.evaluate(lines)
+    assert len(there) > 3 and not any(symbol.endswith("-open") for _, symbol in there)
+    page.locator("#scaling-steps input[type=number]").fill("4")
+    page.locator("#scaling-count input[type=number]").fill("8")
+    page.locator("#scaling-run").click()
+    expect(page.locator("#scaling-table")).to_contain_text("yours: ReMDM-cap")
+    expect(page.locator("#scaling-run")).to_have_text("Measure")
+    assert page.evaluate(lines) == [*there, ["yours: ReMDM-cap", "square-open"]]
+    page.locator("#scaling-clear").click()
+    expect(page.locator("#scaling-table")).not_to_contain_text("yours")
+    assert not studio.faults
+    page.close()
+
+
 def test_nothing_is_asked_from_outside(visit, studio, app, outside):
     studio.run()
     assert outside == set()

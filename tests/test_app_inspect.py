@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 from studio import PLAYER, Studio
 
 from remdm.trace import loads
 
+GALLERY = Path(__file__).parents[1] / "assets" / "gallery"
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -73,6 +75,48 @@ def test_two_runs_side_by_side(studio):
     studio.page.wait_for_selector("#text-compare .rp-compare[data-step='1']")
     expect(where.locator(".rp-pane-line").first).to_contain_text("step 1 / 1")
     expect(where.locator(".rp-pane-line").last).to_contain_text("step 1 / 1")
+
+
+def opened_from_disk(path: Path, browse: Callable, shown: str) -> Page:
+    """A file in a browser of its own, which asks for nothing but the file."""
+    page = browse(reduced_motion="reduce").new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_selector(shown)
+    assert asked == [path.as_uri()]
+    return page
+
+
+def downloaded(studio: Studio, button: Locator, folder: Path) -> Path:
+    with studio.page.expect_download() as waiting:
+        button.click()
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def test_a_comparison_as_one_page_needs_no_network(studio, browse, tmp_path):
+    before = board(studio, "compare")
+    expect(studio.part("compare-page")).to_be_enabled()
+    path = downloaded(studio, studio.part("compare-page"), tmp_path)
+    page = opened_from_disk(path, browse, ".rp-compare[data-steps]:not([data-live])")
+    again = page.evaluate("document.querySelector('#run').__compare.state()")
+    assert [pane["ids"] for pane in again["panes"]] != [pane["ids"] for pane in before["panes"]], "another step"
+    page.locator(".rp-slider").fill(str(before["k"]))
+    page.wait_for_selector(f".rp-compare[data-step='{before['k']}']")
+    again = page.evaluate("document.querySelector('#run').__compare.state()")
+    assert again["panes"] == before["panes"] and again["first"] == before["first"]
+    expect(page.locator(".rp-pane-head h4").first).to_have_text("A MDLM")
+    page.close()
+
+
+def test_a_chart_becomes_a_picture_without_a_network(studio, tmp_path):
+    view(studio, "Run")
+    studio.charts()
+    studio.part("masks").hover()
+    path = downloaded(studio, studio.part("masks").locator('.modebar-btn[data-title^="Download"]'), tmp_path)
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_same_settings_never_part_and_changed_ones_are_refused_in_a_sentence(studio):
@@ -162,17 +206,9 @@ def test_a_run_as_one_page_needs_no_network(visit, studio, tmp_path, browse):
     studio.part("export-page").click()
     links = studio.part("exported").locator("a[download], a[href]")
     expect(links.first).to_be_visible()
-    with studio.page.expect_download() as waiting:
-        links.first.click()
-    path = tmp_path / "run.html"
-    waiting.value.save_as(path)
-    page = browse(reduced_motion="reduce").new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
-    page.wait_for_selector(".rp[data-run]")
-    state = page.evaluate("document.querySelector('.rp').__player.state()")
-    assert state["ids"] == end["ids"] and asked == [path.as_uri()]
+    page = opened_from_disk(downloaded(studio, links.first, tmp_path), browse, ".rp[data-run]")
+    assert page.evaluate("document.querySelector('.rp').__player.state()")["ids"] == end["ids"]
+    assert page.locator("canvas.rp-heat").get_attribute("aria-label").startswith("Confidence of 160 positions")
     assert any(name.endswith(".gif") for name in studio.part("exported").inner_text().split())
     page.close()
 
@@ -203,8 +239,31 @@ def test_theory_is_measured(studio):
     view(studio, "Theory")
     page.locator("#theory-run").click()
     expect(page.locator("#theory-said")).to_contain_text(re.compile(r"2000 positions, [1-9][\d.]* remasks a chain"))
+    page.locator("#theory-twins").click()
+    found = page.locator("#theory-pictures")
+    expect(found).to_contain_text(
+        re.compile(r"0 of 1,440 cells differ .* its twin, [1-9]\d* from ReMDM with another σ")
+    )
+    expect(found.locator("figure svg[aria-label*='no cell differs from the first']")).to_have_count(2)
     page.locator("#theory-still").click()
-    expect(page.locator("#theory-counted")).to_contain_text("forward-backward 0.00; DFM 0.00")
+    expect(page.locator("#theory-counted")).to_contain_text("FB 0.00; DFM 0.00")
+
+
+def test_the_gallery_shows_its_pieces_and_a_file(studio, tmp_path):
+    page = studio.page
+    view(studio, "Gallery")
+    player = page.locator("#gallery-player .rp")
+    page.locator("#gallery-which").get_by_label("Pictures · a straight hand").check()
+    expect(page.locator("#gallery-told")).to_contain_text("one straight line")
+    expect(player.locator(".im-frame[role=img]").first).to_have_attribute("aria-label", re.compile("256 of 256 cells"))
+    expect(player.locator(".im-edit")).to_be_hidden()
+    page.locator("#gallery-open input[type=file], input[type=file]").last.set_input_files(GALLERY / "text-kept.json.gz")
+    expect(page.locator("#gallery-told")).to_have_text("A text run of yours.")
+    expect(player.locator(".rp-about")).to_contain_text("opened from a file")
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("{}")
+    page.locator("#gallery-open input[type=file], input[type=file]").last.set_input_files(wrong)
+    assert studio.refused().startswith("This file cannot be shown. This is not a trace of ReMDM Studio")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

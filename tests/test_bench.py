@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from remdm.evaluation.bench import add_arguments, crowd, page, run, steps
+from remdm.evaluation.bench import add_arguments, browser, crowd, page, run, steps
 from remdm.evaluation.bench.literal import literal_step
+from remdm.evaluation.bench.report import markdown
 from remdm.evaluation.bench.rows import CLOCKS, interleaved, row, table
+from remdm.evaluation.bench.targets import MET, MISSED, UNKNOWN, verdicts
 from remdm.grid import Step
-from remdm.models.network import Compute, NetworkDenoiser
+from remdm.models.network import Compute, NetworkDenoiser, compute
 from remdm.models.transformer import TransformerConfig
 
 CPU = Compute(torch.device("cpu"), torch.float32, "for the tests")
@@ -141,13 +143,47 @@ def test_the_command_prints_and_writes_its_rows(monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--only", "nowhere"], "only must be any of owt-1024, .*page, got nowhere"),
+        (["--only", "nowhere"], "only must be any of owt-1024, .*page, click, scrub, got nowhere"),
         (["--repeats", "0"], "repeats must"),
     ],
 )
 def test_what_cannot_be_measured_is_said_at_once(flags, message):
     with pytest.raises(ValueError, match=message):
         command(*flags, "--device", "cpu")
+
+
+def test_rows_of_a_file_are_replaced_one_by_one_and_shown_as_a_page(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(steps.GEOMETRIES, "tiny", TINY)
+    path = tmp_path / "bench.json"
+    kept, old = row("page", "x", 1.0, 2.0, cold_start_s=5.0), row("step", "tiny", 1.0, 2.0)
+    path.write_text(json.dumps([{**old, "dtype": str(compute("cpu").dtype).removeprefix("torch.")}, kept]))
+    command("--only", "tiny", "--repeats", "1", "--json", str(path), "--device", "cpu")
+    made, left = json.loads(path.read_text())
+    assert set(made) == STEP and left == kept
+    assert "met: app.py to a usable page in less than 6 s (5.0 s)" in capsys.readouterr().out
+    command("--table", "--json", str(path))
+    told = capsys.readouterr().out
+    assert told == markdown([made, kept]) and "## step" in told and "## page" in told
+    columns = next(line for line in told.splitlines() if "cold_start_s" in line)
+    assert "ours · ms" in columns and "network" not in columns, "a table has what its kind of row has"
+    with pytest.raises(ValueError, match="table needs rows"):
+        command("--table", "--json", str(tmp_path / "none.json"))
+
+
+def test_a_target_is_met_by_rows_alone():
+    long, short = (row("step", name, ours, 100.0, dtype="bfloat16", not_network=share)
+                   for name, ours, share in (("owt-1024", 25.0, 0.05), ("smiles-32", 5.0, 0.5)))  # fmt: skip
+    rows = [long, short, row("scrub", "256x512", 1.0, 16.7, frames_per_second=59.9, late_frames=1)]
+    assert [each.said for each in verdicts(rows)] == [MISSED, MET, UNKNOWN, MET, UNKNOWN]
+    assert [each.said for each in verdicts([])] == [UNKNOWN] * 5
+    slow = {**long, "dtype": "float32", "ratio": 5.5, "not_network": 0.2}
+    assert [each.said for each in verdicts([slow, row("click", "stories", 301.0, 300.0)])][:3] == [MET, MISSED, MISSED]
+
+
+def test_the_run_that_is_scrubbed_has_what_it_says():
+    trace = browser.long_run(40, 24)
+    assert (trace.length, len(trace.steps)) == (40, 24) and any(each.remasked for each in trace.steps)
+    assert trace.mask_id not in trace.final
 
 
 def test_a_ratio_is_the_others_time_by_ours():

@@ -16,7 +16,8 @@ from remdm.data.countdown import IDS, LENGTH, PROMPT, WORDS, Problem
 from remdm.domains import countdown as domain
 from remdm.evaluation.countdown_checker import judge, value, words_of
 from remdm.evaluation.countdown_race import Race
-from remdm.evaluation.countdown_scores import answer, gain, over_problems, over_seeds, render, score, starts
+from remdm.evaluation.countdown_scores import answer, gain, over_problems, render, score, starts
+from remdm.evaluation.seeds import over_seeds
 from remdm.methods import settings
 from remdm.models.network import compute
 from remdm.recording import Order, record, run_seed

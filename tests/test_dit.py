@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from remdm.models.dit import DiT, DiTConfig, blank, load_hub_folder, load_lightning
+from remdm.models.dit import DiT, DiTConfig, attend, blank, load_hub_folder, load_lightning
 
 OWT = DiTConfig(vocab_size=50258, length=1024, hidden_dim=768, cond_dim=128, n_blocks=12, n_heads=12)
 TINY = DiTConfig(vocab_size=11, length=8, hidden_dim=16, cond_dim=6, n_blocks=2, n_heads=2)
@@ -273,3 +273,12 @@ def test_lightning_errors(tmp_path: Path) -> None:
     (tmp_path / "a.ckpt").write_bytes(b"PK nothing")
     with pytest.raises(ValueError, match="refused"):
         load_lightning(tmp_path / "a.ckpt")
+
+
+def test_attention_head_by_head_is_the_fused_one_to_rounding() -> None:
+    """In bfloat16 each head goes alone; the fused kernel in float32 says what should come out."""
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 3, 40, 16, dtype=torch.bfloat16) for _ in range(3))
+    exact = torch.nn.functional.scaled_dot_product_attention(q.float(), k.float(), v.float())
+    assert attend(q.float(), k.float(), v.float()).equal(exact)
+    assert (attend(q, k, v).float() - exact).abs().max() < 0.02

@@ -2,6 +2,8 @@
 
 import argparse
 import csv
+import itertools
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,13 +12,15 @@ import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers import models as token_models
 
+from remdm import transition
 from remdm.checkpoints import save_embedded
 from remdm.data import storyworld
 from remdm.data.storyworld import lines
 from remdm.data.storyworld.lexicon import GENDER
 from remdm.data.vocabulary import SPECIALS, story_tokenizer
 from remdm.evaluation import cells, results, scores, table, text
-from remdm.evaluation.cells import Cell, draw, empty, fill, load, variants
+from remdm.evaluation.cells import Cell, Free, draw, empty, fill, load, variants
+from remdm.evaluation.diversity import wilson
 from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.recording import run_seed
@@ -37,7 +41,7 @@ def story_row(words) -> list[str]:
 
 def test_an_interrupted_cell_goes_on_where_it_stopped(tmp_path):
     cell, language = Cell("remdm-cap", 12), letters()
-    whole = fill(cell, language, 5, 10, tmp_path / "whole.npz", batch=4)
+    whole = fill(Free(language, cell, 5), 10, tmp_path / "whole.npz", batch=4)
     ticks = 0
 
     def stop(size: int) -> None:
@@ -47,10 +51,10 @@ def test_an_interrupted_cell_goes_on_where_it_stopped(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fill(cell, language, 5, 10, tmp_path / "cut.npz", batch=4, tick=stop)
+        fill(Free(language, cell, 5), 10, tmp_path / "cut.npz", batch=4, tick=stop)
     assert len(load(tmp_path / "cut.npz")) == 4
     drawn = []
-    resumed = fill(cell, language, 5, 10, tmp_path / "cut.npz", batch=4, tick=drawn.append)
+    resumed = fill(Free(language, cell, 5), 10, tmp_path / "cut.npz", batch=4, tick=drawn.append)
     assert sum(drawn) == 6 * 12
     assert (resumed.tokens == whole.tokens).all() and (resumed.forwards == whole.forwards).all()
     assert (load(tmp_path / "cut.npz").tokens == whole.tokens).all()
@@ -58,11 +62,11 @@ def test_an_interrupted_cell_goes_on_where_it_stopped(tmp_path):
 
 def test_more_samples_begin_with_those_there_were(tmp_path):
     cell, language = Cell("remdm-loop", 20, seed=3), letters()
-    few = fill(cell, language, 5, 5, tmp_path / "few.npz", batch=4)
-    many = fill(cell, language, 5, 9, tmp_path / "few.npz", batch=3)
+    few = fill(Free(language, cell, 5), 5, tmp_path / "few.npz", batch=4)
+    many = fill(Free(language, cell, 5), 9, tmp_path / "few.npz", batch=3)
     assert len(many) == 9 and (many.tokens[:5] == few.tokens).all()
-    assert (fill(cell, language, 5, 9, tmp_path / "new.npz", batch=9).tokens == many.tokens).all()
-    assert len(fill(cell, language, 5, 2, tmp_path / "few.npz")) == 9
+    assert (fill(Free(language, cell, 5), 9, tmp_path / "new.npz", batch=9).tokens == many.tokens).all()
+    assert len(fill(Free(language, cell, 5), 2, tmp_path / "few.npz")) == 9
     assert len({tuple(row) for row in many.tokens}) > 1
 
 
@@ -159,16 +163,35 @@ class Forgetful:
         return self.language(torch.full_like(tokens, self.mask_id), rows, t)
 
 
-def test_a_broken_sampler_tells_worse_stories_than_a_right_one():
+def sentences(denoiser, cell: Cell) -> scores.Interval:
     tokenizer = story_tokenizer()
-    known = tokenizer.get_vocab()
+    tokens, _ = draw(denoiser, cell.settings, LENGTH, tuple(range(10)), lambda size: None)
+    return scores.correctness([[tokenizer.id_to_token(token) for token in row] for row in tokens.tolist()])["perfect"]
+
+
+def test_a_sampler_without_carry_over_tells_worse_stories():
+    known = story_tokenizer().get_vocab()
     language = IdealDenoiser(torch.tensor([[known[word] for word in row] for row in story_rows(3)]), len(known), 0)
-    shares = []
-    for denoiser in (language, Forgetful(language)):
-        tokens, _ = draw(denoiser, Cell("mdlm", 512).settings, LENGTH, tuple(range(12)), lambda size: None)
-        made = scores.correctness([[tokenizer.id_to_token(token) for token in row] for row in tokens.tolist()])
-        shares.append(made["perfect"])
-    assert shares[0].low > shares[1].high
+    assert sentences(language, Cell("mdlm", 256)).low > sentences(Forgetful(language), Cell("mdlm", 256)).high
+
+
+def orders(denoiser, cell: Cell, count: int = 50) -> scores.Interval:
+    """The share of sequences that have each of five letters once, in a language of all their orders."""
+    tokens, _ = draw(denoiser, cell.settings, 5, cell.seeds(0, count), lambda size: None)
+    return wilson(sum(len(set(row)) == 5 for row in tokens.tolist()), count)
+
+
+@pytest.mark.parametrize("broken", ["sigma above the bound", "no carry-over"])
+def test_a_deliberately_broken_sampler_is_measured_as_worse(broken, monkeypatch):
+    language = IdealDenoiser(torch.tensor(list(itertools.permutations(range(5)))), 6, 5)
+    cell = Cell("remdm-cap", 32, 0, (("eta", 0.2), ("nucleus_p", 1.0)))
+    right = orders(language, cell)
+    if broken == "no carry-over":
+        wrong = orders(Forgetful(language), cell)
+    else:  # half of what is decoded goes at every step, also where nothing may go any more
+        monkeypatch.setattr(transition, "bounded", lambda sigma, step: 0.5)
+        wrong = orders(language, cell)
+    assert right.low > wrong.high, (right, wrong)
 
 
 # Results file
@@ -220,6 +243,10 @@ class CountingJudge:
     def nll(self, printed: list[str]) -> list[tuple[float, int]]:
         self.read += len(printed)
         return [(2.0 * len(each.split()), len(each.split())) for each in printed]
+
+    def features(self, printed: list[str]) -> np.ndarray:
+        self.read += len(printed)
+        return np.array([[len(each), each.count(".")] for each in printed], np.float32)
 
 
 @pytest.fixture
@@ -286,6 +313,30 @@ def test_the_judge_reads_each_sample_once(stories, judge, capsys):
     assert judge.read == 3 and last["judge_samples"] == "3"
     assert float(last["judge_perplexity"]) == pytest.approx(np.exp(2), rel=1e-5)
     assert "SmolLM2" in capsys.readouterr().out
+
+
+def test_mauve_compares_with_stories_that_are_in_no_row_and_is_not_lost(stories, judge, monkeypatch):
+    seen = []
+
+    def compute_mauve(p_features, q_features, **more):
+        seen.append((len(p_features), len(q_features), more["mauve_scaling_factor"]))
+        return SimpleNamespace(mauve=0.25)
+
+    monkeypatch.setattr(text.likeness, "NEEDED", ())
+    monkeypatch.setitem(sys.modules, "mauve", SimpleNamespace(compute_mauve=compute_mauve))
+    asked = ("--samplers", "mdlm", "world", "--steps", "4", "--samples", "3")
+    command(stories, *asked, "--mauve", "--mauve-samples", "2")
+    assert seen == [(2, 2, 5), (2, 2, 5)] and judge.read == 6
+    command(stories, *asked[:-1], "4")
+    last = {row["sampler"]: row for row in written(stories)}
+    assert all((row["mauve"], row["mauve_samples"], row["samples"]) == ("0.25", "2", "4") for row in last.values())
+
+
+def test_without_its_packages_mauve_is_one_sentence(stories, monkeypatch):
+    monkeypatch.setattr(text.likeness, "NEEDED", ("no_such_package",))
+    with pytest.raises(ValueError, match="MAUVE needs no_such_package, .* run `pip install mauve-text faiss-cpu`"):
+        command(stories, "--samplers", "mdlm", "--mauve")
+    assert not (stories.parent / "out").exists()
 
 
 def test_prose_has_no_checker(prose, judge, capsys):

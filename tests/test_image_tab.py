@@ -94,6 +94,28 @@ def test_marks_are_made_with_the_mouse(page):
     expect(page.locator(f"{PLAYER} .im-count")).to_have_text("8 cells marked")
 
 
+def test_marks_are_made_with_the_keyboard(page):
+    frame = page.locator(f"{PLAYER} .im-picture .im-frame")
+    page.locator('#image-player [data-shape="Clear"]').click()
+    frame.focus()
+    before = page.evaluate(f"document.querySelector('{PLAYER}').__player.state().step")
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "Space", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    page.keyboard.press("Shift+ArrowDown")
+    assert read_wish(page.evaluate("window.ReMDMPictures.wish()")).marked == {35, 36, 52}
+    expect(page.locator(f"{PLAYER} .im-count")).to_have_text("Row 4, column 5, marked. 3 cells marked")
+    page.keyboard.press("Space")
+    assert read_wish(page.evaluate("window.ReMDMPictures.wish()")).marked == {35, 36}
+    assert page.evaluate(f"document.querySelector('{PLAYER}').__player.state().step") == before, "no step of the run"
+
+    page.locator(f"{PLAYER} .rp-stage .rp-t").nth(20).focus()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.rpPosition") == 36
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.rpPosition") == 19
+
+
 def test_files_of_the_run_in_the_player(page):
     page.get_by_role("button", name="The run as a picture file").click()
     for button, kind in (("sheet", "png"), ("gif", "gif")):

@@ -136,10 +136,20 @@ def test_changes_that_cannot_be_made(order):
     live = pane(Wish(given)).live
     with pytest.raises(ValueError, match="Position 1 is part of the prompt"):
         pane(Wish(given, trace=whole, step=3, change=Change(1, 9)))
+    with pytest.raises(ValueError, match="is masked at this step already"):
+        early = state_after(whole, 1)
+        chosen_token(live, early, int(early.masked[0].nonzero()[0]), "mask")
     with pytest.raises(ValueError, match="“zebbra” is no token of this model"):
         chosen_token(live, state_after(whole, 3), 9, "typed", "zebbra")
     typed = chosen_token(live, state_after(whole, 3), 9, "typed", "garden")
     assert live.pieces([typed.token])[typed.token].strip() == "garden" and 0 < typed.probability < 1
+
+
+def test_a_run_is_taken_up_where_nothing_is_left_to_write():
+    whole = list(run(letters(), settings("remdm-loop", 16), torch.full((1, 5), 26), (3,), coupled=True))
+    full = next(each for each in whole if not each.after.masked.any())
+    rest = run(letters(), settings("mdlm", 16), full.after, (3,), first=full.step.index + 1, coupled=True)
+    assert [int(rest.forwards[0]) for _ in rest] == [0] * (15 - full.step.index), "no step has called the network"
 
 
 def test_planting_in_many_runs_tells_samplers_apart(order):
@@ -158,3 +168,5 @@ def test_planting_in_many_runs_tells_samplers_apart(order):
     assert again == tallies, "the same seeds, the same errors"
     with pytest.raises(ValueError, match="step must lie between 1 and 15"):
         planted(order, 0, 2)
+    with pytest.raises(ValueError, match="runs must be a whole number from 1 to 256"):
+        planted(order, 5, 10**6)

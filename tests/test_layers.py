@@ -10,7 +10,7 @@ ORDER = (
     "knobs", "schedule", "grid", "state", "posterior", "remasking", "categorical", "coupling", "denoiser", "guidance",
     "transition", "sampler", "methods", "nelbo", "trace", "frames", "data", "models", "checkpoints", "hub",
     "training", "evaluation.stories", "evaluation.countdown_checker", "domains", "recording", "inspecting",
-    "evaluation", "serving", "evaluation.bench", "views", "tabs", "cli", "__main__", "app",
+    "evaluation", "serving", "views", "evaluation.bench", "tabs", "cli", "__main__", "app",
 )  # fmt: skip
 FILES = sorted([*ROOT.glob("remdm/**/*.py"), ROOT / "app.py"])
 

@@ -71,16 +71,35 @@ def order(seed):
     return Order(DOMAIN, DOMAIN.model("a"), "Hi ...", 64, settings("remdm-conf", 8), seed)
 
 
-@pytest.mark.parametrize("loaded_before", [True, False])
-def test_a_run_on_a_lent_gpu_is_the_same_run(tmp_path, lending, loaded_before):
+def test_a_run_on_a_lent_gpu_is_the_same_run(tmp_path, lending):
     mdlm_folder(tmp_path / "a")
-    if loaded_before:
-        prepare(order(3))
     lent = [frame for frame, _, _ in lending.steps_of(order(3))]
-    assert (door.SHELF.peek("a") is not None) == loaded_before, "what the other process loads stays there"
+    assert door.SHELF.peek("a") is not None, "loaded here, before the other process is forked: it need not do it again"
     here = [frame for frame, _, _ in prepare(order(3)).steps()]
     assert [frame.decoded for frame in lent] == [frame.decoded for frame in here]
     assert [frame.remasked for frame in lent] == [frame.remasked for frame in here]
+
+
+def llada(positions, steps):
+    """LLaDA 8B, where every masked position draws at each step."""
+    return gpu.Work(8_015_581_184, 1, positions, 126_464, steps, positions * steps // 2)
+
+
+def test_a_gpu_is_asked_for_as_long_as_the_run_takes(tmp_path):
+    """By the cost model: a small run takes little more than the beginning, LLaDA at least as long as its products."""
+    mdlm_folder(tmp_path / "a")
+    small = streams.work([order(3)])
+    assert (small.positions, small.passes, small.steps) == (64, 1, 8) and small.vocabulary > small.positions
+    assert gpu.BEGIN < gpu.seconds(small) <= gpu.BEGIN + 2
+    several = streams.work([order(index) for index in range(5)])
+    assert (several.positions, several.weights, several.draws) == (320, small.weights, 5 * small.draws)
+    forwards = 64 * 2 * 8_015_581_184 * 512 / gpu.FLOPS
+    assert gpu.seconds(llada(512, 64)) > gpu.BEGIN + forwards + 8
+    assert gpu.seconds(llada(128, 32)) < gpu.seconds(llada(256, 32)) < gpu.seconds(llada(256, 256))
+    alone = gpu.seconds(llada(256, 32))
+    assert alone < gpu.seconds(llada(256, 32), llada(256, 32)) < 2 * alone - gpu.BEGIN, "it begins and is moved once"
+    confident = replace(order(3), settings=settings("llada", 8))
+    assert streams.work([confident]).draws == 64 * 4
 
 
 def test_a_space_without_a_gpu_refuses_what_is_too_large_and_goes_on(monkeypatch):

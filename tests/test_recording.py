@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from remdm import knobs
@@ -15,7 +16,7 @@ from remdm.serving.runs import RUNS
 from remdm.tabs.player import frames
 from remdm.tabs.samples import checked
 from remdm.tabs.streams import Stream, ended, made, steps_of
-from remdm.trace import dumps, loads
+from remdm.trace import dumps, loads, replay
 
 TEXT = DOMAINS["text"]
 STORIES = TEXT.models[0]
@@ -62,6 +63,19 @@ def test_a_condition_is_checked_and_recorded():
     with pytest.raises(ValueError, match="times must be a whole number, got 1.5"):
         parsed(fields["times"], "1.5")
     assert "asked" not in record(Order(TEXT, STORIES, "", STORIES.length, settings("mdlm", 2), 5)).run
+
+
+def test_what_is_recorded_changes_no_token():
+    """Confidences of decoded tokens alone: no more calls of the network, a map blank where masked, the same run."""
+    watched, unwatched = (record(order(prompt="Rosa sat. ...", watch=watch)) for watch in (True, False))
+    assert [each.decoded for each in unwatched.steps] == [each.decoded for each in watched.steps]
+    assert unwatched.steps[-1].forwards <= watched.steps[-1].forwards
+    assert unwatched.run.pop("confidence") == "decoded" and unwatched.run == watched.run
+    for plain, told, ids in zip(unwatched.steps, watched.steps, replay(watched), strict=True):
+        masked = np.array(ids) == watched.mask_id
+        assert not plain.confidence[masked].any()
+        assert told.confidence[[place for place in np.flatnonzero(masked) if place not in told.remasked]].all()
+        assert (plain.confidence[~masked] == told.confidence[~masked]).all()
 
 
 def test_runs_without_a_prompt_draw_their_own():

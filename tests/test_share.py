@@ -11,21 +11,26 @@ import pytest
 from PIL import Image
 
 from remdm.domains import DOMAINS
-from remdm.evaluation.theory import marginals
+from remdm.evaluation import theory
+from remdm.evaluation.theory import marginals, twins
 from remdm.methods import METHODS, settings
 from remdm.recording import Order
 from remdm.tabs.change import grow
 from remdm.tabs.compare import given, resettled
+from remdm.tabs.gallery import pieces, seen
 from remdm.tabs.samples import Sample
 from remdm.tabs.schedule import outlook
 from remdm.tabs.settings import Panel
 from remdm.tabs.share import query, read
-from remdm.trace import load, replay
+from remdm.trace import TraceError, load, replay, save
 from remdm.views import film, messages, standalone
 from remdm.views.schedule import drawing
+from remdm.views.twins import panel as drawn_panel
 
 TEXT = DOMAINS["text"]
-RECORDED = load(Path(__file__).parents[1] / "assets" / "recorded" / "text.json.gz")
+ASSETS = Path(__file__).parents[1] / "assets"
+GALLERY = ASSETS / "gallery"
+RECORDED = load(ASSETS / "recorded" / "text.json.gz")
 EVIL = "</script><img src=x onerror=hacked=1><!--"
 
 
@@ -114,6 +119,47 @@ def test_a_film_shows_the_steps():
         film.gif(replace(RECORDED, steps=()))
 
 
+@pytest.mark.parametrize("name, layout", [("image", "grid"), ("text", "rows:16")])
+def test_a_film_is_laid_out_as_on_the_stage(name, layout):
+    trace = load(ASSETS / "recorded" / f"{name}.json.gz")
+    tall, wide = [], []
+    for each in (layout, "text"):
+        with Image.open(io.BytesIO(film.gif(replace(trace, steps=trace.steps[:2]), layout=each))) as picture:
+            wide.append(picture.size[0])
+            tall.append(picture.size[1])
+    if layout == "grid":
+        assert wide[0] == 2 * film.EDGE + 16 * (film.CELL + 2) - 2 and tall[0] == wide[0] + film.TOP - film.EDGE
+    else:
+        assert wide == [film.WIDTH] * 2 and tall[0] > tall[1], "each sentence begins a line"
+
+
+def test_a_picture_has_a_film_of_its_own():
+    trace = load(ASSETS / "recorded" / "image.json.gz")
+    (made,) = [model.film for model in DOMAINS["image"].models if model.name == trace.run["model"]]
+    with Image.open(io.BytesIO(made(replace(trace, steps=trace.steps[:3])))) as picture:
+        assert picture.n_frames == 4 and picture.size == (128, 128)
+
+
+def test_the_gallery_shows_what_it_says():
+    hung = pieces(GALLERY)
+    found = {each["file"]: seen(GALLERY / each["file"]) for each in hung}
+    assert {sample.domain.name for sample in found.values()} == set(DOMAINS) and len(found) == len(hung)
+    assert {path.name for path in GALLERY.glob("*.json.gz")} == set(found), "nothing hangs there unseen"
+    for each in hung:
+        assert each["title"].startswith(f"{found[each['file']].domain.title} · ") and each["told"].count(".") >= 1
+    left = {name: sample.errors and sample.errors[-1] for name, sample in found.items()}
+    assert left["countdown-kept.json.gz"] == 2 and left["molecule-kept.json.gz"] == 1
+    assert left["countdown-found.json.gz"] == 0 and left["molecule-found.json.gz"] == 0
+    assert max(found["countdown-found.json.gz"].errors) == 3 and max(found["molecule-found.json.gz"].errors) == 1
+    assert sum(len(step.remasked) for step in found["image-found.json.gz"].trace.steps) == 750
+
+
+def test_a_trace_of_no_domain_does_not_hang(tmp_path):
+    save(replace(RECORDED, run={**RECORDED.run, "domain": "music"}), tmp_path / "music.json")
+    with pytest.raises(TraceError, match="Its domain is none of text, countdown"):
+        seen(tmp_path / "music.json")
+
+
 def test_the_outlook_is_what_a_run_does():
     assert sum(outlook(settings("mdlm", 32), 100).remasks) == 0
     loop = outlook(settings("remdm-loop", 64, eta=0.05), 200)
@@ -140,6 +186,33 @@ def test_any_sigma_keeps_the_marginals(name, more):
     found = marginals(settings(name, 16, **more), 500, 1)
     wide = 4.5 / 1.96 * found.reach
     assert (np.abs(found.measured - found.alpha) <= wide + 1e-9).all() and found.remasks.sum() > 1
+
+
+@pytest.mark.parametrize("corrector", ["fb", "dfm"])
+def test_a_corrector_and_its_twin_draw_the_same_picture(corrector, monkeypatch):
+    its_own, twin, other = twins(corrector, 12, 4, 5)
+    assert not its_own.differs(twin).any() and its_own.differs(other).mean() > 0.05
+    assert (its_own.states == 3).any() and "".join(twin.words).count("_") == (twin.letters[-1] == 26).sum()
+    monkeypatch.setitem(theory.CORRECTORS, corrector, lambda t, b=theory.CORRECTORS[corrector]: 0.7 * b(t))
+    assert twins(corrector, 12, 4, 5)[0].differs(twin).any(), "with other coefficients it is another sampler"
+
+
+@pytest.mark.parametrize("steps, chains", [(0, 4), (65, 4), (8, 0), (8, 65)])
+def test_experiments_of_an_impossible_size_are_refused(steps, chains):
+    with pytest.raises(ValueError, match="must be a whole number from 1 to 64"):
+        twins("fb", steps, chains, 1)
+    with pytest.raises(ValueError, match="chains must be a whole number from 10 to 20000"):
+        marginals(settings("fb", 8), 10**9 if chains else 0, 1)
+
+
+def test_twins_are_drawn_with_what_differs():
+    states = np.array([[0, 1, 0, 0], [3, 2, 0, 1]])
+    apart = np.array([[False] * 4, [True, False, False, True]])
+    drawn = drawn_panel("<b>", states, apart, ["ab", "cd"])
+    assert "&lt;b&gt;" in drawn and "2 of 8 cells differ from the first" in drawn
+    assert drawn.count("M0 8h7v7h-7z") == 2, "the remasked cell, and its frame"
+    assert "2 chains over 2 steps: 2 decoded, 1 remasked" in drawn
+    assert "no cell differs from the first" in drawn_panel("x", states, np.zeros_like(apart), ["ab", "cd"])
 
 
 def test_correctors_stand_still_where_alpha_does():

@@ -21,7 +21,7 @@
   ];
 
   let number = 0; // tells the hatching of several players on a page apart
-  let shown = null; // the picture that the page shows: its marks are what "Redraw" asks for
+  let shown = null; // the picture that can be redrawn: its marks are what "Redraw" asks for
 
   /** A square of SVG cells, 10 units each. */
   function cells(tools, side, look) {
@@ -32,11 +32,14 @@
       return cell;
     });
     const id = `im-hatch-${++number}`;
+    const strike = svg("pattern", { id: `${id}-strike`, width: 10, height: 10, patternUnits: "userSpaceOnUse" },
+      svg("rect", { class: "im-thrown", width: 10, height: 10 }), svg("path", { class: "im-stroke", d: "M0 10 10 0" }));
     const lines = svg("pattern", { id, width: 4, height: 4, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
       svg("rect", { class: "im-ground", width: 4, height: 4 }), svg("rect", { class: "im-line", width: 1.4, height: 4 }));
     const box = svg("svg", { class: `im-grid ${look}`, viewBox: `0 0 ${side * 10} ${side * 10}`, "aria-hidden": "true" },
-      svg("defs", {}, lines), ...all);
+      svg("defs", {}, lines, strike), ...all);
     box.style.setProperty("--im-hatch", `url(#${id})`);
+    box.style.setProperty("--im-strike", `url(#${id}-strike)`);
     return { box, all };
   }
 
@@ -58,7 +61,7 @@
       this.box = h("div", { class: "im-scene" },
         h("figure", { class: "im-figure im-picture" }, this.frame,
           this.caption, h("label", { class: "im-option" }, this.states, "Show states"),
-          h("label", { class: "im-option" }, this.marking, "Mark cells to redraw"), this.shapes),
+          h("label", { class: "im-option im-edit" }, this.marking, "Mark cells to redraw"), this.shapes),
         h("figure", { class: "im-figure im-sureness" }, this.scale,
           h("figcaption", { class: "im-caption" }, "How sure the model was of each cell when it was decoded: full colour is sure. " +
             "Grey: its best guess at a masked cell.")),
@@ -72,22 +75,43 @@
       this.frame.addEventListener("pointermove", (event) => this.drag(event));
       this.frame.addEventListener("pointerup", () => (this.from = null));
       this.frame.addEventListener("pointercancel", () => (this.from = null));
+      this.frame.addEventListener("keydown", (event) => this.key(event));
     }
 
-    // Marking: a press marks a cell, or takes its mark away; a drag does the same to a rectangle.
+    // Marking: a press marks a cell, or takes its mark away; a drag does the same to a rectangle. With the keyboard:
+    // the arrows move over the cells, Space marks one, Shift and an arrow marks on the way.
 
     arm(on) {
       this.box.classList.toggle("im-marking", on);
       this.shapes.hidden = !on;
+      player.tools.put(this.frame, "tabindex", on ? 0 : null);
       if (!on) this.mark(new Set());
     }
 
-    mark(cells) {
+    mark(cells, where = "") {
       for (const p of this.marks) if (!cells.has(p)) this.over_picture.all[p].removeAttribute("data-marked");
       for (const p of cells) this.over_picture.all[p].setAttribute("data-marked", "");
       this.marks = cells;
       const n = cells.size;
-      player.tools.say(this.count, n ? `${n} cell${n === 1 ? "" : "s"} marked` : "Drag over the picture to mark cells.");
+      const marked = n ? `${n} cell${n === 1 ? "" : "s"} marked` : "Drag over the picture, or use arrows and Space.";
+      player.tools.say(this.count, where + marked);
+    }
+
+    key(event) {
+      const [rows, columns] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] || [0, 0];
+      const moves = rows || columns;
+      if (!this.marking.checked || event.altKey || (!moves && event.key !== " ")) return;
+      event.preventDefault();
+      event.stopPropagation(); // not a step of the run
+      const inside = (x) => Math.min(this.side - 1, Math.max(0, x));
+      const [row, column] = [inside(Math.floor(this.at / this.side) + rows), inside((this.at % this.side) + columns)];
+      const cells = new Set(this.marks);
+      if (event.shiftKey && moves) cells.add(this.at);
+      this.at = row * this.side + column;
+      if (event.shiftKey && moves) cells.add(this.at);
+      else if (!moves) cells[cells.has(this.at) ? "delete" : "add"](this.at);
+      this.over(this.at);
+      this.mark(cells, `Row ${row + 1}, column ${column + 1}${cells.has(this.at) ? ", marked" : ""}. `);
     }
 
     place(event) {
@@ -161,8 +185,11 @@
       this.bits = new Int32Array(run.length).fill(-1);
       this.hot = [];
       this.marks = new Set();
+      this.at = 0;
       this.mark(new Set());
-      shown = this;
+      const edited = Boolean(this.box.closest("#image-player")); // not in a comparison, the gallery or an exported page
+      player.tools.put(this.box, "data-edited", edited ? "" : null);
+      if (edited) shown = this;
     }
 
     /** The little patch that a code draws, from the sheet that came with the start. */

@@ -7,7 +7,7 @@ a new spelling of a known molecule is not novel. `novel_strings` is the paper's 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from remdm.data.chemistry import canonical, molecule, qed, rings, sa_score
 from remdm.data.known import Known
@@ -17,16 +17,21 @@ from remdm.data.known import Known
 class Properties:
     """Of one molecule: rings, QED, SA score (1 easy to make, 10 hard)."""
 
+    smiles: str
     rings: int
     qed: float
-    sa: float
+
+    @cached_property
+    def sa(self) -> float:
+        """Only where it is asked for: the scorer reads its table first, a third of a second at the page's start."""
+        return sa_score(molecule(self.smiles))
 
 
 @lru_cache(65536)
 def properties(smiles: str) -> Properties:
     """The properties of a valid string."""
     mol = molecule(smiles)
-    return Properties(rings(mol), qed(mol), sa_score(mol))
+    return Properties(smiles, rings(mol), qed(mol))
 
 
 @dataclass(frozen=True)

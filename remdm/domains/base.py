@@ -10,6 +10,7 @@ from remdm.checkpoints import Checkpoint
 from remdm.denoiser import Denoiser
 from remdm.hub.store import Fetched
 from remdm.models.network import Compute
+from remdm.trace import Trace
 
 Words = Sequence[str | None]
 """The bare word at each position, None where masked, `[L]`."""
@@ -56,6 +57,7 @@ class Model:
             It depends on the words alone, and it is asked at every step.
         once: what the scene needs once a run, JSON-ready, sent with its start; None for nothing.
         tile: words -> the picture of a sample as a small piece of HTML or SVG, masked parts hatched.
+        film: trace -> its GIF, where tokens alone would show little; None: the tokens.
         numbers: words of all samples that were made together -> (name, value, what it means) of each number.
         charts: the same -> figures by name.
         choices: for fields of the domain's `ask`, the choices that this model has.
@@ -81,6 +83,7 @@ class Model:
     scene: Callable[[Words], dict[str, Any] | None] | None = None
     once: Callable[[], dict[str, Any]] | None = None
     tile: Callable[[Words], str] | None = None
+    film: Callable[[Trace], bytes] | None = None
     numbers: Callable[[Sequence[Words]], Sequence[tuple[str, str, str]]] | None = None
     charts: Callable[[Sequence[Words]], Figures] | None = None
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from remdm.guidance import Guided, Prefixed
 from remdm.knobs import check, knob
 from remdm.models.classifier import Classifier, load_classifier
 from remdm.models.vq import VQ, as_pixels, load_vq
+from remdm.trace import Trace
 
 NAME = "emoji"
 GRID = 16
@@ -173,6 +174,13 @@ def numbers(words: Sequence[Sequence[str | None]]) -> list[tuple[str, str, str]]
     return made
 
 
+def film(trace: Trace) -> bytes:
+    """A run as a GIF of its pictures."""
+    from remdm.domains.image_files import animation  # it draws with what stands here
+
+    return animation(trace)
+
+
 EMOJI = Model(
     NAME,
     "Emoji, 16 x 16 codes",
@@ -188,6 +196,7 @@ EMOJI = Model(
     scene=scene,
     once=atlas,
     tile=tile,
+    film=film,
     numbers=numbers,
     choices={"category": (*emoji.NAMES, emoji.NOTHING), "style": (*emoji.STYLES, emoji.NOTHING)},
     prompt_help="",

@@ -30,20 +30,21 @@ def histograms(found: Measured, facts: Known) -> dict[str, go.Figure]:
 
 def _histogram(title: str, x: Sequence[float], made: np.ndarray, qm9: np.ndarray) -> go.Figure:
     """Shares of the generated ones as bars, of QM9 as a stepped line."""
-    figure = go.Figure()
-    figure.add_bar(x=x, y=made / max(1, made.sum()), name="these", marker={"color": BLUE}, hovertemplate="%{y:.1%}")
-    figure.add_scatter(
-        x=x, y=qm9 / max(1, qm9.sum()), name="QM9", mode="lines", hovertemplate="%{y:.1%}",
-        line={"color": GREY, "width": 2, "shape": "hvh", "dash": "dot"},
-    )  # fmt: skip
-    figure.update_layout(
-        title={"text": title, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 14}},
-        height=230, margin={"l": 40, "r": 10, "t": 58, "b": 36}, paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": GREY}, template="none",
-        hovermode="x unified", dragmode=False, bargap=0.15,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left", "itemclick": False},
-    )  # fmt: skip
+    bars = {
+        "type": "bar", "x": x, "y": made / max(1, made.sum()), "name": "these", "marker": {"color": BLUE},
+        "hovertemplate": "%{y:.1%}",
+    }  # fmt: skip
+    steps = {
+        "type": "scatter", "x": x, "y": qm9 / max(1, qm9.sum()), "name": "QM9", "mode": "lines",
+        "hovertemplate": "%{y:.1%}", "line": {"color": GREY, "width": 2, "shape": "hvh", "dash": "dot"},
+    }  # fmt: skip
     axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis, rangemode="tozero", tickformat=".0%")
-    return figure
+    layout = {
+        "title": {"text": title, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 14}},
+        "height": 230, "margin": {"l": 40, "r": 10, "t": 58, "b": 36}, "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
+        "hovermode": "x unified", "dragmode": False, "bargap": 0.15,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left", "itemclick": False},
+        "xaxis": axis, "yaxis": {**axis, "rangemode": "tozero", "tickformat": ".0%"},
+    }  # fmt: skip
+    return go.Figure([bars, steps], layout)

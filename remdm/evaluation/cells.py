@@ -7,11 +7,13 @@ with the smaller one's samples. (Equal up to the rounding of the network, which 
 import hashlib
 import json
 import os
+import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -92,6 +94,7 @@ class Samples:
         seconds: a batch's time shared by its members, float64 `[n]`.
         judged: nats and tokens by the judge, of the first m, float64 `[m, 2]`.
         dtype: the number type the network ran in, `mixed` if it was not always the same.
+        machine: where they were drawn, `mixed` likewise; empty where nobody noted it.
     """
 
     tokens: np.ndarray
@@ -99,6 +102,7 @@ class Samples:
     seconds: np.ndarray
     judged: np.ndarray
     dtype: str
+    machine: str = ""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -106,7 +110,20 @@ class Samples:
     def first(self, count: int) -> "Samples":
         """The first samples alone."""
         cut = (each[:count] for each in (self.tokens, self.forwards, self.seconds, self.judged))
-        return Samples(*cut, self.dtype)
+        return Samples(*cut, self.dtype, self.machine)
+
+    def after(self, before: "Samples | None") -> "Samples":
+        """These behind others, which keep what the judge said of them."""
+        if before is None or not len(before):
+            return self if before is None else replace(self, judged=before.judged)
+        arrays = (
+            np.concatenate((getattr(before, name), getattr(self, name))) for name in ("tokens", "forwards", "seconds")
+        )
+        kinds = (
+            one if one == other else "mixed"
+            for one, other in ((before.dtype, self.dtype), (before.machine, self.machine))
+        )
+        return Samples(*arrays, before.judged, *kinds)
 
 
 def empty(length: int, dtype: str) -> Samples:
@@ -115,13 +132,20 @@ def empty(length: int, dtype: str) -> Samples:
     return Samples(np.zeros((0, length), np.int32), none.astype(np.int32), none, np.zeros((0, 2)), dtype)
 
 
+@cache
+def machine() -> str:
+    """What a time in seconds depends on: the processor and its cores, the GPU if there is one."""
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{platform.machine()}, {os.cpu_count()} cores{gpu}"
+
+
 def load(path: Path) -> Samples | None:
     """The samples of a file, None if there is none."""
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as data:
         arrays = [data[name] for name in ("tokens", "forwards", "seconds", "judged")]
-        return Samples(*arrays, str(data["dtype"]))
+        return Samples(*arrays, str(data["dtype"]), str(data["machine"]) if "machine" in data else "")
 
 
 def save(path: Path, samples: Samples) -> None:
@@ -131,7 +155,7 @@ def save(path: Path, samples: Samples) -> None:
     with part.open("wb") as file:
         np.savez_compressed(
             file, tokens=samples.tokens, forwards=samples.forwards, seconds=samples.seconds, judged=samples.judged,
-            dtype=np.array(samples.dtype),
+            dtype=np.array(samples.dtype), machine=np.array(samples.machine),
         )  # fmt: skip
     os.replace(part, path)
 
@@ -150,24 +174,61 @@ def draw(
     return after.tokens.numpy().astype(np.int32), running.forwards.numpy().astype(np.int32)
 
 
-def fill(
-    cell: Cell, denoiser: Denoiser, length: int, count: int, path: Path, *,
-    dtype: str = "float32", batch: int = 32, tick: Callable[[int], Any] = lambda size: None,
-) -> Samples:  # fmt: skip
-    """At least `count` samples of a cell: those of the file, and drawn ones, saved batch by batch."""
-    samples = load(path) or empty(length, dtype)
-    while len(samples) < count:
-        done = len(samples)
-        stop = min(count, (done // batch + 1) * batch)
+Tick = Callable[[int], Any]
+"""Called after each step with the number of sequences that took it."""
+
+
+class Stopped(Exception):
+    """What a tick raises to end the drawing in the middle of a batch."""
+
+
+def silent(size: int) -> None:
+    """No progress is shown."""
+
+
+class Draw(Protocol):
+    """Draws samples `first` to `stop - 1` of a cell; what is drawn depends on the cell and their places alone."""
+
+    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
+        """Draw them in one batch."""
+
+
+@dataclass(frozen=True)
+class Free:
+    """Draws a cell's samples from nothing but masks. It can be sent to another machine: it holds all it needs."""
+
+    denoiser: Denoiser
+    cell: Cell
+    length: int
+    dtype: str = "float32"
+
+    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
+        """Draw them in one batch."""
         begun = time.perf_counter()
-        tokens, forwards = draw(denoiser, cell.settings, length, cell.seeds(done, stop), tick)
-        seconds = np.full(stop - done, (time.perf_counter() - begun) / (stop - done))
-        samples = replace(
-            samples,
-            tokens=np.concatenate((samples.tokens, tokens)),
-            forwards=np.concatenate((samples.forwards, forwards)),
-            seconds=np.concatenate((samples.seconds, seconds)),
-            dtype=dtype if samples.dtype == dtype else "mixed",
-        )
+        tokens, forwards = draw(self.denoiser, self.cell.settings, self.length, self.cell.seeds(first, stop), tick)
+        return timed(tokens, forwards, begun, self.dtype)
+
+
+def timed(tokens: np.ndarray, forwards: np.ndarray, begun: float, dtype: str) -> Samples:
+    """A batch as samples, with the time since `begun` shared among them."""
+    seconds = np.full(len(tokens), (time.perf_counter() - begun) / len(tokens))
+    return Samples(tokens, forwards, seconds, np.zeros((0, 2)), dtype, machine())
+
+
+def batches(done: int, count: int, batch: int) -> Iterator[tuple[int, int]]:
+    """What is missing of `count` samples if `done` are there: (first, stop) of batches that end at whole multiples."""
+    while done < count:
+        stop = min(count, (done // batch + 1) * batch)
+        yield done, stop
+        done = stop
+
+
+def fill(made: Draw, count: int, path: Path, *, batch: int = 32, tick: Tick = silent) -> Samples:
+    """At least `count` samples: those of the file, and drawn ones, saved batch by batch."""
+    samples = load(path)
+    for first, stop in batches(len(samples or ()), count, batch):
+        samples = made(first, stop, tick).after(samples)
         save(path, samples)
+    if samples is None:
+        raise ValueError(f"count must be at least 1, got {count}")
     return samples

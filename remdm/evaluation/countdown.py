@@ -9,24 +9,21 @@ there are tokens. `--restarts` gives such samplers the calls all the same: n ans
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from tqdm import tqdm
-
 import remdm
 from remdm.checkpoints import ROOT, total_parameters, weights_hash
-from remdm.data.countdown import LENGTH, Problem, test_problems, tuning_problems
+from remdm.data.countdown import Problem, test_problems, tuning_problems
 from remdm.denoiser import Denoiser
 from remdm.domains.countdown import COUNTDOWN
-from remdm.evaluation import results
-from remdm.evaluation.cells import Cell, Samples, empty, load, save, variants
-from remdm.evaluation.countdown_scores import Answers, answer, gain, over_problems, render, score
-from remdm.methods import METHODS, build
+from remdm.evaluation import results, sweep
+from remdm.evaluation.cells import Cell, Samples, Tick, load, silent, timed, variants
+from remdm.evaluation.countdown_scores import answer, gain, over_problems, render, score
+from remdm.evaluation.sweep import Bench, Job, Part
+from remdm.methods import build
 from remdm.models.network import compute
 from remdm.recording import run_seed
 
@@ -40,25 +37,19 @@ COLUMNS = (
     *results.KEY, "split", "dtype", "version", "parameters", "problems", "forwards", "seconds",
     "solved", "solved_low", "solved_high", "reference", "gain", "gain_low", "gain_high",
     "fair", "equations", "copied", "equation", "count", "unused", "stranger", "target", "settings",
+    "machine",
 )  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
-    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, choices=tuple(METHODS), metavar="NAME")
-    parser.add_argument("--steps", nargs="+", type=int, default=STEPS, metavar="T", help="default: 11 32 64")
+    sweep.add_arguments(parser, SAMPLERS, STEPS, 256)
     parser.add_argument("--problems", type=int, default=1000, help="held-out problems (default 1000)")
     help_split = "test: held out by numbers and target; tuning: held out by numbers, to choose settings by"
     parser.add_argument("--split", default="test", choices=tuple(SPLITS), help=help_split)
     parser.add_argument("--seeds", nargs="+", type=int, default=(0, 1, 2), metavar="N", help="default: 0 1 2")
-    help_set = "other settings for a sampler (or `all`); once more for a further variant of it"
-    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="NAME:KEY=VALUE", help=help_set)
     help_restarts = "answers to a problem, the likeliest of which counts (default 1)"
     parser.add_argument("--restarts", type=int, default=1, help=help_restarts)
-    parser.add_argument("--batch", type=int, default=256, help="problems at a time (default 256)")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--out", type=Path, default=Path("results"))
-    parser.add_argument("--table", action="store_true", help="only print the table of what is in OUT")
 
 
 @dataclass(frozen=True)
@@ -97,34 +88,26 @@ def compared(trial: Trial, samples: Samples, problems: Sequence[Problem], folder
     return {"reference": plain.cell.sampler, "gain": found}
 
 
-def parts(
-    denoiser: Denoiser, trial: Trial, problems: Sequence[Problem], batch: int, tick: Any, first: int = 0
-) -> Iterator[Answers]:
-    """Answers to the problems from `first` on, batch by batch; problem k has run k's seed, at each restart anew."""
-    for begin in range(first, len(problems), batch):
-        some = problems[begin : begin + batch]
+@dataclass(frozen=True)
+class Asked:
+    """Draws answers to problems; problem k has run k's seed, at each restart anew."""
+
+    denoiser: Denoiser
+    trial: Trial
+    problems: Sequence[Problem]
+    dtype: str
+
+    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
+        """Answers to problems `first` to `stop - 1`, in one batch."""
+        if stop > len(self.problems):
+            raise ValueError(f"there are {len(self.problems):,} problems, and no more can be asked")
+        begun, cell = time.perf_counter(), self.trial.cell
         seeds = [
-            [run_seed(trial.cell.seed, begin + place + turn * len(problems)) for turn in range(trial.restarts)]
-            for place in range(len(some))
+            [run_seed(cell.seed, place + turn * len(self.problems)) for turn in range(self.trial.restarts)]
+            for place in range(first, stop)
         ]
-        yield answer(denoiser, trial.cell.settings, some, seeds, tick)
-
-
-def fill(
-    denoiser: Denoiser, trial: Trial, problems: Sequence[Problem], path: Path, batch: int, dtype: str, tick: Any
-) -> Samples:
-    """Answers to all problems: those of the file, and drawn ones, saved batch by batch."""
-    samples = load(path) or empty(LENGTH, dtype)
-    begun = time.perf_counter()
-    for made in parts(denoiser, trial, problems, batch, tick, first=len(samples)):
-        took = np.full(len(made), (time.perf_counter() - begun) / len(made))
-        samples = Samples(
-            np.concatenate((samples.tokens, made.tokens)), np.concatenate((samples.forwards, made.forwards)),
-            np.concatenate((samples.seconds, took)), samples.judged, dtype if samples.dtype == dtype else "mixed",
-        )  # fmt: skip
-        save(path, samples)
-        begun = time.perf_counter()
-    return samples
+        made = answer(self.denoiser, cell.settings, self.problems[first:stop], seeds, tick)
+        return timed(made.tokens, made.forwards, begun, self.dtype)
 
 
 def describe(trial: Trial, samples: Samples, problems: Sequence[Problem], split: str, digest: str) -> dict[str, str]:
@@ -132,7 +115,7 @@ def describe(trial: Trial, samples: Samples, problems: Sequence[Problem], split:
     found = score(samples.tokens)
     about: dict[str, Any] = {
         "domain": "countdown", "split": split, "model": COUNTDOWN.name, "model_hash": digest, "dtype": samples.dtype,
-        "version": getattr(remdm, "__version__", ""),
+        "version": getattr(remdm, "__version__", ""), "machine": samples.machine,
         "parameters": total_parameters(COUNTDOWN.load(compute()).denoiser.network),
         "sampler": trial.cell.sampler, "overrides": trial.changes, "steps": trial.cell.steps, "seed": trial.cell.seed,
         "settings": json.dumps(trial.cell.settings.flat(), sort_keys=True), "problems": len(samples),
@@ -144,7 +127,7 @@ def describe(trial: Trial, samples: Samples, problems: Sequence[Problem], split:
 
 
 def trials(args: argparse.Namespace) -> list[Trial]:
-    """What is asked for, all of it checked before the first answer is drawn."""
+    """What is asked for, all of it checked before anything is drawn; references first, for the gains on them."""
     made = [
         Trial(Cell(sampler, steps, seed, overrides), args.restarts)
         for seed in args.seeds
@@ -155,7 +138,43 @@ def trials(args: argparse.Namespace) -> list[Trial]:
     for trial in made:
         build(trial.cell.settings)
         run_seed(trial.cell.seed, 0)
-    return made
+    return sorted(made, key=lambda trial: reference(trial) is not None)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A run of the command."""
+
+    args: argparse.Namespace
+    denoiser: Denoiser
+    hash: str
+    problems: Sequence[Problem]
+    dtype: str
+
+    def job(self, trial: Trial) -> Job:
+        """What makes the row of a trial."""
+        count = len(self.problems)
+        folder = self.args.out / "samples" / f"{COUNTDOWN.name}-{self.hash}-{self.args.split}{count}"
+        draw = Asked(self.denoiser, trial, self.problems, self.dtype)
+        part = Part(folder / trial.file, count, draw, len(build(trial.cell.settings)[1]) * trial.restarts)
+
+        def row(samples: Sequence[Samples]) -> dict[str, str]:
+            made = describe(trial, samples[0], self.problems, self.args.split, self.hash)
+            return made | results.flat(compared(trial, samples[0], self.problems, folder))
+
+        title = f"{trial.cell.sampler} T={trial.cell.steps} seed {trial.cell.seed} {trial.changes}".strip()
+        return Job(title, (part,), row)
+
+
+def bench(device: str = "auto", split: str = "test") -> Bench:
+    """The Countdown model on the problems of a split, ready for single cells."""
+    loaded, problems = COUNTDOWN.load(compute(device)), SPLITS[split]()
+    dtype = str(loaded.compute.dtype).removeprefix("torch.")
+    return Bench(
+        lambda sampler, steps, seed, changes: Cell(sampler, steps, seed, tuple(sorted(changes.items()))),
+        lambda cell: [Asked(loaded.denoiser, Trial(cell), problems, dtype)],
+        lambda samples: {"solved": over_problems(score(samples[0].tokens).correct, problems[: len(samples[0])])},
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -168,33 +187,15 @@ def run(args: argparse.Namespace) -> None:
     path = args.out / ("countdown.csv" if args.split == "test" else f"countdown-{args.split}.csv")
     if not args.table:
         _run(args, path)
-    rows = results.read(path)
-    if not rows:
-        raise ValueError(f"{args.out} holds no results yet; run the command without --table first")
-    print(render(rows))
+    print(render(sweep.rows(args, path, "countdown")))
 
 
 def _run(args: argparse.Namespace, path: Path) -> None:
-    for name in ("problems", "batch", "restarts"):
-        if getattr(args, name) < 1:
-            raise ValueError(f"{name} must be at least 1, got {getattr(args, name)}")
+    sweep.counted(args, "problems", "restarts")
     problems = SPLITS[args.split]()[: args.problems]
     if len(problems) < args.problems:
         raise ValueError(f"problems must be at most {len(problems)}, the held-out ones there are; got {args.problems}")
-    torch.set_num_threads(1)
     made, device = trials(args), compute(args.device)
-    denoiser = COUNTDOWN.load(device).denoiser
-    digest = weights_hash(ROOT / COUNTDOWN.name)
-    folder = args.out / "samples" / f"{COUNTDOWN.name}-{digest}-{args.split}{len(problems)}"
-    total = sum(len(problems) * len(build(trial.cell.settings)[1]) * trial.restarts for trial in made)
-    made_of: dict[Trial, Samples] = {}
-    try:
-        with tqdm(total=total, unit="step", unit_scale=True, smoothing=0.02) as bar:
-            for trial in made:
-                bar.set_description(f"{trial.cell.sampler} T={trial.cell.steps} seed {trial.cell.seed} {trial.changes}")
-                dtype = str(device.dtype).removeprefix("torch.")
-                made_of[trial] = fill(denoiser, trial, problems, folder / trial.file, args.batch, dtype, bar.update)
-    finally:  # what was answered counts, though it was stopped; gains need the reference, so they come last
-        for trial, samples in made_of.items():
-            row = describe(trial, samples, problems, args.split, digest)
-            results.append(path, row | results.flat(compared(trial, samples, problems, folder)), COLUMNS)
+    digest, dtype = weights_hash(ROOT / COUNTDOWN.name), str(device.dtype).removeprefix("torch.")
+    running = Sweep(args, COUNTDOWN.load(device).denoiser, digest, problems, dtype)
+    sweep.perform(args, [running.job(trial) for trial in made], path, COLUMNS)

@@ -8,8 +8,10 @@ import numpy as np
 
 from remdm.data.countdown import test_problems
 from remdm.denoiser import Denoiser
-from remdm.evaluation.countdown_scores import answer, over_seeds, score
+from remdm.evaluation.cells import Stopped
+from remdm.evaluation.countdown_scores import answer, score
 from remdm.evaluation.diversity import Interval, wilson
+from remdm.evaluation.seeds import over_seeds
 from remdm.methods import Settings
 from remdm.recording import run_seed
 
@@ -52,10 +54,6 @@ class Standing:
         return replace(
             self, answered=tuple(answered), solved=tuple(solved), forwards=self.forwards + int(forwards.sum())
         )
-
-
-class Stopped(Exception):
-    """The race was called off in the middle of a step."""
 
 
 @dataclass(frozen=True)

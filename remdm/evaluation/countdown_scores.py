@@ -13,6 +13,7 @@ from remdm.data.countdown import IDS, LENGTH, PROMPT, WORDS, Problem
 from remdm.denoiser import Denoiser
 from remdm.domains.countdown import verdict
 from remdm.evaluation.diversity import Interval, bootstrap
+from remdm.evaluation.seeds import mean_interval, pooled
 from remdm.evaluation.table import markdown
 from remdm.methods import Settings, run
 
@@ -126,20 +127,6 @@ def _over_groups(values: np.ndarray, problems: Sequence[Problem]) -> Interval:
     return bootstrap(list(groups.values()), lambda means: means[..., 0] / means[..., 1])
 
 
-T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Student's t at 97.5% for 1 to 9 degrees of freedom."""
-
-
-def over_seeds(values: Sequence[float]) -> Interval:
-    """The mean over seeds with its 95% interval by Student's t; no wider than the value itself for one seed."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return Interval(mean, mean, mean)
-    t = T95[len(values) - 2] if len(values) - 2 < len(T95) else 1.96
-    reach = t * float(np.std(values, ddof=1)) / len(values) ** 0.5
-    return Interval(mean, mean - reach, mean + reach)
-
-
 def shown(interval: Interval, sign: str = "") -> str:
     """A share as a percentage with its interval: `61.2% ± 0.8`; with the sign "+" also before what is positive."""
     return f"{100 * interval.value:{sign}.1f}% ± {50 * (interval.high - interval.low):.1f}"
@@ -164,22 +151,6 @@ class Line:
 Row = Mapping[str, str]
 
 
-ENOUGH = 3
-"""From so many seeds on, the interval is over them; of fewer, the mean of their intervals over problems."""
-
-
-def _solved(of_seeds: Sequence[Row]) -> Interval:
-    if len(of_seeds) >= ENOUGH:
-        return over_seeds([float(row["solved"]) for row in of_seeds])
-    return _mean_interval(of_seeds, "solved")
-
-
-def _mean_interval(rows: Sequence[Row], name: str) -> Interval:
-    """Means of a figure and of its bounds over seeds: no narrower than it should be."""
-    columns = [[float(row[each]) for each in (name, f"{name}_low", f"{name}_high")] for row in rows]
-    return Interval(*np.mean(columns, axis=0).tolist())
-
-
 def summary(rows: Sequence[Row]) -> list[Line]:
     """The lines of a results file, few steps first, the order of the file within."""
     cells: dict[tuple[str, str, int], dict[str, Row]] = {}
@@ -191,8 +162,8 @@ def summary(rows: Sequence[Row]) -> list[Line]:
             name: float(np.mean([float(row[name]) for row in by_seed.values()]))
             for name in ("forwards", "fair", "equations", "copied")
         }
-        solved, paired = _solved(list(by_seed.values())), [row for row in by_seed.values() if row["gain"]]
-        gain = _mean_interval(paired, "gain") if paired else None
+        solved, paired = pooled(list(by_seed.values()), "solved"), [row for row in by_seed.values() if row["gain"]]
+        gain = mean_interval(paired, "gain") if paired else None
         reference = paired[0]["reference"] if paired else ""
         name = f"{sampler} {overrides}".strip()
         lines.append(Line(name, steps, len(by_seed), solved, gain, reference, **means))

@@ -7,21 +7,23 @@ OUT/images.csv; the same command goes on where it stopped, and more `--samples` 
 import argparse
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+import remdm
 from remdm.checkpoints import ROOT, Checkpoint, total_parameters, weights_hash
 from remdm.data import emoji
 from remdm.domains.image import DOMAIN, Asked, classifier, conditioned, drawn
-from remdm.evaluation import results
-from remdm.evaluation.cells import Cell, Samples, fill, variants
+from remdm.evaluation import results, sweep
+from remdm.evaluation.cells import Cell, Free, Samples, load, variants
 from remdm.evaluation.diversity import wilson
 from remdm.evaluation.frechet import classifier_score, frechet, moments
+from remdm.evaluation.sweep import Bench, Job, Part
 from remdm.evaluation.table import markdown
 from remdm.methods import METHODS, build
 from remdm.models.network import compute
@@ -37,26 +39,43 @@ GROUPS = tuple(itertools.product(emoji.NAMES, emoji.STYLES))
 """What is asked for: every category in every style, equally often."""
 COLUMNS = (
     *results.KEY, "settings", "dtype", "parameters", "samples", "guidance_scale", "accuracy", "accuracy_low",
-    "accuracy_high", "frechet", "score", "forwards", "seconds",
+    "accuracy_high", "frechet", "score", "forwards", "seconds", "version", "machine",
 )  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
-    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, choices=tuple(METHODS), metavar="NAME")
-    parser.add_argument("--steps", nargs="+", type=int, default=[16, 32, 64], metavar="T")
+    sweep.add_arguments(parser, SAMPLERS, (16, 32, 64), 32)
     parser.add_argument("--samples", type=int, default=256, help="in each cell (default 256), a multiple of 16")
     parser.add_argument("--seed", type=int, default=0)
-    help_set = "other settings for a sampler (or `all`); once more for a further variant of it"
-    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="NAME:KEY=VALUE", help=help_set)
     parser.add_argument("--guidance-scale", type=float, default=1.0, help="1 (default) is none, as in the paper")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--out", type=Path, default=Path("results"))
-    parser.add_argument("--table", action="store_true", help="only print the table of what is in OUT")
     help_near = "how near samples are to training pictures (needs what training left in checkpoints/emoji/training)"
     parser.add_argument("--nearest", action="store_true", help=help_near)
+
+
+def cell_of(sampler: str, steps: int, seed: int, changes: Mapping[str, Any]) -> Cell:
+    """A sampler as the paper has it on ImageNet, changed where asked."""
+    return Cell(sampler, steps, seed, tuple(sorted((PAPER[sampler] | dict(changes)).items())))
+
+
+def draws(checkpoint: Checkpoint, cell: Cell, guidance_scale: float) -> list[Free]:
+    """How each group of pictures is drawn, in the order of GROUPS."""
+    dtype = str(checkpoint.compute.dtype).removeprefix("torch.")
+    asked = (Asked(category, style, guidance_scale) for category, style in GROUPS)
+    return [Free(conditioned(checkpoint, each), cell, checkpoint.length, dtype) for each in asked]
+
+
+def score(groups: Sequence[Samples]) -> dict[str, object]:
+    """Figures of a cell's groups, equally many samples each."""
+    tokens = np.concatenate([group.tokens for group in groups])
+    asked = np.repeat([emoji.NAMES.index(category) for category, _ in GROUPS], len(groups[0]))
+    return measured(tokens, asked)
+
+
+def bench(device: str = "auto") -> Bench:
+    """The picture model, ready for single cells."""
+    checkpoint = DOMAIN.models[0].load(compute(device))
+    return Bench(cell_of, lambda cell: draws(checkpoint, cell, 1.0), score)
 
 
 @dataclass(frozen=True)
@@ -72,40 +91,38 @@ class Sweep:
         for steps in dict.fromkeys(self.args.steps):
             for sampler in dict.fromkeys(self.args.samplers):
                 for changed in variants(self.args.changes, sampler):
-                    yield Cell(sampler, steps, self.args.seed, tuple(sorted((PAPER[sampler] | dict(changed)).items())))
+                    yield cell_of(sampler, steps, self.args.seed, dict(changed))
 
     def changes(self, cell: Cell) -> str:
         """What was changed in a cell, guidance included."""
         scale = self.args.guidance_scale
         return cell.changes + (f",guidance_scale={scale:g}" if scale != 1 else "")
 
-    def fill(self, cell: Cell, bar: tqdm) -> list[Samples]:
-        """The samples of a cell, group by group."""
+    def job(self, cell: Cell) -> Job:
+        """What makes the row of a cell: a file for each group."""
         folder = self.args.out / "samples" / f"{self.checkpoint.name}-{self.hash}"
-        each, made = self.args.samples // len(GROUPS), []
-        for category, style in GROUPS:
-            denoiser = conditioned(self.checkpoint, Asked(category, style, self.args.guidance_scale))
-            path = folder / f"{category}-{style}-{self.args.guidance_scale:g}" / cell.file
-            samples = fill(
-                cell, denoiser, self.checkpoint.length, each, path, batch=self.args.batch, tick=bar.update,
-                dtype=str(self.checkpoint.compute.dtype).removeprefix("torch."),
-            )  # fmt: skip
-            made.append(samples.first(each))
-        return made
+        each, steps, scale = self.args.samples // len(GROUPS), len(build(cell.settings)[1]), self.args.guidance_scale
+        parts = tuple(
+            Part(folder / f"{category}-{style}-{scale:g}" / cell.file, each, draw, steps)
+            for (category, style), draw in zip(GROUPS, draws(self.checkpoint, cell, scale), strict=True)
+        )
+        return Job(
+            f"{cell.sampler} T={cell.steps}", parts,
+            lambda groups: self.row(cell, [group.first(each) for group in groups]),
+        )  # fmt: skip
 
     def row(self, cell: Cell, groups: list[Samples]) -> dict[str, str]:
         """The row of a cell."""
-        tokens = np.concatenate([group.tokens for group in groups])
-        asked = np.repeat([emoji.NAMES.index(category) for category, _ in GROUPS], len(groups[0]))
         return results.flat({
             "domain": "image", "model": self.checkpoint.name, "model_hash": self.hash, "sampler": cell.sampler,
-            "overrides": self.changes(cell), "steps": cell.steps, "seed": cell.seed, "samples": len(tokens),
+            "overrides": self.changes(cell), "steps": cell.steps, "seed": cell.seed, "samples": sum(map(len, groups)),
             "settings": json.dumps(cell.settings.flat(), sort_keys=True), "dtype": groups[0].dtype,
             "parameters": total_parameters(self.checkpoint.denoiser.network),
-            "guidance_scale": self.args.guidance_scale,
+            "guidance_scale": self.args.guidance_scale, "version": getattr(remdm, "__version__", ""),
+            "machine": groups[0].machine,
             "forwards": float(np.mean([group.forwards.mean() for group in groups])),
             "seconds": float(np.mean([group.seconds.mean() for group in groups])),
-            **measured(tokens, asked),
+            **score(groups),
         })  # fmt: skip
 
 
@@ -189,32 +206,21 @@ def run(args: argparse.Namespace) -> None:
     """
     file = args.out / "images.csv"
     if not args.table:
-        _sample(args, file)
-    rows = results.read(file)
-    if not rows:
-        raise ValueError(f"{args.out} holds no results of pictures yet; run the command without --table first")
+        _run(args, file)
+    rows = sweep.rows(args, file, "image")
     print(render(rows, f"python -m remdm evaluate image --table --out {args.out}"))
 
 
-def _sample(args: argparse.Namespace, file: Path) -> None:
+def _run(args: argparse.Namespace, file: Path) -> None:
     if args.samples < len(GROUPS) or args.samples % len(GROUPS):
         raise ValueError(f"samples must be a multiple of {len(GROUPS)}, got {args.samples}")
-    if args.batch < 1 or args.threads < 1:
-        raise ValueError(f"batch and threads must be at least 1, got {args.batch} and {args.threads}")
+    sweep.counted(args)
     Asked(guidance_scale=args.guidance_scale)
-    torch.set_num_threads(args.threads)
     model = DOMAIN.models[0]
-    checkpoint = model.load(compute(args.device))
-    digest = weights_hash(ROOT / model.name)
-    sweep = Sweep(args, checkpoint, digest)
-    cells = list(sweep.cells())
-    total = sum(len(build(cell.settings)[1]) for cell in cells) * args.samples
-    with tqdm(total=total, unit="step", unit_scale=True, smoothing=0.02) as bar:
-        for cell in cells:
-            bar.set_description(f"{cell.sampler} T={cell.steps}")
-            groups = sweep.fill(cell, bar)
-            results.append(file, sweep.row(cell, groups), COLUMNS)
+    running = Sweep(args, model.load(compute(args.device)), weights_hash(ROOT / model.name))
+    jobs = [running.job(cell) for cell in running.cells()]
+    sweep.perform(args, jobs, file, COLUMNS)
     if args.nearest:
-        drawn_last = np.concatenate([group.tokens for group in groups])
-        print(f"{cell.sampler}, T = {cell.steps}:")
-        print(nearness(drawn_last, ROOT / model.name / "training"))
+        last = [load(part.path) for part in jobs[-1].parts]
+        print(f"{jobs[-1].title}:")
+        print(nearness(np.concatenate([group.tokens for group in last if group]), ROOT / model.name / "training"))

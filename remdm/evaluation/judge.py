@@ -95,6 +95,20 @@ class Judge:
         losses[real] = self.losses(hidden[real], tokens[:, 1:][real])
         return losses.sum(dim=1).tolist()
 
+    @torch.inference_mode()
+    def features(self, texts: list[str], batch_size: int = 16) -> np.ndarray:
+        """What the model makes of each text: its last hidden state at the last token, float32 `[n, width]`."""
+        made = []
+        for start in range(0, len(texts), batch_size):
+            ids = [[self.start_id, *self.encode(text)] for text in texts[start : start + batch_size]]
+            tokens = torch.full((len(ids), max(map(len, ids))), self.start_id)
+            for row, each in zip(tokens, ids, strict=True):
+                row[: len(each)] = torch.tensor(each)
+            tokens = tokens.to(next(self.model.parameters()).device)
+            hidden = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+            made.append(torch.stack([row[len(each) - 1] for row, each in zip(hidden, ids, strict=True)]).float().cpu())
+        return torch.cat(made).numpy()
+
     def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Negative log-likelihood of each target, float64 `[n]`, a part of the rows at a time to save memory."""
         head = self.model.get_output_embeddings()

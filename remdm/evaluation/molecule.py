@@ -7,48 +7,64 @@ more `--samples` begin with those that are there. With `--property` the samples 
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from tqdm import tqdm
+from typing import Any
 
 import remdm
 from remdm.checkpoints import ROOT, Checkpoint, total_parameters, weights_hash
 from remdm.domains.molecule import GUIDANCE, PRESETS, PROPERTIES, QM9, Asked, denoiser
-from remdm.evaluation import results
-from remdm.evaluation.cells import Cell, Samples, fill, variants
+from remdm.evaluation import chemnet, results, sweep
+from remdm.evaluation.cells import Cell, Free, Samples, variants
 from remdm.evaluation.molecule_scores import MEANS, figures, guided_table, measured, unguided_table
-from remdm.methods import METHODS, build
+from remdm.evaluation.sweep import Bench, Job, Part
+from remdm.methods import build
 from remdm.models.network import compute
 
 SAMPLERS = tuple(PRESETS)
 _TRIPLE = ("", "_low", "_high")
+FCD = ("fcd", "fcd_samples")
 COLUMNS = (
     *results.KEY, "property", "guidance", "guidance_scale", "dtype", "version", "parameters", "samples",
     *(f"{name}{end}" for name in ("valid", "unique", "novel") for end in _TRIPLE), "novel_strings",
     *(f"{name}{end}" for name in MEANS for end in _TRIPLE), "forwards", "seconds", "settings",
+    "machine", *FCD,
 )  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
-    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, choices=tuple(METHODS), metavar="NAME")
-    parser.add_argument("--steps", nargs="+", type=int, default=[32, 64, 128], metavar="T", help="default: 32 64 128")
+    sweep.add_arguments(parser, SAMPLERS, (32, 64, 128), 64)
     parser.add_argument("--samples", type=int, default=1024, help="in each cell (default 1024)")
     parser.add_argument("--seed", type=int, default=0)
-    help_set = "other settings for a sampler (or `all`); once more for a further variant of it"
-    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="NAME:KEY=VALUE", help=help_set)
     parser.add_argument("--property", default="none", choices=PROPERTIES)
     parser.add_argument("--guidance", default="D-CFG", choices=GUIDANCE)
     help_scale = "one cell for each (default: 1 2 3 4 5 with a property)"
     parser.add_argument("--guidance-scale", nargs="+", type=float, default=[1, 2, 3, 4, 5], help=help_scale)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--out", type=Path, default=Path("results"))
-    parser.add_argument("--table", action="store_true", help="only print the tables of what is in OUT")
+    help_fcd = "the ChemNet distance too (needs the package fcd, and what training left in checkpoints/qm9/training)"
+    parser.add_argument("--fcd", action="store_true", help=help_fcd)
+
+
+def cell_of(sampler: str, steps: int, seed: int, changes: Mapping[str, Any]) -> Cell:
+    """A sampler with the settings for QM9, changed where asked."""
+    base = {"nucleus_p": 1.0, **PRESETS.get(sampler, {})}
+    return Cell(sampler, steps, seed, tuple(sorted((base | dict(changes)).items())))
+
+
+def draw(checkpoint: Checkpoint, asked: Asked, cell: Cell) -> Free:
+    """How a cell's samples are drawn."""
+    dtype = str(checkpoint.compute.dtype).removeprefix("torch.")
+    return Free(denoiser(checkpoint, asked), cell, QM9.length, dtype)
+
+
+def bench(device: str = "auto") -> Bench:
+    """The molecule model without guidance, ready for single cells."""
+    checkpoint = QM9.load(compute(device))
+    return Bench(
+        cell_of, lambda cell: [draw(checkpoint, Asked(), cell)],
+        lambda samples: figures(measured(samples[0].tokens, checkpoint)),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,36 +83,41 @@ class Sweep:
                 asked = Asked(self.args.property, self.args.guidance, float(scale))
                 for sampler in dict.fromkeys(self.args.samplers):
                     for changed in variants(self.args.changes, sampler):
-                        base = {"nucleus_p": 1.0, **PRESETS.get(sampler, {})}
-                        yield asked, Cell(sampler, steps, self.args.seed, tuple(sorted((base | dict(changed)).items())))
+                        yield asked, cell_of(sampler, steps, self.args.seed, dict(changed))
 
-    def fill(self, asked: Asked, cell: Cell, bar: tqdm) -> Samples:
-        """The samples of a cell."""
+    def job(self, asked: Asked, cell: Cell) -> Job:
+        """What makes the row of a cell."""
         guided = f"{asked.property}-{asked.guidance}-{asked.guidance_scale:g}"
-        folder = (
-            self.args.out / "samples" / f"{QM9.name}-{self.hash}" / (guided if asked.property != "none" else "free")
-        )
-        samples = fill(
-            cell, denoiser(self.checkpoint, asked), QM9.length, self.args.samples, folder / cell.file,
-            batch=self.args.batch, tick=bar.update, dtype=str(self.checkpoint.compute.dtype).removeprefix("torch."),
-        )  # fmt: skip
-        return samples.first(self.args.samples)
+        folder = self.args.out / "samples" / f"{QM9.name}-{self.hash}"
+        path = folder / (guided if asked.property != "none" else "free") / cell.file
+        count = self.args.samples
+        part = Part(path, count, draw(self.checkpoint, asked, cell), len(build(cell.settings)[1]))
+        title = f"{cell.sampler} T={cell.steps} {asked.property} {asked.guidance_scale:g}"
+        return Job(title, (part,), lambda samples: self.row(asked, cell, samples[0].first(count)))
 
     def row(self, asked: Asked, cell: Cell, samples: Samples) -> dict[str, str]:
-        """The row of a cell."""
-        free = asked.property == "none"
+        """The row of a cell; a distance that the file has already is not lost."""
+        found, free = measured(samples.tokens, self.checkpoint), asked.property == "none"
         wish = "" if free else f"property={asked.property},guidance={asked.guidance},γ={asked.guidance_scale:g}"
-        return results.flat({
+        made = results.flat({
             "domain": "molecule", "model": QM9.name, "model_hash": self.hash, "sampler": cell.sampler,
             "overrides": ",".join(each for each in (cell.changes, wish) if each), "steps": cell.steps,
             "seed": cell.seed, "property": asked.property, "guidance": "" if free else asked.guidance,
             "guidance_scale": "" if free else asked.guidance_scale, "dtype": samples.dtype,
-            "version": getattr(remdm, "__version__", ""), "samples": len(samples),
+            "version": getattr(remdm, "__version__", ""), "samples": len(samples), "machine": samples.machine,
             "parameters": total_parameters(self.checkpoint.denoiser.network),
             "forwards": float(samples.forwards.mean()), "seconds": float(samples.seconds.mean()),
             "settings": json.dumps(cell.settings.flat(), sort_keys=True),
-            **figures(measured(samples.tokens, self.checkpoint)),
+            **figures(found),
         })  # fmt: skip
+        if not self.args.fcd:
+            return made | results.carried(self.file, made, FCD)
+        return made | results.flat({"fcd": chemnet.distance(found.valid), "fcd_samples": len(samples)})
+
+    @property
+    def file(self) -> Path:
+        """The results file."""
+        return self.args.out / "molecule.csv"
 
 
 def render(rows: list[dict[str, str]], command: str) -> str:
@@ -124,26 +145,10 @@ def run(args: argparse.Namespace) -> None:
     """
     file = args.out / "molecule.csv"
     if not args.table:
-        _sample(args, file)
-    rows = results.read(file)
-    if not rows:
-        raise ValueError(f"{args.out} holds no results of molecules yet; run the command without --table first")
+        sweep.counted(args, "samples")
+        if args.fcd:
+            chemnet.ready()
+        running = Sweep(args, QM9.load(compute(args.device)), weights_hash(ROOT / QM9.name))
+        sweep.perform(args, [running.job(asked, cell) for asked, cell in running.cells()], file, COLUMNS)
+    rows = sweep.rows(args, file, "molecule")
     print(render(rows, f"python -m remdm evaluate molecule --table --out {args.out}"))
-
-
-def _sample(args: argparse.Namespace, file: Path) -> None:
-    if args.samples < 1 or args.batch < 1 or args.threads < 1:
-        raise ValueError(
-            f"samples, batch and threads must be at least 1, got {args.samples}, {args.batch}, {args.threads}"
-        )
-    torch.set_num_threads(args.threads)
-    checkpoint = QM9.load(compute(args.device))
-    digest = weights_hash(ROOT / QM9.name)
-    sweep = Sweep(args, checkpoint, digest)
-    cells = list(sweep.cells())
-    total = sum(len(build(cell.settings)[1]) for _, cell in cells) * args.samples
-    with tqdm(total=total, unit="step", unit_scale=True, smoothing=0.02) as bar:
-        for asked, cell in cells:
-            bar.set_description(f"{cell.sampler} T={cell.steps} {asked.property} {asked.guidance_scale:g}")
-            samples = sweep.fill(asked, cell, bar)
-            results.append(file, sweep.row(asked, cell, samples), COLUMNS)

@@ -11,7 +11,7 @@ import numpy as np
 
 from remdm.checkpoints import Checkpoint
 from remdm.domains.molecule import QM9, Asked, denoiser
-from remdm.evaluation.cells import draw
+from remdm.evaluation.cells import Stopped, draw
 from remdm.evaluation.molecule_scores import figures, measured
 from remdm.methods import Settings
 from remdm.recording import run_seed
@@ -32,10 +32,6 @@ class Spot:
     mean: float | None
     low: float | None = None
     high: float | None = None
-
-
-class Stopped(Exception):
-    """The frontier was called off in the middle of a step."""
 
 
 @dataclass(frozen=True)

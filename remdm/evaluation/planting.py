@@ -18,6 +18,9 @@ from remdm.methods import Settings, build, run
 from remdm.recording import Order, run_seed, together
 from remdm.state import State
 
+MOST_RUNS = 256
+"""They go on in one batch."""
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -69,8 +72,10 @@ def planted(order: Order, step: int, count: int) -> Planted:
     """Draft `count` runs of an order up to a step and plant an unlikely token at a random decoded position of each.
 
     Raises:
-        ValueError: for a step outside the run, or if nothing is decoded there yet.
+        ValueError: for a step outside the run, if nothing is decoded there yet, or for too many runs.
     """
+    if not 1 <= count <= MOST_RUNS:
+        raise ValueError(f"runs must be a whole number from 1 to {MOST_RUNS}, got {count}")
     walk = build(order.settings)[1]
     if not 1 <= step < len(walk):
         raise ValueError(

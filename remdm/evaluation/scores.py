@@ -18,6 +18,7 @@ from remdm.evaluation.diversity import Interval, bootstrap, distinct_n, distinct
 from remdm.evaluation.stories import KINDS, Report, check, summary
 
 STATES = ("plot", "hero", "key")
+MAUVE = ("mauve", "mauve_samples")
 _TRIPLE = ("", "_low", "_high")
 
 RUN = (
@@ -31,7 +32,7 @@ COLUMNS = (
     *(f"errors_{kind}" for kind in KINDS),
     *(f"{name}{end}" for name in ("distinct", "token_entropy", "state_entropy") for end in _TRIPLE),
     *(f"{name}_entropy" for name in STATES), "world_entropy", "distinct_1", "distinct_2", "distinct_3",
-    "judge", "judge_samples", *(f"judge_perplexity{end}" for end in _TRIPLE),
+    "judge", "judge_samples", *(f"judge_perplexity{end}" for end in _TRIPLE), "machine", *MAUVE,
 )  # fmt: skip
 """The columns of the results file for text."""
 
@@ -47,10 +48,10 @@ def special_ids(checkpoint: Checkpoint) -> frozenset[int]:
     return frozenset(token for token, about in added.items() if about.special)
 
 
-def world_samples(checkpoint: Checkpoint, count: int, length: int) -> Samples:
-    """Fresh stories of the world itself, as if a sampler had drawn them."""
-    known = checkpoint.tokenizer.get_vocab()
-    stories = (lines.lay_out(storyworld.generate(FRESH + row).sentences) for row in range(count))
+def world_samples(checkpoint: Checkpoint, first: int, stop: int, length: int) -> Samples:
+    """Fresh stories `first` to `stop - 1` of the world itself, as if a sampler had drawn them."""
+    known, count = checkpoint.tokenizer.get_vocab(), stop - first
+    stories = (lines.lay_out(storyworld.generate(FRESH + row).sentences) for row in range(first, stop))
     tokens = np.array([[known[word] for word in story] for story in stories], np.int32)
     return replace(empty(length, ""), tokens=tokens, forwards=np.zeros(count, np.int32), seconds=np.zeros(count))
 

@@ -24,41 +24,36 @@ from remdm import checkpoints
 from remdm.checkpoints import Checkpoint, load_embedded, total_parameters, weights_hash
 from remdm.domains.base import Model
 from remdm.domains.text import DOMAIN, PROSE, STORIES
-from remdm.evaluation import results
-from remdm.evaluation.cells import Cell, Samples, fill, load, save, variants
+from remdm.evaluation import likeness, results, sweep
+from remdm.evaluation.cells import Cell, Free, Samples, Tick, load, save, silent, variants
 from remdm.evaluation.judge import Judge
-from remdm.evaluation.scores import COLUMNS, score, texts, world_samples
+from remdm.evaluation.scores import COLUMNS, MAUVE, score, texts, world_samples
+from remdm.evaluation.sweep import Bench, Job, Part
 from remdm.evaluation.table import render
-from remdm.methods import METHODS, build
+from remdm.methods import build
 from remdm.models.network import compute
 
 SAMPLERS = ("mdlm", "remdm-cap", "remdm-rescale", "remdm-conf", "remdm-switch", "remdm-loop", "fb", "dfm")
 WORLD = "world"
 """A sampler's name that stands for the story world's own stories."""
 JUDGED_AT_ONCE = 16
+UNSEEN = 1_000_000
+"""The number of the first story of the world that MAUVE compares with: none of the world's own row."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
-    help_samplers = f"any of {', '.join(METHODS)}; {WORLD} measures the story world itself"
-    names = (*METHODS, WORLD)
-    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, choices=names, metavar="NAME", help=help_samplers)
-    parser.add_argument("--steps", nargs="+", type=int, metavar="T", help="default: L/4 L/2 L 2L 4L")
+    """The flags of the command; the sampler `world` measures the story world itself."""
+    sweep.add_arguments(parser, SAMPLERS, None, 32, more=(WORLD,), steps_help="default: L/4 L/2 L 2L 4L")
     parser.add_argument("--samples", type=int, default=256, help="in each cell (default 256)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="stories", help="an embedded model, or the path of a checkpoint folder")
-    help_set = "other settings for a sampler (or `all`); once more for a further variant of it"
-    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="NAME:KEY=VALUE", help=help_set)
-    parser.add_argument("--batch", type=int, default=32, help="sequences drawn at a time (default 32)")
     parser.add_argument("--judge", action="store_true", help="perplexity by a judge model (slow)")
     parser.add_argument("--judge-samples", type=int, default=64, help="read by the judge in each cell (default 64)")
-    help_threads = "of torch (default 1: on few cores two commands with half the samplers each are faster than 2)"
-    parser.add_argument("--threads", type=int, default=1, help=help_threads)
+    help_mauve = "MAUVE against the world's stories, by the judge's features (slow; needs mauve-text)"
+    parser.add_argument("--mauve", action="store_true", help=help_mauve)
+    parser.add_argument("--mauve-samples", type=int, default=256, help="compared in each cell (default 256)")
     help_compile = "compile the network first (a minute, needs a C++ compiler): a fifth to a third faster"
     parser.add_argument("--compile", action="store_true", help=help_compile)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--out", type=Path, default=Path("results"))
-    parser.add_argument("--table", action="store_true", help="only print the tables of what is in OUT")
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,7 @@ def describe(cell: Cell | None, samples: Samples, made: Subject, seed: int) -> d
     """The row of a cell; of the world itself where `cell` is None."""
     about: dict[str, Any] = {
         "domain": "text", "model": made.name, "model_hash": made.hash, "dtype": samples.dtype,
-        "version": getattr(remdm, "__version__", ""),
+        "version": getattr(remdm, "__version__", ""), "machine": samples.machine,
         "parameters": total_parameters(made.checkpoint.denoiser.network), "length": samples.tokens.shape[1],
         "samples": len(samples), "forwards": float(samples.forwards.mean()), "seconds": float(samples.seconds.mean()),
         "sampler": cell.sampler if cell else WORLD, "steps": cell.steps if cell else 0, "seed": seed,
@@ -131,6 +126,28 @@ def describe(cell: Cell | None, samples: Samples, made: Subject, seed: int) -> d
         "settings": json.dumps(cell.settings.flat(), sort_keys=True) if cell else "",
     }  # fmt: skip
     return results.flat(about | score(samples, made.model, made.checkpoint))
+
+
+@dataclass(frozen=True)
+class Stories:
+    """Draws stories of the world itself, as if a sampler had made them."""
+
+    checkpoint: Checkpoint
+    length: int
+
+    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
+        """Stories `first` to `stop - 1`."""
+        return world_samples(self.checkpoint, first, stop, self.length)
+
+
+def bench(device: str = "auto") -> Bench:
+    """The story model, ready for single cells."""
+    made = subject("stories", device)
+    return Bench(
+        lambda sampler, steps, seed, changes: Cell(sampler, steps, seed, tuple(sorted(changes.items()))),
+        lambda cell: [Free(made.checkpoint.denoiser, cell, made.model.length, made.dtype)],
+        lambda samples: score(samples[0], made.model, made.checkpoint),
+    )
 
 
 @cache
@@ -167,40 +184,37 @@ class Sweep:
         folder = self.args.out / "samples" / f"{self.made.name}-{self.made.hash}"
         return folder / (cell.file if cell else f"{WORLD}.npz")
 
-    def note(self, cell: Cell | None, samples: Samples) -> None:
-        """Score samples and append their row if it says something new."""
-        results.append(self.csv, describe(cell, samples, self.made, self.args.seed if cell else 0), COLUMNS)
+    def row(self, cell: Cell | None, samples: Samples) -> dict[str, str]:
+        """The row of a cell; a MAUVE that the file has already is not lost."""
+        made = describe(cell, samples, self.made, self.args.seed if cell else 0)
+        return made | results.carried(self.csv, made, MAUVE)
 
-    def sample(self, asked: Sequence[Cell]) -> None:
-        """Draw what is missing, cell by cell."""
-        length, count = self.made.model.length, self.args.samples
-        have = {cell: len(load(self.path(cell)) or ()) for cell in asked}
-        missing = {cell: max(0, count - have[cell]) * len(build(cell.settings)[1]) for cell in asked}
-        with tqdm(total=sum(missing.values()), unit="step", unit_scale=True, smoothing=0.02) as bar:
-            for cell in asked:
-                bar.set_description(f"{cell.sampler} T={cell.steps} {cell.changes}".strip())
-                samples = fill(
-                    cell, self.made.checkpoint.denoiser, length, count, self.path(cell), dtype=self.made.dtype,
-                    batch=self.args.batch, tick=bar.update,
-                )  # fmt: skip
-                self.note(cell, samples)
-
-    def world(self) -> None:
-        """The world's own stories, drawn anew if the file has too few."""
-        count, path = self.args.samples, self.path(None)
-        samples = load(path)
-        if samples is None or len(samples) < count:
-            samples = replace(
-                world_samples(self.made.checkpoint, count, self.made.model.length),
-                judged=samples.judged if samples is not None else np.zeros((0, 2)),
-            )
-            save(path, samples)
-        self.note(None, samples)
+    def job(self, cell: Cell | None) -> Job:
+        """What makes the row of a cell, or of the world itself."""
+        length, denoiser = self.made.model.length, self.made.checkpoint.denoiser
+        draw = Free(denoiser, cell, length, self.made.dtype) if cell else Stories(self.made.checkpoint, length)
+        part = Part(self.path(cell), self.args.samples, draw, len(build(cell.settings)[1]) if cell else 0)
+        title = f"{cell.sampler} T={cell.steps} {cell.changes}".strip() if cell else WORLD
+        return Job(title, (part,), lambda samples: self.row(cell, samples[0]))
 
     def judge(self, asked: Sequence[Cell | None]) -> None:
         """Let the judge read the first samples of each cell."""
-        for cell in tqdm(asked, desc="judge", unit="cell"):
-            self.note(cell, judged(self.path(cell), self.args.judge_samples, self.made))
+        with sweep.stoppable(self.args):
+            for cell in tqdm(asked, desc="judge", unit="cell"):
+                samples = judged(self.path(cell), self.args.judge_samples, self.made)
+                results.append(self.csv, self.row(cell, samples), COLUMNS)
+
+    def mauve(self, asked: Sequence[Cell | None]) -> None:
+        """Compare the first samples of each cell with stories of the world that are in no row."""
+        count, features = self.args.mauve_samples, _judge().features
+        others = world_samples(self.made.checkpoint, UNSEEN, UNSEEN + count, self.made.model.length)
+        reference = features(texts(others, self.made.model, self.made.checkpoint))
+        with sweep.stoppable(self.args):
+            for cell in tqdm(asked, desc="MAUVE", unit="cell"):
+                samples = load(self.path(cell))
+                printed = texts(samples.first(count), self.made.model, self.made.checkpoint)
+                found = results.flat(likeness.likeness(features, reference, printed))
+                results.append(self.csv, self.row(cell, samples) | found, COLUMNS)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -212,30 +226,27 @@ def run(args: argparse.Namespace) -> None:
     """
     if not args.table:
         _run(args)
-    rows = [row for row in results.read(args.out / "results.csv") if row["domain"] == "text"]
-    if not rows:
-        raise ValueError(f"{args.out} holds no results yet; run the command without --table first")
-    print(render(rows, f"python -m remdm evaluate text --table --out {args.out}"))
+    rows = sweep.rows(args, args.out / "results.csv", "text", Path(args.model).name)
+    print(render(rows, f"python -m remdm evaluate text --model {args.model} --table --out {args.out}"))
 
 
 def _run(args: argparse.Namespace) -> None:
-    for name in ("samples", "batch", "judge_samples", "threads"):
-        if getattr(args, name) < 1:
-            raise ValueError(f"{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}")
-    torch.set_num_threads(args.threads)
+    sweep.counted(args, "samples", "judge_samples", "mauve_samples")
+    if args.mauve:
+        likeness.ready()
+    if args.compile and args.ray:
+        raise ValueError("--compile and --ray exclude each other: a compiled network cannot be sent to workers")
     made = subject(args.model, args.device)
     if args.compile:
         made = compiled(made)
     asked: list[Cell | None] = list(cells(args, made.model.length))
-    if WORLD in args.samplers and not made.model.notes:
-        raise ValueError(f"sampler {WORLD} is for the story model, got the model {made.name}")
-    sweep = Sweep(args, made)
-    try:
-        if WORLD in args.samplers:
-            sweep.world()
-        sweep.sample(asked)
-        if args.judge:
-            sweep.judge([*asked, None] if WORLD in args.samplers else asked)
-    except KeyboardInterrupt:
-        print(f"\nStopped. What was drawn is in {args.out}; the same command goes on from there.")
-        raise
+    if (WORLD in args.samplers or args.mauve) and not made.model.notes:
+        raise ValueError(f"the {WORLD} and MAUVE against it are for the story model, got the model {made.name}")
+    if WORLD in args.samplers:
+        asked.insert(0, None)
+    running = Sweep(args, made)
+    sweep.perform(args, [running.job(cell) for cell in asked], running.csv, COLUMNS)
+    if args.judge:
+        running.judge(asked)
+    if args.mauve:
+        running.mauve(asked)

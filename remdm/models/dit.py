@@ -103,6 +103,19 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((left * cos - right * sin, right * cos + left * sin), dim=-1)
 
 
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Softmax attention of queries, keys and values `[B, heads, L, head_width]`.
+
+    In bfloat16 on a CPU head by head: a head's L x L weights stay in the cache then. The fused kernel takes 1.45 times
+    as long at L = 1024, all heads at once as long as it does.
+    """
+    if q.dtype != torch.bfloat16 or q.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v)
+    q = q * q.shape[-1] ** -0.5
+    heads = zip(q.unbind(1), k.unbind(1), v.unbind(1), strict=True)
+    return torch.stack([(one @ other.mT).softmax(dim=-1) @ value for one, other, value in heads], dim=1)
+
+
 class Block(nn.Module):
     """Attention and feed-forward, each with its input modulated and its output gated by the condition (adaLN)."""
 
@@ -127,7 +140,7 @@ class Block(nn.Module):
         batch, length, width = x.shape
         q, k, v = self.attn_qkv(x).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         cos, sin = cos.to(q.dtype), sin.to(q.dtype)
-        attended = F.scaled_dot_product_attention(rotate(q, cos, sin), rotate(k, cos, sin), v)
+        attended = attend(rotate(q, cos, sin), rotate(k, cos, sin), v)
         return self.attn_out(attended.transpose(1, 2).reshape(batch, length, width))
 
 

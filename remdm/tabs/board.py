@@ -1,5 +1,6 @@
 """Runs side by side on the page: they stream in turn into one view with one scrubber (assets/compare.js)."""
 
+import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -9,11 +10,11 @@ import gradio as gr
 
 from remdm.inspecting import Pane, Wish, pane, pane_trace, side_by_side, told
 from remdm.recording import Order
-from remdm.serving.gpu import lend
+from remdm.serving.gpu import lend, seconds
 from remdm.serving.runs import RUNS, Press
 from remdm.tabs.player import frames
 from remdm.tabs.samples import Sample
-from remdm.tabs.streams import Stream
+from remdm.tabs.streams import Stream, work
 from remdm.views import messages
 
 _MOUNT = """
@@ -66,6 +67,31 @@ class Shelf:
         return told(change, [each for each, _, _ in self.stream.shown.steps[start:]], self.pane.live)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What a board has shown to its end: for each pane its title, the settings told of it, its run and its fate."""
+
+    titles: tuple[str, ...]
+    settings: tuple[list[tuple[str, str, bool]], ...]
+    samples: tuple[Sample, ...]
+    fates: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """All of it in a few words."""
+        return " · ".join(self.titles)
+
+    def message(self) -> str:
+        """All of it as one message of the board."""
+        panes, steps = [], []
+        for place, sample in enumerate(self.samples):
+            start, *made, end = json.loads(sample.message())["messages"]
+            about = {"title": self.titles[place], "settings": self.settings[place], "fate": self.fates[place]}
+            panes.append({**about, "start": start, "end": end})
+            steps += [[place, step] for step in made]
+        return messages.dumps({"v": 1, "kind": "all", "id": secrets.token_urlsafe(12), "panes": panes, "steps": steps})
+
+
 def told_settings(orders: Sequence[Order]) -> list[list[tuple[str, str, bool]]]:
     """For each order its sampler, steps and whatever differs among them: (name, value, whether it differs)."""
     tables: list[dict[str, Any]] = [
@@ -88,11 +114,7 @@ def _brief(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _seconds(wishes: Sequence[Wish]) -> int:
-    return 10 + sum(wish.order.settings.steps for wish in wishes) // 50
-
-
-@lend(_seconds)
+@lend(lambda wishes: seconds(*(work([wish.order]) for wish in wishes)))
 def _steps(wishes: list[Wish]) -> Iterator[tuple[int, Any]]:
     """The steps of all panes in turn, made where the model runs."""
     yield from side_by_side(wishes)
@@ -106,11 +128,19 @@ class Showing:
         panes = [pane(wish) for wish in wishes]
         self.shelves = [Shelf(each, Stream(RUNS.open(each.live, press))) for each in panes]
 
+        self.settings = told_settings([shelf.pane.live.order for shelf in self.shelves])
+
+    @property
+    def comparison(self) -> Comparison:
+        """What has been shown so far."""
+        titles, fates = (wish.title for wish in self.wishes), (shelf.fate for shelf in self.shelves)
+        samples = (shelf.sample for shelf in self.shelves)
+        return Comparison(tuple(titles), tuple(self.settings), tuple(samples), tuple(fates))
+
     def __iter__(self) -> Iterator[str]:
-        settings = told_settings([shelf.pane.live.order for shelf in self.shelves])
         panes = [
             messages.dumps({"title": wish.title, "settings": told})[:-1] + f',"start":{shelf.stream.begin()}}}'
-            for wish, told, shelf in zip(self.wishes, settings, self.shelves, strict=True)
+            for wish, told, shelf in zip(self.wishes, self.settings, self.shelves, strict=True)
         ]
         yield f'{{"v":1,"id":"{self.id}","kind":"open","panes":[{",".join(panes)}]}}'
         turn: list[str] = []
@@ -131,10 +161,10 @@ class Showing:
     def _round(self, turn: Sequence[str]) -> str:
         return f'{{"v":1,"id":"{self.id}","kind":"steps","list":[{",".join(turn)}]}}'
 
-    def end(self, stopped: bool = False) -> str:
+    def end(self, made: Comparison, stopped: bool = False) -> str:
         """The last message: each run's end, and what became of a planted token."""
         ends = [
-            messages.dumps({"fate": shelf.fate})[:-1] + f',"end":{shelf.stream.end(shelf.sample, stopped)}}}'
-            for shelf in self.shelves
+            messages.dumps({"fate": fate})[:-1] + f',"end":{shelf.stream.end(sample, stopped)}}}'
+            for shelf, sample, fate in zip(self.shelves, made.samples, made.fates, strict=True)
         ]
         return f'{{"v":1,"id":"{self.id}","kind":"end","panes":[{",".join(ends)}]}}'

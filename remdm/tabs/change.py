@@ -73,6 +73,9 @@ class ChangeHere:
             with gr.Row(elem_classes="files"):
                 self.go = gr.Button("Go on from here", variant="primary", size="sm", elem_id=f"{where}-change-run")
                 self.stop = gr.Button("Stop", size="sm", interactive=False, elem_id=f"{where}-change-stop")
+                self.page = gr.DownloadButton(
+                    "Export as page", size="sm", interactive=False, elem_id=f"{where}-change-page"
+                )
             self.board = Board(elem_id=f"{where}-branches-board")
             self.table = gr.HTML("", elem_id=f"{where}-change-table")
             self.tree = gr.Dropdown(
@@ -113,7 +116,7 @@ class ChangeHere:
             self.begin, self.pick, [*buttons, self.ticket, self.pick], js=_PICKED % self.where, queue=False, **QUIET
         )
         asked = [self.ticket, self.pick, bench.shown, self.branches, self.how, self.word, self.samplers, self.beside]
-        outputs = [self.board, self.table, self.tree, self.branches, *buttons]
+        outputs = [self.board, self.table, self.page, self.tree, self.branches, *buttons]
         begun.then(self.branch, [*asked, *self.panel.inputs], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
         self.stop.click(self.stopped, self.ticket, self.stop, queue=False, **QUIET)
         shown = [bench.player, *bench.outcome.outputs, bench.shown]
@@ -161,7 +164,7 @@ class ChangeHere:
             step, position = picked(pick, shown, how)
             base = of_trace(self.panel.orders(values)[0], shown)
             wishes = self._wishes(base, shown, step, position, how, word, samplers, beside)
-            made = yield from show(wishes, RUNS.pressed(ticket), self.board, self.table, {})
+            made = yield from show(wishes, RUNS.pressed(ticket), self.board, self.table, self.page, {})
         except Exception as error:
             yield self._ready()
             raise failure(error, "The runs") from error

@@ -1,6 +1,6 @@
 """Compare: two to four runs from the same seed, start and random numbers, under one scrubber."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,13 @@ from remdm.inspecting import Wish
 from remdm.knobs import knobs, parsed
 from remdm.methods import METHODS, TABLES, Settings, settings
 from remdm.recording import Order
-from remdm.serving.runs import RUNS
+from remdm.serving.runs import RUNS, Press
 from remdm.tabs.board import Board, Showing
 from remdm.tabs.controls import choices, part_knobs
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import failure
+from remdm.tabs.samples import Sample
+from remdm.tabs.share import comparison_page
 from remdm.views.compared import table
 
 if TYPE_CHECKING:
@@ -84,6 +86,9 @@ class Compare:
             self.count = gr.Radio([2, 3, 4], value=2, label="Runs", elem_id=f"{where}-panes", elem_classes="inline")
             self.go = gr.Button("Compare", variant="primary", elem_id=f"{where}-compare-run", size="sm")
             self.stop = gr.Button("Stop", interactive=False, elem_id=f"{where}-compare-stop", size="sm")
+            self.page = gr.DownloadButton(
+                "Export as page", interactive=False, elem_id=f"{where}-compare-page", size="sm"
+            )
         self.board = Board(elem_id=f"{where}-compare")
         self.table = gr.HTML("", elem_id=f"{where}-compare-table")
         self.ticket = gr.State(None)
@@ -107,20 +112,14 @@ class Compare:
         self.panel = bench.panel
         columns = [column for column, _, _ in self.panes]
         chosen = [each for _, sampler, changes in self.panes for each in (sampler, changes)]
-        outputs = [self.board, self.table, self.go, self.stop, self.ticket]
-        self.count.input(
-            lambda count: [gr.Column(visible=place < count) for place in range(MOST_PANES)],
-            self.count,
-            columns,
-            **QUIET,
-        )
+        outputs = [self.board, self.table, self.page, self.go, self.stop]
+        self.count.input(self.counted, self.count, columns, **QUIET)
         begun = self.go.click(self.begin, None, [self.go, self.stop, self.ticket], queue=False, **QUIET)
-        running = begun.then(
+        begun.then(
             self.compare, [self.ticket, self.count, *chosen, *self.panel.inputs], outputs, concurrency_id=MODEL_QUEUE,
             **QUIET,
         )  # fmt: skip
         self.stop.click(self.stopped, self.ticket, [self.go, self.stop], cancels=None, queue=False, **QUIET)
-        self.running = running
 
     def counted(self, count: int) -> list[gr.Column]:
         """So many panes."""
@@ -155,21 +154,28 @@ class Compare:
         try:
             chosen, rest = values[: 2 * MOST_PANES], values[2 * MOST_PANES :]
             wishes = self.wishes(self.panel.orders(rest)[0], chosen[: 2 * int(count)])
-            yield from show(wishes, press, self.board, self.table, {self.go: gr.Button("Running …", interactive=False)})
+            parts = (self.board, self.table, self.page)
+            yield from show(wishes, press, *parts, {self.go: gr.Button("Running …", interactive=False)})
         except Exception as error:
             yield self._ready()
             raise failure(error, "The runs") from error
         yield self._ready()
 
 
-def show(wishes: Sequence[Wish], press: Any, board: Board, told: gr.HTML, more: Changes) -> Iterator[Changes]:
-    """Stream wishes into a board, then their numbers into a table below it; the shelves are returned."""
+def show(
+    wishes: Sequence[Wish], press: Press, board: Board, told: gr.HTML, page: gr.DownloadButton, more: Changes
+) -> Generator[Changes, None, tuple[Sample, ...]]:
+    """Stream wishes into a board, then their numbers into a table below it, and all of it as a page; returns them."""
     showing = Showing(wishes, press)
+    more = {page: gr.DownloadButton(interactive=False), **more}
     for message in showing:
         yield {board: message, **more}
         more = {}
-    yield {board: showing.end(press.halt.is_set())}
-    samples = [shelf.sample for shelf in showing.shelves]
-    left = [None if sample.notes is None else len(sample.notes[-1]) if sample.notes else 0 for sample in samples]
-    yield {told: table([wish.title for wish in wishes], [sample.trace for sample in samples], left)}
-    return samples
+    made = showing.comparison
+    yield {board: showing.end(made, press.halt.is_set())}
+    left = [None if sample.notes is None else len(sample.notes[-1]) if sample.notes else 0 for sample in made.samples]
+    yield {
+        told: table(made.titles, [sample.trace for sample in made.samples], left),
+        page: gr.DownloadButton(value=comparison_page(made), interactive=True),
+    }
+    return made.samples

@@ -2,14 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from remdm.domains import DOMAINS
 from remdm.tabs.player import Player
 from remdm.tabs.reactions import QUIET
+from remdm.tabs.refusal import refusal
 from remdm.tabs.samples import Sample, checked
-from remdm.trace import load
+from remdm.trace import TraceError, load
+
+ABOUT = """Recorded runs that show something: one that goes wrong, and one that finds its way back. They play without a
+model. Any run of yours can be kept in the same form with *Save this trace* and shown here."""
 
 
 def pieces(folder: Path) -> list[dict[str, str]]:
@@ -18,32 +23,59 @@ def pieces(folder: Path) -> list[dict[str, str]]:
     return json.loads(index.read_text()) if index.is_file() else []
 
 
+def seen(file: Path) -> Sample:
+    """A trace of any domain with its errors found anew.
+
+    Raises:
+        TraceError: if it is none, or of a domain that is not known here.
+    """
+    trace = load(file)
+    name = trace.run.get("domain")
+    if name not in DOMAINS:
+        raise TraceError(f"Its domain is none of {', '.join(DOMAINS)}.")
+    return checked(DOMAINS[name], trace)
+
+
 class Gallery:
-    """Builds the tab; its callback is the method below."""
+    """Builds the tab; its callbacks are the methods below."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.pieces = folder, pieces(folder)
-        gr.Markdown(
-            "Recorded runs that show something. They play without a model. Any run of yours can be kept in the same "
-            "form with “Save this trace”, and opened again in its tab.", elem_classes="prose",
-        )  # fmt: skip
         titles = [(each["title"], place) for place, each in enumerate(self.pieces)]
-        self.which = gr.Radio(
-            titles,
-            value=0 if titles else None,
-            label="Choose one",
-            elem_id="gallery-which",
-            elem_classes="gallery-list",
-        )
-        self.told = gr.Markdown(self.pieces[0]["told"] if titles else "Nothing hangs here yet.", elem_id="gallery-told")
-        self.player = Player(self.sample(0).message() if titles else None, elem_id="gallery-player")
+        with gr.Row(elem_classes="lesson"):
+            with gr.Column(elem_classes="lesson-side", scale=2, min_width=280):
+                gr.Markdown(ABOUT)
+                self.which = gr.Radio(
+                    titles, value=0 if titles else None, label="Choose one", elem_id="gallery-which",
+                    elem_classes="gallery-list",
+                )  # fmt: skip
+                with gr.Row(elem_classes="files"):
+                    self.opened = gr.UploadButton(
+                        "Open a trace", file_types=[".json", ".gz"], size="sm", elem_id="gallery-open"
+                    )
+            with gr.Column(scale=5, min_width=320):
+                self.told = gr.Markdown(self.pieces[0]["told"] if titles else "Nothing hangs here yet.",
+                                        elem_id="gallery-told")  # fmt: skip
+                self.player = Player(self.sample(0).message() if titles else None, elem_id="gallery-player")
         self.which.input(self.chosen, self.which, [self.told, self.player], **QUIET)
+        self.opened.upload(self.open_trace, self.opened, [self.which, self.told, self.player], **QUIET)
 
     def sample(self, place: int) -> Sample:
         """A piece with its errors found anew."""
-        trace = load(self.folder / self.pieces[place]["file"])
-        return checked(DOMAINS[trace.run["domain"]], trace)
+        return seen(self.folder / self.pieces[place]["file"])
 
     def chosen(self, place: int) -> list[str]:
         """Show another piece."""
         return [self.pieces[place]["told"], self.sample(place).message()]
+
+    def open_trace(self, file: str) -> list[Any]:
+        """Show a trace file of the visitor's, of any domain."""
+        try:
+            sample = seen(Path(file))
+        except TraceError as error:
+            raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
+        return [
+            None,
+            f"A {DOMAINS[sample.trace.run['domain']].title.lower()} run of yours.",
+            sample.message("opened from a file"),
+        ]

@@ -27,6 +27,9 @@ _SEEN = """(...values) => {
   return [JSON.stringify({ step, selected, masked, live, status }), ...values.slice(1)];
 }"""
 
+FIRST_ETA = 0.005
+"""Too weak for the station that asks for a strength: there is something to do."""
+
 
 class Lesson:
     """Builds the tab; its callbacks are the methods below."""
@@ -37,16 +40,17 @@ class Lesson:
             with gr.Column(elem_classes="lesson-side", scale=2, min_width=280):
                 self.where = gr.Radio(
                     choices=names(frozenset()), value=0, label="Eight stations, about ten minutes",
-                    elem_id="lesson-where", elem_classes="stations",
+                    info="At each: read, press Run, do what is asked for, then press Check.", elem_id="lesson-where",
+                    elem_classes="stations",
                 )  # fmt: skip
                 self.told = gr.Markdown(text(0), elem_id="lesson-told")
                 self.turned = Dial(
-                    0.001, 0.2, step=0.001, value=0.04, label="Strength · η", visible=False, elem_id="lesson-turned",
-                    buttons=[],
+                    0.001, 0.2, step=0.001, value=FIRST_ETA, label="Strength · η", visible=False, buttons=[],
+                    elem_id="lesson-turned",
                 )  # fmt: skip
                 with gr.Row(elem_classes="files"):
                     self.run = gr.Button("Run", variant="primary", size="sm", elem_id="lesson-run")
-                    self.check = gr.Button("That is it", size="sm", elem_id="lesson-check")
+                    self.check = gr.Button("Check", size="sm", elem_id="lesson-check")
                     self.next = gr.Button("Next station", size="sm", visible=False, elem_id="lesson-next")
                 self.said = gr.HTML("", elem_id="lesson-said", elem_classes="said")
             with gr.Column(scale=5, min_width=320):
@@ -76,7 +80,7 @@ class Lesson:
         if turned:
             name, low, high, step = turned
             label = {"eta": "Strength · η", "steps": "Steps · T"}[name]
-            value = 0.04 if name == "eta" else STATIONS[place].steps
+            value = FIRST_ETA if name == "eta" else STATIONS[place].steps
             dial = gr.update(visible=True, minimum=low, maximum=high, step=step, value=value, label=label)
         return [text(place), dial, "", gr.update(visible=False)]
 

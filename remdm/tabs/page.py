@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from remdm.domains import DOMAINS
 from remdm.domains.base import Domain
 from remdm.serving.batcher import VISITORS
+from remdm.serving.packing import Packed
 from remdm.tabs.countdown import CountdownTab
 from remdm.tabs.gallery import Gallery
 from remdm.tabs.image import ImageTab
@@ -16,6 +18,7 @@ from remdm.tabs.molecule import MoleculeTab
 from remdm.tabs.player import ASSETS, head
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import refusal
+from remdm.tabs.scaling import Scaling
 from remdm.tabs.settings import Panel
 from remdm.tabs.share import RUN_IT, read
 from remdm.tabs.theory import Theory
@@ -41,6 +44,7 @@ art that the picture model learned from: [Noto Emoji](https://github.com/googlef
 def page() -> gr.Blocks:
     """The whole app, not yet launched."""
     with gr.Blocks(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
+        app.queue(max_size=32, default_concurrency_limit=VISITORS)  # here, for it looks through all that is on the page
         gr.Markdown(INTRO, elem_classes="intro")
         panels = {}
         with gr.Tabs(elem_classes="domains") as tabs:
@@ -52,11 +56,13 @@ def page() -> gr.Blocks:
                 Lesson(DOMAINS["text"])
             with gr.Tab("Theory", id="theory"):
                 Theory()
+            with gr.Tab("Scaling", id="scaling") as scaling:
+                Scaling(scaling, DOMAINS)
             with gr.Tab("Gallery", id="gallery"):
                 Gallery(ASSETS / "gallery")
         open_link(app, tabs, panels)
         gr.Markdown(FOOT, elem_classes="foot")
-    return app.queue(max_size=32, default_concurrency_limit=VISITORS)
+    return app
 
 
 def open_link(app: gr.Blocks, tabs: gr.Tabs, panels: dict[str, Panel]) -> None:
@@ -103,4 +109,5 @@ def launch_arguments() -> dict:
         "css_paths": [ASSETS / "player.css", ASSETS / "page.css", *sorted(ASSETS.glob("scenes/*.css"))],
         "head": head(),
         "footer_links": ["settings"],
+        "app_kwargs": {"middleware": [Middleware(Packed)]},
     }

@@ -34,6 +34,11 @@ class Sample:
         return next((each for each in self.domain.models if each.name == self.trace.run.get("model")), None)
 
     @property
+    def layout(self) -> str:
+        """How its tokens are laid out."""
+        return (self.model and self.model.layout) or self.domain.layout
+
+    @property
     def words(self) -> list[str | None]:
         """The bare words at the end, None where masked."""
         return _words(self.trace, self.trace.final)
@@ -55,8 +60,7 @@ class Sample:
     def message(self, note: str = "") -> str:
         """All of it for the player, under an id of its own, so that the same trace can be shown again."""
         found = None if self.notes is None else [listed(each) for each in self.notes]
-        layout = (self.model and self.model.layout) or self.domain.layout
-        return messages.trace_message(secrets.token_urlsafe(12), self.trace, found, note, layout, self._scenes())
+        return messages.trace_message(secrets.token_urlsafe(12), self.trace, found, note, self.layout, self._scenes())
 
     def _scenes(self) -> list[dict | None] | None:
         """What the stage shows at the start and after each step; a state that comes again is not drawn again."""

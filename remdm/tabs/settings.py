@@ -79,6 +79,8 @@ class Panel:
             info="A preset with its paper's values.", filterable=False,
         )  # fmt: skip
         self.cite = gr.Markdown(METHODS[self._first].cite, elem_classes="hint")
+        self.best = gr.Button("Best known for this T", size="sm", elem_id=self._id("best"), elem_classes="another")
+        self.known = gr.Markdown("", elem_id=self._id("known"), elem_classes="hint")
         self.steps = Dial(
             1, MOST_STEPS, step=1, value=self._first_steps, label="Steps · T", elem_id=self._id("steps"),
             elem_classes="whole", info="More steps give remasking more chances.", buttons=[],
@@ -108,6 +110,11 @@ class Panel:
             [64, 32], value=64, label="Noise precision · bits", info="32 truncates the noise: less diverse text.",
             elem_id=self._id("precision"),
         )  # fmt: skip
+        self.recorded = gr.Radio(
+            [("every masked position", "all"), ("decoded tokens only", "decoded")], value="all",
+            label="Recorded confidence", info="Only decoded ones: faster, and the map stays blank where masked.",
+            elem_id=self._id("recorded"), elem_classes="whole",
+        )  # fmt: skip
 
     @property
     def inputs(self) -> list[gr.Component]:
@@ -115,7 +122,7 @@ class Panel:
         return [
             self.model, self.prompt, *self.asked.values(), self.length, self.seed, self.samples, self.sampler,
             self.steps, *self.parts.values(), self.schedule, *self.knobs.values(), *self.drawing.values(),
-            self.precision,
+            self.precision, self.recorded,
         ]  # fmt: skip
 
     def orders(self, values: Sequence[Any]) -> list[Order]:
@@ -136,12 +143,14 @@ class Panel:
         if all(row in TABLES[table] for table, row in parts.items()):
             given |= {name: filled(name, each, turned[name]) for name, each in applicable(parts).items()}
         given |= {name: filled(name, each, next(rest)) for name, each in knobs(Truncation).items()}
-        given["precision"] = next(rest)
+        given["precision"], recorded = next(rest), next(rest)
         count = whole("samples", samples, 1, self.domain.most_samples)
         chosen = settings(sampler, whole("steps", steps, 1, MOST_STEPS), **given)
         length = whole("length", length, *model.lengths) if model.lengths else model.length
         seed = whole("seed", seed, 0, MAX_SEED)
-        first = Order(self.domain, model, prompt or "", length, chosen, seed, asked=self.domain.ask(**wish))
+        wish = self.domain.ask(**wish)
+        watch = recorded == "all"
+        first = Order(self.domain, model, prompt or "", length, chosen, seed, asked=wish, watch=watch)
         return [replace(first, index=index) for index in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""Share: a link that makes the same run again, and a run as one HTML file and as a GIF."""
+"""Share: a link that makes the same run again, a run or a comparison as one HTML file, and a run as a GIF."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from remdm.knobs import knobs, parsed
 from remdm.methods import METHODS, TABLES, settings
 from remdm.recording import Order
 from remdm.tabs.controls import defaults, part_knobs, shown
-from remdm.tabs.player import scripts, styles
+from remdm.tabs.player import ASSETS, scripts, styles
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import refusal
 from remdm.tabs.samples import Sample, file_of
@@ -21,6 +21,7 @@ from remdm.views import film, standalone
 from remdm.views.messages import title
 
 if TYPE_CHECKING:
+    from remdm.tabs.board import Comparison
     from remdm.tabs.settings import Panel
     from remdm.tabs.workbench import Workbench
 
@@ -97,6 +98,15 @@ def _whole(name: str, text: str) -> int:
     return int(text)
 
 
+def comparison_page(made: "Comparison") -> str:
+    """The path of a comparison as one HTML file."""
+    first = made.samples[0].trace
+    path = Path(file_of(first)).with_name(f"comparison-{first.run['domain']}-seed-{first.run['seed']}.html")
+    code = [*scripts(), (ASSETS / "compare.js").read_text()]
+    path.write_text(standalone.page(made.title, made.message(), code, styles(), "ReMDMCompare"), encoding="utf-8")
+    return str(path)
+
+
 class Share:
     """The buttons of a workbench; its callbacks are the methods below."""
 
@@ -126,7 +136,7 @@ class Share:
             raise refusal(error) from error
 
     def exported(self, sample: Sample | None) -> Any:
-        """The run in the player as one HTML file and, where tokens are words, as a GIF."""
+        """The run in the player as one HTML file and as a GIF."""
         if sample is None:
             raise refusal(ValueError("There is no run to export yet: press Run first"))
         trace = Path(file_of(sample.trace))
@@ -134,7 +144,8 @@ class Share:
         made = [trace.with_name(f"{stem}.html")]
         text = standalone.page(title(sample.trace.run), sample.message(), scripts(), styles())
         made[0].write_text(text, encoding="utf-8")
-        if sample.domain.layout != "grid" and sample.trace.steps:
+        if sample.trace.steps:
+            own = sample.model.film if sample.model else None
             made.append(trace.with_name(f"{stem}.gif"))
-            made[1].write_bytes(film.gif(sample.trace))
+            made[1].write_bytes(own(sample.trace) if own else film.gif(sample.trace, layout=sample.layout))
         return gr.File(value=[str(path) for path in made], visible=True)

@@ -43,6 +43,10 @@ def _chosen(seen: Seen) -> int:
     return seen["selected"] if type(seen.get("selected")) is int else -1
 
 
+def _errors(count: int) -> str:
+    return f"{count or 'no'} error{'' if count == 1 else 's'}"
+
+
 def half_masked(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """About half of the free positions are masked at the step shown."""
     share = seen["masked"] / max(1, sample.trace.start.count(sample.trace.mask_id))
@@ -85,14 +89,13 @@ def struck_through(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
 
 
 def enough_remasked(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
-    """The run sent back between 15 and 40 tokens."""
+    """The run sent back between 60 and 120 tokens."""
     count = sum(len(each.remasked) for each in sample.trace.steps)
-    if 15 <= count <= 40:
-        return True, f"Yes: {count} tokens were sent back. The chance per step is called σ (sigma); η (eta) sets it."
-    return (
-        False,
-        f"{count} were sent back: {'too many' if count > 40 else 'too few'}. Change the strength and run again.",
-    )
+    left = _errors(len(sample.notes[-1]) if sample.notes else 0)
+    if 60 <= count <= 120:
+        return True, f"Yes: {count} were sent back, {left} left. The chance per step is called σ; η sets it."
+    much = "too many" if count > 120 else "too few"
+    return False, f"{count} were sent back, {left} left: {much}. Change the strength and run again."
 
 
 def first_of_loop(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
@@ -125,9 +128,11 @@ def fewer_errors(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     left, steps = (len(sample.notes[-1]) if sample.notes else 0), sample.trace.run["steps"]
     goal = kept.get("few", 12) // 2
     if left <= goal:
-        errors = f"{left} error{'' if left == 1 else 's'}"
-        return True, f"Yes: {errors} in {steps} steps. That is inference-time scaling: more steps, better text."
-    return False, f"{left} errors in {steps} steps; the goal is {goal}. Spend more steps."
+        return (
+            True,
+            f"Yes: {_errors(left)} in {steps} steps. That is inference-time scaling: more steps, better text.",
+        )
+    return False, f"{_errors(left)} in {steps} steps; the goal is {goal}. Spend more steps."
 
 
 STATIONS = (
@@ -151,7 +156,8 @@ STATIONS = (
         "No way back",
         "This sampler (MDLM) never touches a word again once it is written. A mistake made early stays, and the words "
         "that come later are fitted to it.",
-        "Press **Run**, choose a word, and go to the step in which it was written. Its life, beside the text, knows.",
+        "Press **Run**, choose a word, and go to the step in which it was written. The word’s life, beside the text or "
+        "below it, knows.",
         where_decoded, "mdlm", FEW_STEPS,
     ),
     Station(
@@ -163,10 +169,11 @@ STATIONS = (
     ),
     Station(
         "How much",
-        "With too little remasking errors stay; with too much, good words are thrown away as well, and the text never "
-        "comes to rest. The chance that a written word goes back at a step is **σ** (sigma). The sampler computes it "
-        "from a strength that you choose, **η** (eta).",
-        "Choose a strength so that between 15 and 40 words are sent back in the whole run, and press **Run**.",
+        "With too little remasking errors stay; with too much, good words are thrown away as well. The chance that a "
+        "written word goes back at a step is **σ** (sigma). The sampler computes it from a strength that you choose, "
+        "**η** (eta).",
+        "Choose a strength so that about every second of the 160 places is sent back once, between 60 and 120 in the "
+        "whole run, and press **Run**.",
         enough_remasked, "remdm-cap", turned=("eta", 0.001, 0.2, 0.001),
     ),
     Station(
@@ -180,8 +187,8 @@ STATIONS = (
     Station(
         "Which words",
         "Not every word is equally doubtful. The sampler remembers how probable each word was when it was written: "
-        "**ψ** (psi). Remasking by confidence sends the unsure ones back more often. Being sure is not being right, "
-        "but it helps.",
+        "**ψ** (psi). Remasking by confidence sends the unsure ones back more often. Being sure is not being right: "
+        "ψ is a hint, no proof.",
         "Press **Run**, and at the last step choose one of the words that the model was least sure of.",
         least_sure, "remdm-conf",
     ),
@@ -189,7 +196,8 @@ STATIONS = (
         "Steps against quality",
         "Without remasking, more steps help only until each step writes one word. With it, every further step is "
         "another chance to repair. So quality can be bought with time, after the training is over.",
-        f"Choose the number of steps, **T**, so that at most half of the errors of the {FEW_STEPS}-step run are left.",
-        fewer_errors, turned=("steps", 8, 256, 8),
+        f"Choose the number of steps, **T**, and press **Run**, so that at most half of the errors of station 2, with "
+        f"its {FEW_STEPS} steps, are left.",
+        fewer_errors, steps=FEW_STEPS, turned=("steps", 8, 256, 8),
     ),
 )  # fmt: skip

@@ -1,30 +1,44 @@
 """A run on its way to the player: each step becomes a message, kept so that the browser can ask for it again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 
+from remdm.checkpoints import total_parameters
 from remdm.domains.base import Note
+from remdm.knobs import knobs
+from remdm.methods import build
+from remdm.models.network import compute
 from remdm.recording import Batch, Order, Seen, facts, prepare, together
 from remdm.serving.batcher import shared
-from remdm.serving.gpu import lend
+from remdm.serving.gpu import Work, lend, seconds
 from remdm.serving.runs import Shown
 from remdm.tabs.samples import Sample, listed, started
 from remdm.trace import Frame
 from remdm.views import messages
 
-
-def _seconds(order: Order) -> int:
-    """How long a lent GPU is asked for: a few seconds to begin, then well under 20 ms a step."""
-    return 10 + order.settings.steps // 50
+REDRAWN = 4
+"""How often a position is drawn in a run in which each decides alone, at most: remasking sends few of them back."""
 
 
-@lend(_seconds)
+def work(orders: Sequence[Order]) -> Work:
+    """What runs of one model and one setting ask of a GPU when they are made together; the model is loaded by then."""
+    first = orders[0]
+    loaded = first.model.load(compute(first.device))
+    steps, length = len(build(first.settings)[1]), first.length * len(orders)
+    draws = REDRAWN if first.settings.parts["transition"] == "ancestral" else (steps + 1) // 2  # all masks, each step
+    return Work(
+        total_parameters(loaded.denoiser.network), 2 if knobs(first.domain.ask) else 1, length,
+        loaded.tokenizer.get_vocab_size(), steps, draws * length,
+    )  # fmt: skip
+
+
+@lend(lambda order: seconds(work([order])))
 def steps_of(order: Order) -> Iterator[Seen]:
     """The steps of a run, made where the model runs and shared with other visitors; what comes out is plain numpy."""
     yield from shared(prepare(order)).steps()
 
 
-@lend(lambda orders: 2 * _seconds(orders[0]))
+@lend(lambda orders: seconds(work(orders)))
 def steps_together(orders: list[Order]) -> Iterator[list[Seen | None]]:
     """The same for runs that are made in one batch."""
     yield from Batch(tuple(map(shared, together(orders).lives))).steps()

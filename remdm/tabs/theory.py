@@ -4,12 +4,16 @@ from typing import Any
 
 import gradio as gr
 
-from remdm.evaluation.theory import LENGTH, marginals
+from remdm.evaluation.theory import CORRECTORS, LENGTH, marginals, twins
 from remdm.methods import METHODS, settings
 from remdm.tabs.controls import Dial
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import refusal
 from remdm.views.charts import measured_chart, remask_chart
+from remdm.views.twins import panel, side_by_side
+
+SHOWN = 12
+"""Chains side by side in a picture."""
 
 ALONE = [
     (method.title, name)
@@ -26,9 +30,9 @@ class Theory:
         gr.Markdown(
             "### Any σ keeps the marginals (Theorem 3.1)\nHowever strongly tokens are sent back, after each step the "
             "share of decoded positions must be α: as much is decoded again as is remasked. Choose a sampler and a "
-            "strength, and measure it over many chains. The dots should lie in the band. (Remasking by "
+            "strength, and measure it over many chains. The dots should lie in the band around 0. (Remasking by "
             "confidence is not in the list: its σ depends on the tokens, and the theorem does not cover that.)",
-            elem_classes="prose",
+            elem_classes=["prose", "chapter"],
         )  # fmt: skip
         with gr.Row(elem_classes="pane-controls"):
             self.sampler = gr.Dropdown(ALONE, value="remdm-rescale", label="Sampler", filterable=False,
@@ -39,21 +43,43 @@ class Theory:
             self.go = gr.Button("Measure", variant="primary", size="sm", elem_id="theory-run")
         self.said = gr.HTML("", elem_id="theory-said", elem_classes="said")
         with gr.Row(elem_classes="charts"):
-            self.chart = gr.Plot(show_label=False, elem_id="theory-chart")
-            self.remasks = gr.Plot(show_label=False, elem_id="theory-remasks")
+            self.chart = gr.Plot(show_label=False, visible=False, elem_id="theory-chart")
+            self.remasks = gr.Plot(show_label=False, visible=False, elem_id="theory-remasks")
+        self._twins()
         gr.Markdown(
-            "### Standing still, DFM does nothing; the loop works (section 4.1, Proposition 4.3)\nThe correctors of "
-            "Gat et al. (DFM) and of Campbell et al. (forward-backward) are ReMDM with a σ that is proportional to the "
-            "progress α_s − α_t. Where α stands still, their σ is 0. ReMDM-loop remasks exactly there.",
-            elem_classes="prose",
+            "### Standing still, they do nothing; the loop works (Proposition 4.4)\nThe σ of both correctors (FB, DFM) "
+            "is proportional to the progress, α_s − α_t: where α stands still, it is 0. ReMDM-loop remasks exactly "
+            "there. So ReMDM can do what no choice of their coefficients can.", elem_classes=["prose", "chapter"],
         )  # fmt: skip
         with gr.Row(elem_classes="files"):
             self.still = gr.Button("Hold α and count", variant="primary", size="sm", elem_id="theory-still")
         self.counted = gr.HTML("", elem_id="theory-counted", elem_classes="said")
-        self.held = gr.Plot(show_label=False, visible=False, elem_id="theory-held")
+        with gr.Row(elem_classes="charts"):
+            self.held = gr.Plot(show_label=False, visible=False, elem_id="theory-held")
         outputs = [self.said, self.chart, self.remasks]
         self.go.click(self.measured, [self.sampler, self.eta, self.chains], outputs, **QUIET)
+        self.both.click(self.paired, [self.corrector, self.steps, self.seed], self.pictures, **QUIET)
         self.still.click(self.stood_still, None, [self.counted, self.held], **QUIET)
+
+    def _twins(self) -> None:
+        gr.Markdown(
+            "### Two older correctors are ReMDM with a certain σ (Propositions 4.2 and 4.3)\nThe forward-backward "
+            "corrector (Campbell et al. 2022) and DFM (Gat et al. 2024) are written with two coefficients: masked "
+            "positions decode a = 1 + b times as fast as MDLM's, decoded ones go back b times as fast. ReMDM with "
+            "σ = b (α_s − α_t) / α_t is the same sampler. Here both run with the same random numbers, and beside them "
+            "ReMDM with another σ: the first two pictures must not differ in a single cell.",
+            elem_classes=["prose", "chapter"],
+        )  # fmt: skip
+        with gr.Row(elem_classes="pane-controls"):
+            self.corrector = gr.Radio(
+                [(METHODS[name].title, name) for name in CORRECTORS], value="fb", label="Corrector",
+                elem_id="theory-corrector",
+            )  # fmt: skip
+            self.steps = Dial(4, 48, step=1, value=24, label="Steps · T", buttons=[], elem_id="theory-steps")
+            self.seed = Dial(0, 999, step=1, value=1, label="Seed", buttons=[], elem_id="theory-seed")
+        with gr.Row(elem_classes="files"):
+            self.both = gr.Button("Run both", variant="primary", size="sm", elem_id="theory-twins")
+        self.pictures = gr.HTML("", elem_id="theory-pictures", elem_classes="said")
 
     def measured(self, sampler: str, eta: float | None, chains: float | None) -> list[Any]:
         """The marginals of many chains."""
@@ -70,12 +96,34 @@ class Theory:
             f"the 95 % band at {found.outside} of {steps} steps. Neighbouring steps hang together, so that one "
             "excursion by chance counts several times; more chains narrow the band."
         )
-        return [f'<p role="status">{said}</p>', measured_chart(found.alpha, found.measured, found.reach),
-                remask_chart({METHODS[sampler].title: found.remasks})]  # fmt: skip
+        charts = (
+            measured_chart(found.alpha, found.measured, found.reach),
+            remask_chart({METHODS[sampler].title: found.remasks}),
+        )
+        return [f'<p role="status">{said}</p>', *(gr.Plot(value=chart, visible=True) for chart in charts)]
+
+    def paired(self, corrector: str, steps: float | None, seed: float | None) -> str:
+        """A corrector as its own paper writes it, as ReMDM, and ReMDM with another sigma, cell by cell."""
+        try:
+            found = twins(corrector, int(steps or 0), SHOWN, int(seed or 0))
+        except ValueError as error:
+            raise refusal(error) from error
+        first, name = found[0], METHODS[corrector].title
+        titles = (f"{name}, its own coefficients", f"ReMDM with the σ of {name}", "ReMDM, σ at most 0.1")
+        apart = [each.differs(first) for each in found]
+        panels = [
+            panel(title, each.states, differs, each.words)
+            for title, each, differs in zip(titles, found, apart, strict=True)
+        ]
+        said = (
+            f"{SHOWN} chains of five letters: {int(apart[1].sum())} of {apart[1].size:,} cells differ between {name} "
+            f"and its twin, {int(apart[2].sum()):,} from ReMDM with another σ."
+        )
+        return side_by_side(panels, said)
 
     def stood_still(self) -> list[Any]:
         """Remasks a step of three rules in the same loop."""
-        rules = {"ReMDM-loop": "cap", "forward-backward": "fb", "DFM": "dfm"}
+        rules = {"ReMDM-loop": "cap", "FB": "fb", "DFM": "dfm"}
         chosen = {
             name: settings("remdm-loop", 64, rule=rule, **({"eta": 0.1} if rule == "cap" else {}))
             for name, rule in rules.items()

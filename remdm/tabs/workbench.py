@@ -12,6 +12,7 @@ from remdm.hub.store import size
 from remdm.models.network import compute
 from remdm.recording import Live, Order, prepare
 from remdm.serving.runs import RUNS, Press
+from remdm.tabs.best import BestKnown
 from remdm.tabs.change import ChangeHere
 from remdm.tabs.compare import MODEL_QUEUE, Compare
 from remdm.tabs.outcome import Changes, Outcome
@@ -53,6 +54,7 @@ class Workbench:
         self.current = gr.State(None)
         self.shown = gr.State(first)
         Reactions(self.panel)
+        BestKnown(self.panel)
         ScheduleBench(self.panel)
         self._listen()
         self.compare.listen(self)

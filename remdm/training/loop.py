@@ -140,13 +140,13 @@ class Run:
     def save(self) -> float:
         """Write the state, export the averaged network, log and return its held-out bound."""
         nelbo = heldout_nelbo(self.average.module, self.task)
-        about = {
+        about = asdict(self.recipe) | {
+            "planned_minutes": self.recipe.minutes,
             "step": self.step,
             "minutes": round(self.seconds / 60, 2),
             "tokens": self.tokens,
             "nelbo": round(nelbo, 4),
             "dtype": str(self.compute.dtype),
-            **asdict(self.recipe),
         }
         self.task.export(self.average.module, about)
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -69,7 +69,7 @@ def train_qm9(folder: Path, recipe: Recipe) -> None:
     tokenizer = qm9.smiles_tokenizer()
     mask_id = tokenizer.token_to_id("<mask>")
     shape = TransformerConfig(
-        tokenizer.get_vocab_size(), CONDITION + qm9.LENGTH, width=128, depth=6, heads=4, recall_heads=1
+        tokenizer.get_vocab_size(), CONDITION + qm9.LENGTH, width=128, depth=6, heads=4, recall_heads=1, absolute=True
     )
     task = Task(
         started(folder, shape, recipe.seed),

@@ -13,34 +13,34 @@ FONT = "Source Sans Pro, ui-sans-serif, system-ui, sans-serif"
 
 
 def _chart(title: str, x: np.ndarray, lines: Sequence[dict]) -> go.Figure:
-    """Lines over the steps. Each is a mapping of what Plotly's scatter takes; `dash` stands for the expected one."""
-    figure = go.Figure()
+    """Lines over the steps. Each is a mapping of what Plotly's scatter takes; `dash` stands for the expected one.
+
+    The figure is made from one mapping: adding part by part has Plotly check all of it again each time, 14 ms for 2.
+    """
+    data = []
     for line in lines:
         look = {"width": 1.5 if "dash" in line else 2, "color": line["color"], "shape": line.get("shape", "linear")}
         if "dash" in line:
             look["dash"] = line["dash"]
-        figure.add_scatter(
-            x=x, y=line["y"], name=line["name"], line=look, mode="lines", fill=line.get("fill"),
-            fillcolor=line.get("fillcolor"), hovertemplate=f"%{{y:{line.get('format', '.3~g')}}}",
-        )  # fmt: skip
-    figure.update_layout(
-        title={"text": title, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 14}},
-        height=230, margin={"l": 34, "r": 10, "t": 58, "b": 36}, paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": GREY}, template="none",
-        showlegend=len(lines) > 1, hovermode="x unified", dragmode=False,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left", "itemclick": False},
-    )  # fmt: skip
+        data.append({
+            "type": "scatter", "x": x, "y": line["y"], "name": line["name"], "line": look, "mode": "lines",
+            "fill": line.get("fill"), "fillcolor": line.get("fillcolor"),
+            "hovertemplate": f"%{{y:{line.get('format', '.3~g')}}}",
+        })  # fmt: skip
     axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True, "nticks": 6}
-    figure.update_xaxes(
-        **axis,
-        spikethickness=1,
-        spikecolor=GREY,
-        spikedash="solid",
-        range=[0.5, max(2, len(x)) + 0.5],
-        title={"text": "step", "standoff": 4},
-    )
-    figure.update_yaxes(**axis, rangemode="tozero")
-    return figure
+    steps = {
+        **axis, "spikethickness": 1, "spikecolor": GREY, "spikedash": "solid", "range": [0.5, max(2, len(x)) + 0.5],
+        "title": {"text": "step", "standoff": 4},
+    }  # fmt: skip
+    layout = {
+        "title": {"text": title, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 14}},
+        "height": 230, "margin": {"l": 34, "r": 10, "t": 58, "b": 36}, "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
+        "showlegend": len(lines) > 1, "hovermode": "x unified", "dragmode": False,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left", "itemclick": False},
+        "xaxis": steps, "yaxis": {**axis, "rangemode": "tozero"},
+    }  # fmt: skip
+    return go.Figure(data, layout)
 
 
 def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figure | None]:
@@ -52,7 +52,7 @@ def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figur
     made: dict[str, go.Figure | None] = {
         "masks": _chart("Masked positions", x, [
             {"name": "masked", "y": total.masked, "color": BLUE},
-            {"name": "expected, L(1 − α)", "y": total.expected_masked, **dotted},
+            {"name": "expected", "y": total.expected_masked, **dotted},
         ]),
         "sigma": _chart("Remasking probability", x, [
             {"name": "σ used", "y": total.sigma, "color": ORANGE, "shape": "hvh"},
@@ -71,16 +71,18 @@ def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figur
 
 
 def measured_chart(alpha: np.ndarray, measured: np.ndarray, reach: np.ndarray) -> go.Figure:
-    """The decoded share after each step: wanted with the band where 95 % of measurements should lie, and measured."""
+    """How far the decoded share after each step is from alpha, with the band where 95 % of measurements should lie."""
     x = np.arange(1, len(alpha) + 1)
-    figure = _chart("Decoded share, α", x, [
-        {"name": "α wanted", "y": alpha, "color": BLUE},
-        {"name": "95 % band", "y": alpha + reach, "color": "rgba(36,120,189,0)"},
-        {"name": "below", "y": alpha - reach, "color": "rgba(36,120,189,0)", "fill": "tonexty",
-         "fillcolor": "rgba(36,120,189,.2)"},
+    clear = {"color": "rgba(36,120,189,0)", "format": "+.3f"}
+    figure = _chart("Decoded share, measured minus α", x, [
+        {"name": "upper", "y": reach, **clear},
+        {"name": "95 % band", "y": -reach, **clear, "fill": "tonexty", "fillcolor": "rgba(36,120,189,.2)"},
+        {"name": "α", "y": 0 * alpha, "color": BLUE, "format": "+.3f"},
     ])  # fmt: skip
-    figure.data[1].showlegend = figure.data[2].showlegend = False
-    figure.add_scatter(x=x, y=measured, name="measured", mode="markers", marker={"color": ORANGE, "size": 6})
+    figure.data[0].showlegend = figure.data[1].showlegend = False
+    dots = {"mode": "markers", "marker": {"color": ORANGE, "size": 6}, "hovertemplate": "%{y:+.3f}"}
+    figure.add_scatter(x=x, y=measured - alpha, name="measured", **dots)
+    figure.update_yaxes(rangemode="normal")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""A run as one HTML file that opens from disk: the player, its styles and the run, and nothing from a network."""
+"""A run, or several side by side, as one HTML file that opens from disk and needs nothing from a network."""
 
 import json
 from html import escape
@@ -23,21 +23,22 @@ body.dark {{ background: #12161d; color: #e6e9ef; }}
 {scripts}
 <script type="application/json" id="message">{message}</script>
 <script>
-window.ReMDMPlayer.mount(document.getElementById("run")).push(document.getElementById("message").textContent);
+window.{player}.mount(document.getElementById("run")).push(document.getElementById("message").textContent);
 </script>
 </body>
 </html>
 """
 
 
-def page(title: str, message: str, scripts: list[str], styles: list[str]) -> str:
+def page(title: str, message: str, scripts: list[str], styles: list[str], player: str = "ReMDMPlayer") -> str:
     """The file's text.
 
     Args:
         title: of the page.
-        message: a trace message of the player (`messages.trace_message`).
+        message: what the player shows: a trace (`messages.trace_message`), or a whole comparison (tabs/board.py).
         scripts: JavaScript of the player and of the domains' drawings.
         styles: their style sheets.
+        player: the script that shows it, ReMDMPlayer or ReMDMCompare.
 
     Raises:
         ValueError: if the message is no JSON.
@@ -46,4 +47,4 @@ def page(title: str, message: str, scripts: list[str], styles: list[str]) -> str
     # Inside a script element only these characters could end it or begin a comment.
     inert = message.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     code = "\n".join(f"<script>{each}</script>" for each in scripts)
-    return _PAGE.format(title=escape(title), styles="\n".join(styles), scripts=code, message=inert)
+    return _PAGE.format(title=escape(title), styles="\n".join(styles), scripts=code, message=inert, player=player)

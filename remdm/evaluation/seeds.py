@@ -1,0 +1,42 @@
+"""Figures of several seeds as one, with an interval."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from remdm.evaluation.diversity import Interval
+
+T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""Student's t at 97.5% for 1 to 9 degrees of freedom."""
+ENOUGH = 3
+"""From so many seeds on, the interval is over them; of fewer, the mean of their own intervals."""
+
+Row = Mapping[str, str]
+
+
+def over_seeds(values: Sequence[float]) -> Interval:
+    """The mean over seeds with its 95% interval by Student's t; no wider than the value itself for one seed."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Interval(mean, mean, mean)
+    t = T95[len(values) - 2] if len(values) - 2 < len(T95) else 1.96
+    reach = t * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return Interval(mean, mean - reach, mean + reach)
+
+
+def mean_interval(rows: Sequence[Row], name: str) -> Interval:
+    """Means of a figure and of its bounds over rows: no narrower than it should be; none where rows have no bounds."""
+    value, low, high = ([float(row.get(each) or row[name]) for row in rows] for each in ends(name))
+    return Interval(float(np.mean(value)), float(np.mean(low)), float(np.mean(high)))
+
+
+def ends(name: str) -> tuple[str, str, str]:
+    """The columns of a figure with an interval."""
+    return name, f"{name}_low", f"{name}_high"
+
+
+def pooled(rows: Sequence[Row], name: str) -> Interval:
+    """A figure of the rows of one cell, one a seed."""
+    if len(rows) >= ENOUGH:
+        return over_seeds([float(row[name]) for row in rows])
+    return mean_interval(rows, name)

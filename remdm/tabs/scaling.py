@@ -1,0 +1,252 @@
+"""Scaling: quality against network calls, from the shipped results and from a small measurement of one's own."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from remdm.domains.base import Domain
+from remdm.evaluation import results, scaling
+from remdm.evaluation.scaling import KINDS, Drawn, Kind, Measure
+from remdm.methods import METHODS
+from remdm.serving.runs import RUNS
+from remdm.tabs.controls import Dial
+from remdm.tabs.player import ASSETS
+from remdm.tabs.reactions import QUIET
+from remdm.tabs.refusal import failure
+from remdm.tabs.settings import MOST_STEPS
+from remdm.tabs.workbench import MODEL_QUEUE
+from remdm.views import precision
+from remdm.views.scaling import figure, table
+
+FOLDER = ASSETS / "results"
+PLACES = {name: place for place, name in enumerate(METHODS)}
+ABOUT = """### What do more steps buy?
+A sampler that never revises soon has nothing left to ask the network for: its line ends. One that remasks goes on. The
+axis counts **network calls that were really made**, not steps asked for. Bars are 95% intervals."""
+YOURS = """### Measure it yourself
+The model that comes with the app draws a few samples and they are measured as above; your marks are hollow. Press again
+for more of the same: it goes on where it stopped, and n grows."""
+NOISE = """### Cheap noise looks like quality (Zheng et al. 2024, arXiv 2409.02908)
+Reference samplers draw one race over all words and the mask at every step. With 32-bit random numbers the race has an
+end: rare words can hardly win, the less so the smaller the steps. Perplexity falls as T grows, as if the sampler got
+better, and entropy falls with it. Measured on a language of 50,257 words whose every probability is known, by MDLM
+without a nucleus (`python -m remdm precision`); with 64 bits nothing of it is left. This app decides apart, and in 64
+bits, who decodes, so that its own 32 bits matter little."""
+MOST_SAMPLES = 512
+Changes = dict[gr.components.Component, Any]
+Kept = Mapping[tuple[str, str, int], Drawn]
+
+
+class Scaling:
+    """Builds the tab; its callbacks are the methods below. Results are read whenever the tab is opened."""
+
+    def __init__(self, tab: gr.Tab, domains: Mapping[str, Domain], folder: Path = FOLDER) -> None:
+        self.folder = folder
+        name, kind = next(iter(KINDS.items()))
+        gr.Markdown(ABOUT, elem_classes="prose")
+        with gr.Row(elem_classes="pane-controls"):
+            self.domain = gr.Radio(
+                [(domains[each].title, each) for each in KINDS], value=name, label="Of", elem_id="scaling-domain"
+            )
+            self.measure = gr.Dropdown(_titles(kind), value=kind.measures[0].column, label="What is measured",
+                                       filterable=False, elem_id="scaling-measure")  # fmt: skip
+            self.condition = gr.Dropdown([kind.own], value=kind.own, label="Condition", filterable=False,
+                                         visible=False, elem_id="scaling-condition")  # fmt: skip
+        self.samplers = gr.CheckboxGroup([], label="Samplers", elem_id="scaling-samplers")
+        self.said = gr.HTML("", elem_id="scaling-said", elem_classes="said")
+        with gr.Row(elem_classes="charts scaling"):
+            self.chart = gr.Plot(show_label=False, visible=False, elem_id="scaling-chart")
+            self.beside = gr.Plot(show_label=False, visible=False, elem_id="scaling-beside")
+        self._yours(kind)
+        self.table = gr.HTML("", elem_id="scaling-table")
+        gr.Markdown(NOISE, elem_classes="prose")
+        with gr.Row(elem_classes="charts scaling"):
+            self.noise = [gr.Plot(show_label=False, visible=False, elem_id=f"scaling-noise-{name}")
+                          for name in ("perplexity", "entropy")]  # fmt: skip
+        self.kept, self.ticket = gr.State({}), gr.State(None)
+        self._listen(tab)
+
+    def _yours(self, kind: Kind) -> None:
+        gr.Markdown(YOURS, elem_classes="prose")
+        with gr.Row(elem_classes="pane-controls"):
+            self.sampler = gr.Dropdown(_names(kind.samplers), value="remdm-cap", label="Sampler", filterable=False,
+                                       elem_id="scaling-sampler")  # fmt: skip
+            self.steps = Dial(1, MOST_STEPS, step=1, value=40, label="Steps · T", buttons=[], elem_id="scaling-steps")
+            self.count = Dial(8, MOST_SAMPLES, step=8, value=16, label="Samples more", buttons=[],
+                              elem_id="scaling-count")  # fmt: skip
+        with gr.Row(elem_classes="files"):
+            self.go = gr.Button("Measure", variant="primary", size="sm", elem_id="scaling-run")
+            self.stop = gr.Button("Stop", interactive=False, size="sm", elem_id="scaling-stop")
+            self.clear = gr.Button("Forget mine", size="sm", elem_id="scaling-clear")
+
+    def _listen(self, tab: gr.Tab) -> None:
+        asked = [self.domain, self.measure, self.condition, self.samplers, self.kept]
+        drawn = [self.said, self.chart, self.beside, self.table]
+        again = [self.measure, self.condition, self.samplers, self.sampler, *drawn]
+        tab.select(self.opened, asked, [*again, *self.noise], **QUIET)
+        self.domain.input(self.of, [self.domain, self.kept], again, **QUIET)
+        self.condition.input(self.under, asked, [self.samplers, *drawn], **QUIET)
+        gr.on([self.measure.input, self.samplers.input], self.shown, asked, drawn, **QUIET)
+        outputs = [*drawn, self.go, self.stop, self.kept]
+        cell = [self.sampler, self.steps, self.count]
+        begun = self.go.click(self.begin, None, [self.go, self.stop, self.ticket], queue=False, **QUIET)
+        running = begun.then(self.measured, [self.ticket, *asked, *cell], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
+        self.stop.click(self.stopped, self.ticket, [self.go, self.stop], cancels=[running], queue=False, **QUIET)
+        self.clear.click(lambda *asked: {self.kept: {}, **self.shown(*asked[:-1], {})}, asked,
+                         [self.kept, *drawn], **QUIET)  # fmt: skip
+
+    # What is shown
+
+    def _rows(self, name: str) -> list[dict[str, str]]:
+        return results.read(self.folder / KINDS[name].file)
+
+    def _there(self, name: str, condition: str) -> list[str]:
+        """The samplers that the results have under a condition."""
+        kind, rows = KINDS[name], self._rows(name)
+        found = {row["sampler"] for row in rows if kind.condition(row) == condition}
+        return [each for each in METHODS if each in found]
+
+    def opened(self, name: str, column: str, condition: str, samplers: list[str], kept: Kept) -> Changes:
+        """The tab was opened: what the files have now; what was chosen stays chosen."""
+        made = self.of(name, kept) if not samplers else self.shown(name, column, condition, samplers, kept)
+        return {**made, **self._precision()}
+
+    def _precision(self) -> Changes:
+        """32-bit against 64-bit noise, as its file has it."""
+        rows = results.read(self.folder / "precision.csv")
+        if not rows:
+            return {}
+        last = rows[-1]
+        charts = (
+            precision.figure(rows, "perplexity", "Perplexity by the language itself", float(last["true_perplexity"])),
+            precision.figure(rows, "entropy", f"Entropy of {last['length']} words, nats"),
+        )
+        return {plot: gr.Plot(chart, visible=True) for plot, chart in zip(self.noise, charts, strict=True)}
+
+    def of(self, name: str, kept: Kept) -> Changes:
+        """Another domain."""
+        kind, rows = KINDS[name], self._rows(name)
+        offered = scaling.conditions(kind, rows) or [kind.own]
+        column, chosen = kind.measures[0].column, kind.samplers
+        return {
+            self.measure: gr.Dropdown(_titles(kind), value=column),
+            self.condition: gr.Dropdown(offered, value=offered[0], visible=len(offered) > 1),
+            self.sampler: gr.Dropdown(_names(chosen), value="remdm-cap"),
+            **self.under(name, column, offered[0], [], kept),
+        }
+
+    def under(self, name: str, column: str, condition: str, samplers: list[str], kept: Kept) -> Changes:
+        """Another condition: all samplers that were measured under it."""
+        there = self._there(name, condition)
+        return {
+            self.samplers: gr.CheckboxGroup(_names(there), value=there, visible=bool(there)),
+            **self.shown(name, column, condition, there, kept),
+        }
+
+    def shown(self, name: str, column: str, condition: str, samplers: list[str], kept: Kept) -> Changes:
+        """Chart, table and what is to be said of them."""
+        kind, rows = KINDS[name], self._rows(name)
+        measure = kind.measure(column)
+        live = [drawn for (domain, _, _), drawn in kept.items() if domain == name and condition == kind.own]
+        chart, numbers, has = self._drawn(kind, rows, measure, condition, samplers, live)
+        beside = kind.measure(measure.beside) if measure.beside else None
+        second = self._drawn(kind, rows, beside, condition, samplers, live)[0] if beside and has else None
+        return {
+            self.chart: gr.Plot(chart, visible=has), self.beside: gr.Plot(second, visible=second is not None),
+            self.table: numbers,
+            self.said: said(kind, rows, measure, condition, samplers, live),
+        }  # fmt: skip
+
+    def _drawn(
+        self, kind: Kind, rows: list[dict[str, str]], measure: Measure, condition: str, samplers: list[str],
+        live: list[Drawn],
+    ) -> tuple[Any, str, bool]:  # fmt: skip
+        found = [each for each in scaling.points(kind, rows, measure, condition) if each.sampler in samplers]
+        mine = [point for drawn in live if (point := drawn.point(measure))]
+        world = scaling.world(kind, rows, measure, condition)
+        chart = figure(found, mine, PLACES, measure.title, measure.share, world)
+        return chart, table(found, mine, measure.title, measure.share), bool(found or mine)
+
+    # A measurement of one's own
+
+    def begin(self) -> Changes:
+        """At once, before its turn has come."""
+        return {
+            self.go: gr.Button("Waiting …", interactive=False), self.stop: gr.Button(interactive=True),
+            self.ticket: RUNS.press(),
+        }  # fmt: skip
+
+    def measured(
+        self, ticket: str | None, name: str, column: str, condition: str, samplers: list[str], kept: Kept,
+        sampler: str, steps: float | None, count: float | None,
+    ) -> Iterator[Changes]:  # fmt: skip
+        """Draw more of a cell, and draw it into the chart, round by round."""
+        halt, kind = RUNS.pressed(ticket).halt, KINDS[name]
+        try:
+            wanted = _whole("samples", count, MOST_SAMPLES)
+            key = (name, sampler, _whole("steps", steps, MOST_STEPS))
+            there = kept.get(key) or scaling.begin(kind, sampler, key[2])
+            goal = len(there) + wanted
+            yield {self.go: gr.Button(f"Measuring … {len(there)} of {goal}", interactive=False)}
+            for drawn in scaling.more(kind, there, wanted, halt):
+                kept = {**kept, key: drawn}
+                yield {
+                    **self.shown(name, column, condition, samplers, kept), self.kept: kept,
+                    self.go: gr.Button(f"Measuring … {len(drawn)} of {goal}", interactive=False),
+                }  # fmt: skip
+            if halt.is_set():
+                return
+        except Exception as error:
+            yield self._ready()
+            raise failure(error, "The measurement") from error
+        yield self._ready()
+
+    def stopped(self, ticket: str | None) -> Changes:
+        """What was drawn so far stays, and is added to the next time."""
+        RUNS.pressed(ticket).stop()
+        return self._ready()
+
+    def _ready(self) -> Changes:
+        return {self.go: gr.Button("Measure", interactive=True), self.stop: gr.Button(interactive=False)}
+
+
+def _whole(name: str, value: float | None, most: int) -> int:
+    """A count in its range.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if value is None or value != int(value) or not 1 <= value <= most:
+        raise ValueError(f"{name} must be a whole number from 1 to {most}, got {'nothing' if value is None else value}")
+    return int(value)
+
+
+def _titles(kind: Kind) -> list[tuple[str, str]]:
+    return [(each.title, each.column) for each in kind.measures]
+
+
+def _names(samplers: Any) -> list[tuple[str, str]]:
+    return [(METHODS[name].title, name) for name in samplers]
+
+
+def said(
+    kind: Kind, rows: list[dict[str, str]], measure: Measure, condition: str, samplers: list[str], live: list[Drawn]
+) -> str:
+    """What is missing, in a sentence each: everything, some samplers, or what nobody measures here."""
+    found = scaling.points(kind, rows, measure, condition)
+    if not found and not any(drawn.point(measure) for drawn in live):
+        return (
+            f'<p role="status">Nothing of this was measured beforehand: assets/results/{kind.file} has no rows of it. '
+            "Measure a small cell below, or all of it by <code>python -m remdm evaluate</code>.</p>"
+        )
+    there = {point.sampler for point in found}
+    lacking = [METHODS[name].title for name in samplers if name not in there]
+    told = [kind.missing]
+    if lacking:
+        told.append(f"Without this measure in the file: {', '.join(lacking)}.")
+    if live and not any(drawn.point(measure) for drawn in live):
+        told.append("Your own samples were not measured so; choose another measure to see them.")
+    return f'<p role="status">{escape(" ".join(told))}</p>'

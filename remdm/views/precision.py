@@ -1,0 +1,60 @@
+"""32-bit against 64-bit noise: a figure against T, with what is true as a dotted line."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from remdm.views.frontier import COLOURS, FONT
+
+Row = Mapping[str, str]
+GREY = "#8a8f98"
+LOOKS = {"32": (COLOURS[1], "square"), "64": (COLOURS[3], "circle")}
+"""Colour and mark of the bits."""
+
+
+def _line(rows: Sequence[Row], column: str, dash: str) -> dict:
+    first = rows[0]
+    colour, mark = LOOKS[first["bits"]]
+    values = [[float(row[f"{column}{end}"]) for end in ("", "_low", "_high")] for row in rows]
+    return {
+        "type": "scatter", "mode": "lines+markers", "name": f"{first['bits']} bits, {first['sampler']}",
+        "x": [int(row["steps"]) for row in rows], "y": [value for value, _, _ in values],
+        "line": {"color": colour, "width": 1.5, "dash": dash},
+        "marker": {"symbol": mark if dash == "solid" else f"{mark}-open", "size": 9, "color": colour},
+        "error_y": {"type": "data", "symmetric": False, "thickness": 1, "width": 3,
+                    "array": [high - value for value, _, high in values],
+                    "arrayminus": [value - low for value, low, _ in values]},
+        "customdata": [[row["samples"], low, high] for row, (_, low, high) in zip(rows, values, strict=True)],
+        "hovertemplate": "%{y:.4~g} (%{customdata[1]:.4~g} to %{customdata[2]:.4~g}), T = %{x}, n = %{customdata[0]}"
+                         "<extra>%{fullData.name}</extra>",
+    }  # fmt: skip
+
+
+def figure(rows: Sequence[Row], column: str, title: str, true: float | None = None) -> go.Figure:
+    """A line for each way of drawing and each number of bits; `true` is what the language itself has."""
+    data, ways = [], list(dict.fromkeys(row["sampler"] for row in rows))
+    for place, way in enumerate(ways):
+        for bits in LOOKS:
+            own = [row for row in rows if (row["sampler"], row["bits"]) == (way, bits)]
+            own.sort(key=lambda row: int(row["steps"]))
+            if own:
+                data.append(_line(own, column, "dot" if place else "solid"))
+    ticks = sorted({int(row["steps"]) for row in rows})
+    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
+    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": true, "y1": true,
+            "line": {"color": GREY, "width": 1, "dash": "dash"}}  # fmt: skip
+    note = {"text": "the language itself", "x": 0, "xref": "paper", "xanchor": "left", "y": true, "yanchor": "bottom",
+            "showarrow": False, "font": {"size": 11}}  # fmt: skip
+    return go.Figure({
+        "data": data,
+        "layout": {
+            "title": {"text": title, "x": 0, "xref": "paper", "y": 0.985, "yanchor": "top", "font": {"size": 14}},
+            "height": 400, "margin": {"l": 46, "r": 14, "t": 40, "b": 46}, "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
+            "dragmode": False, "hovermode": "closest",
+            "legend": {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "xanchor": "left"},
+            "xaxis": {**axis, "type": "log", "tickvals": ticks, "ticktext": [f"{each:,}" for each in ticks],
+                      "title": {"text": "T", "standoff": 6}},
+            "yaxis": axis, "shapes": [] if true is None else [line], "annotations": [] if true is None else [note],
+        },
+    })  # fmt: skip

@@ -1,0 +1,117 @@
+"""Sweeps through Ray: the same samples as in one process, whoever draws them and in whatever order they come."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from remdm.cli import main
+from remdm.evaluation import cluster, results
+from remdm.evaluation.cells import Cell, Free, batches, fill, load
+from remdm.evaluation.sweep import Part
+from remdm.models.ideal import letters
+
+
+def parts(folder, count=10):
+    return [
+        Part(folder / cell.file, count, Free(letters(), cell, 5), 6)
+        for cell in (Cell("mdlm", 6), Cell("remdm-cap", 6))
+    ]  # fmt: skip
+
+
+class Backwards:
+    """Ray's interface in one process: of what was asked for, the last comes first."""
+
+    def __init__(self, fail_after: int = 10**9) -> None:
+        self.drawn, self.fail_after, self.waiting = [], fail_after, 0
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2}
+
+    def put(self, value):
+        return value
+
+    def remote(self, work):
+        def later(made, first, stop):
+            self.waiting += 1
+            return SimpleNamespace(run=lambda: work(made, first, stop), name=(first, stop), number=self.waiting)
+
+        return SimpleNamespace(remote=lambda *given: _Reference(later(*given)))
+
+    def wait(self, references):
+        return [references[-1]], references[:-1]
+
+    def get(self, reference):
+        if len(self.drawn) >= self.fail_after:
+            raise KeyboardInterrupt
+        self.drawn.append(reference.task.name)
+        return reference.task.run()
+
+
+class _Reference:
+    def __init__(self, task) -> None:
+        self.task = task
+
+
+def test_batches_that_come_in_any_order_make_the_same_files(tmp_path):
+    ray, steps = Backwards(), []
+    made = list(cluster.fill(parts(tmp_path / "ray"), 4, None, steps.append, ray))
+    own = [fill(part.draw, part.count, part.path, batch=4) for part in parts(tmp_path / "own")]
+    for one, other, part in zip(made, own, parts(tmp_path / "ray"), strict=True):
+        assert (one.tokens == other.tokens).all() and (load(part.path).tokens == other.tokens).all()
+        assert (one.forwards == other.forwards).all()
+    assert ray.drawn != sorted(ray.drawn) and sum(steps) == 2 * 10 * 6
+
+
+def test_a_stopped_sweep_goes_on_where_it_stopped(tmp_path):
+    first = Backwards(fail_after=5)
+    with pytest.raises(KeyboardInterrupt):
+        list(cluster.fill(parts(tmp_path, 16), 4, None, lambda steps: None, first))
+    there = sum(len(load(part.path) or ()) for part in parts(tmp_path))
+    assert 0 < there < 32
+    second = Backwards()
+    made = list(cluster.fill(parts(tmp_path, 16), 4, None, lambda steps: None, second))
+    assert sum(stop - begin for begin, stop in second.drawn) == 32 - there
+    whole = fill(parts(tmp_path / "own", 16)[1].draw, 16, tmp_path / "own.npz", batch=4)
+    assert (made[1].tokens == whole.tokens).all()
+
+
+def test_batches_end_at_whole_multiples():
+    assert list(batches(0, 10, 4)) == [(0, 4), (4, 8), (8, 10)]
+    assert list(batches(5, 9, 4)) == [(5, 8), (8, 9)] and list(batches(9, 9, 4)) == []
+
+
+def test_without_ray_there_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    asked = ["evaluate", "countdown", "--samplers", "mdlm", "--steps", "4", "--problems", "2", "--ray"]
+    with pytest.raises(SystemExit):
+        main([*asked, "--out", str(tmp_path)])
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.endswith("run `pip install 'ray>=2.50'`") and not list(tmp_path.rglob("*.csv"))
+
+
+def test_ray_itself_makes_the_same_samples(tmp_path):
+    pytest.importorskip("ray")
+    made = list(cluster.fill(parts(tmp_path / "ray"), 4, None, lambda steps: None))
+    own = [fill(part.draw, part.count, part.path, batch=4) for part in parts(tmp_path / "own")]
+    assert all((one.tokens == other.tokens).all() for one, other in zip(made, own, strict=True))
+
+
+def test_a_file_of_an_earlier_version_gets_the_new_columns(tmp_path):
+    path = tmp_path / "results.csv"
+    old = {name: name[0] for name in results.KEY}
+    assert results.append(path, old, results.KEY)
+    assert results.append(path, old | {"steps": "9", "machine": "here"}, (*results.KEY, "machine"))
+    assert [row["machine"] for row in results.read(path)] == ["", "here"]
+    assert results.read(path)[0]["model"] == "m"
+
+
+def test_a_figure_that_cost_much_is_not_lost(tmp_path):
+    path, columns = tmp_path / "results.csv", (*results.KEY, "samples", "fcd", "fcd_samples")
+    cell = {name: name[0] for name in results.KEY}
+    results.append(path, cell | {"samples": "8", "fcd": "1.5", "fcd_samples": "8"}, columns)
+    assert results.carried(path, cell | {"samples": "9"}, columns[-2:]) == {"fcd": "1.5", "fcd_samples": "8"}
+    assert results.carried(path, cell | {"steps": "9"}, columns[-2:]) == {"fcd": "", "fcd_samples": ""}
