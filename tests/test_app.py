@@ -189,7 +189,7 @@ def test_the_life_of_a_token(studio):
     assert kinds[:3] == ["decoded", "remasked", "decoded"]
     last = life.locator(".rp-is-remasked").last  # the mark tells of the last time the token went
     expect(last).to_contain_text(re.compile(r"σ 0\.\d+ · ψ .*revised: came back as .* at step \d+", re.S))
-    assert events.nth(0).locator(".rp-choice").count() >= 1
+    expect(events.nth(0).locator(".rp-choice")).not_to_have_count(0)
     jump = events.nth(1).locator(".rp-jump")
     step = int(jump.get_attribute("data-seek"))
     jump.click()
@@ -222,7 +222,7 @@ def test_errors_are_underlined_and_counted(studio):
     assert kind in bad.first.get_attribute("title") or bad.count() > 1
     assert "underline" in bad.first.evaluate("e => getComputedStyle(e).textDecorationLine")
     first.click()
-    assert studio.page.locator(".rp-stage [data-hot]").count() > 0
+    expect(studio.page.locator(".rp-stage [data-hot]")).not_to_have_count(0)
     errors = studio.charts()["errors"][0]
     assert len(errors) == 8 and errors[-1] == end["errors"] == studio.page.locator(".rp-error").count()
 

@@ -44,12 +44,12 @@ def run(page: Page, prompt: str, steps: int) -> None:
 
 def test_the_scene_shows_the_problem_and_what_the_checker_says(tab):
     run(tab, "3, 5, 7 = 26", 12)
-    assert tab.locator(".cd-number").all_inner_texts() == ["3", "5", "7"]
-    assert tab.locator(".cd-target").inner_text() == "26"
+    expect(tab.locator(".cd-number")).to_have_text(["3", "5", "7"])
+    expect(tab.locator(".cd-target")).to_have_text("26")
     chips = [text.strip() for text in tab.locator(f"{PLAYER} .rp-stage .rp-t").all_inner_texts()]
     found = verdict(["<pad>" if text == "·" else text for text in chips])
     lines = tab.locator(".cd-line")
-    assert lines.count() == len(found.lines)
+    expect(lines).to_have_count(len(found.lines))
     for place, line in enumerate(found.lines):
         shown = lines.nth(place)
         assert shown.get_attribute("data-state") == line.state
@@ -60,7 +60,7 @@ def test_the_scene_shows_the_problem_and_what_the_checker_says(tab):
     tab.locator(f"{PLAYER} input[type=range]").focus()
     tab.keyboard.press("Home")
     expect(tab.locator('.cd-word:not([data-state="masked"])')).to_have_count(0)
-    assert tab.locator(".cd-verdict").inner_text() == ""
+    expect(tab.locator(".cd-verdict")).to_have_text("")
 
 
 def test_a_problem_without_a_solution_gets_one_sentence(tab):

@@ -53,16 +53,16 @@ def test_a_run_shows_its_picture_and_a_half_can_be_redrawn(page):
     assert page.evaluate(f"document.querySelector('{PLAYER} .im-image').naturalWidth") == 64
     assert cells(page, "masked") == 0
     expect(page.locator(f"{PLAYER} .im-caption").first).to_have_text("256 of 256 cells known")
-    assert page.locator("#image-tiles .tile img").count() == 2
+    expect(page.locator("#image-tiles .tile img")).to_have_count(2)
 
     # one hover lights the same cell everywhere
     page.locator(f"{PLAYER} .im-over .im-cell").nth(100).hover()
-    assert page.locator(f"{PLAYER} .im-scale .im-cell").nth(100).get_attribute("data-hot") == ""
-    assert page.locator(f"{PLAYER} .rp-stage .rp-t").nth(100).get_attribute("data-hot") == ""
+    expect(page.locator(f"{PLAYER} .im-scale .im-cell").nth(100)).to_have_attribute("data-hot", "")
+    expect(page.locator(f"{PLAYER} .rp-stage .rp-t").nth(100)).to_have_attribute("data-hot", "")
 
     # a click opens the life of the cell, with the patches that its codes draw
     page.locator(f"{PLAYER} .im-over .im-cell").nth(100).click()
-    assert page.locator(f"{PLAYER} .rp-life .im-patch").count() >= 1
+    expect(page.locator(f"{PLAYER} .rp-life .im-patch")).not_to_have_count(0)
 
     # the first step has masks, and they are hatched
     page.locator(f"{PLAYER} [data-do=first]").click()

@@ -43,7 +43,7 @@ def test_a_batch_of_fragments_is_completed_and_drawn(page):
     typed(page, "count", 6)
     typed(page, "steps", 6)
     run(page)
-    assert page.locator("#molecule-tiles .tile").count() == 6
+    expect(page.locator("#molecule-tiles .tile")).to_have_count(6)
     whole = page.locator("#molecule-tiles .tile:has([data-state=whole])")
     assert whole.count() >= 3
     before = page.locator(PLAYER).get_attribute("data-run")
@@ -51,25 +51,25 @@ def test_a_batch_of_fragments_is_completed_and_drawn(page):
     page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
     page.evaluate(f"document.querySelector('{PLAYER}').__player.seek(99)")
     expect(page.locator(f"{PLAYER} .mol")).to_have_attribute("data-state", "whole")
-    assert "C1CC" in page.locator(f"{PLAYER} .mol-smiles").inner_text()
-    assert "of 6" in page.locator("#molecule-all-numbers").inner_text()
+    expect(page.locator(f"{PLAYER} .mol-smiles")).to_contain_text("C1CC")
+    expect(page.locator("#molecule-all-numbers")).to_contain_text("of 6")
 
 
 def test_atoms_and_tokens_light_each_other(page):
     spots = page.locator(f"{PLAYER} .mol-spot")
-    assert spots.count() == 4
+    expect(spots).to_have_count(4)
     page.locator(f"{PLAYER} .rp-stage .rp-t").nth(1).hover()
     expect(spots.nth(0)).to_have_attribute("data-hot", "")
     page.locator(f"{PLAYER} .rp-stage .rp-t").nth(2).hover()
     expect(spots.nth(0)).to_have_attribute("data-hot", "")  # the ring number is the first atom's
     spots.nth(2).click(force=True)
-    assert page.evaluate(f"document.querySelector('{PLAYER}').__player.state().selected") == 4
+    page.wait_for_function(f"document.querySelector('{PLAYER}').__player.state().selected === 4")
 
 
 def test_the_masks_before_it_are_no_molecule(page):
     page.evaluate(f"document.querySelector('{PLAYER}').__player.seek(0)")
     expect(page.locator(f"{PLAYER} .mol")).to_have_attribute("data-state", "open")
-    assert "1 masked" in page.locator(f"{PLAYER} .mol-caption").inner_text()
+    expect(page.locator(f"{PLAYER} .mol-caption")).to_contain_text("1 masked")
 
 
 def test_files_hold_all_samples(page, tmp_path):
@@ -99,8 +99,8 @@ def test_settings_for_qm9_fill_the_controls(page):
     page.locator("#molecule-best").get_by_role("combobox").click()
     page.get_by_role("option", name="Rings, D-CFG: rescale 0.9, conf, loop").click()
     expect(page.locator("#molecule-eta input[type=number]")).to_have_value("0.9")
-    assert page.locator("#molecule-t_on input[type=number]").input_value() == "0.25"
-    assert page.locator("#molecule-nucleus_p input[type=number]").input_value() == "1"
+    expect(page.locator("#molecule-t_on input[type=number]")).to_have_value("0.25")
+    expect(page.locator("#molecule-nucleus_p input[type=number]")).to_have_value("1")
 
 
 def test_the_frontier_is_measured_live_and_can_be_stopped(page):
