@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from remdm.checkpoints import is_embedded
 from remdm.cli import main
 from remdm.data import countdown
 from remdm.data.countdown import IDS, LENGTH, PROMPT, WORDS, Problem
@@ -335,6 +334,10 @@ def test_a_race_counts_each_sampler_on_the_same_problems_and_stops_within_a_step
     for standing in last.values():
         assert standing.answered == (30, 30) and standing.done == standing.total
         assert max(standing.solved) <= expected and standing.pass1.value == pytest.approx(sum(standing.solved) / 60)
+    *_, thrice = Race(Oracle(3), samplers, 10, (0,), {"mdlm": 3}).run()
+    *_, once = Race(Oracle(3), samplers, 10, (0,)).run()
+    assert 2 < thrice["mdlm"].forwards / once["mdlm"].forwards < 4, "three answers, so about three times the calls"
+    assert thrice["remdm-cap"] == once["remdm-cap"] and thrice["mdlm"].done == 10
     running = race.run()
     next(running), next(running)
     race.halt.set()
@@ -348,10 +351,8 @@ def test_a_race_counts_each_sampler_on_the_same_problems_and_stops_within_a_step
 
 SOLVED = 0.3
 """Well below what the card says, so that another machine's rounding does not matter."""
-embedded = pytest.mark.skipif(not is_embedded("countdown"), reason="the Countdown model is not trained yet")
 
 
-@embedded
 def test_a_run_is_a_trace_that_keeps_its_problem():
     order = Order(domain.DOMAIN, domain.COUNTDOWN, "", LENGTH, settings("remdm-loop", 32), 5, device="cpu")
     trace = record(order)
@@ -367,7 +368,6 @@ def test_a_run_is_a_trace_that_keeps_its_problem():
     assert any(each.remasked for each in trace.steps)
 
 
-@embedded
 def test_the_model_solves_a_fair_share_of_held_out_problems():
     problems = countdown.test_problems()[:80]
     denoiser = domain.COUNTDOWN.load(compute("cpu")).denoiser
@@ -375,7 +375,6 @@ def test_the_model_solves_a_fair_share_of_held_out_problems():
     assert found.correct.mean() > SOLVED and found.copied.mean() > 0.85
 
 
-@embedded
 def test_the_command_goes_on_where_it_stopped_and_prints_its_table(tmp_path, capsys):
     asked = ["evaluate", "countdown", "--samplers", "mdlm", "remdm-cap", "--steps", "4", "--seeds", "0", "1"]
     where = ["--problems", "6", "--out", str(tmp_path)]

@@ -5,10 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from remdm.checkpoints import is_embedded
 from remdm.domains.countdown import verdict
 
-pytestmark = pytest.mark.skipif(not is_embedded("countdown"), reason="the Countdown model is not trained yet")
 PLAYER = "#countdown-player .rp"
 expect.set_options(timeout=90_000)
 

@@ -58,12 +58,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class Race:
-    """Samplers by name, all of them at the same problems and seeds; `halt` ends it within one step."""
+    """Samplers by name, all of them at the same problems and seeds; `halt` ends it within one step.
+
+    `restarts`: answers to each problem, by sampler, the likeliest of which counts (`answer`); one where none is named.
+    """
 
     denoiser: Denoiser
     samplers: Mapping[str, Settings]
     problems: int
     seeds: Sequence[int]
+    restarts: Mapping[str, int] = field(default_factory=dict)
     halt: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -88,8 +92,12 @@ class Race:
         for begin in range(0, self.problems, AT_ONCE):
             some = problems[begin : begin + AT_ONCE]
             for turn, seed in enumerate(self.seeds):
-                runs = [[run_seed(seed, begin + place)] for place in range(len(some))]
                 for name, chosen in self.samplers.items():
+                    turns = range(self.restarts.get(name, 1))
+                    runs = [
+                        [run_seed(seed, begin + place + again * self.problems) for again in turns]
+                        for place in range(len(some))
+                    ]
                     try:
                         made = answer(self.denoiser, chosen, some, runs, self._tick)
                     except Stopped:

@@ -24,10 +24,13 @@ from remdm.views.board import Entry, board
 MEASURED = ASSETS / "results" / "countdown.csv"
 YOURS = "as set above"
 FIRST = ("mdlm", "llada", "remdm-llada", "remdm-loop")
+AGAIN = {f"{name} restarts=3": (name, 3) for name in ("mdlm", "llada")}
+"""Samplers that never revise, with several answers to spend their network calls on."""
 ABOUT = """### How often is it right?
 **pass@1** is the share of problems whose first answer keeps every rule. All samplers get the same held-out problems,
 the same random numbers and the same number of steps T; network calls are counted, since an answer that never changes
-again needs no more of them than it has words."""
+again needs no more of them than it has words. *Likeliest of 3* spends as many calls as remasking does: three answers, of
+which the one that the model was surest of counts."""
 
 Changes = dict[gr.components.Component, Any]
 
@@ -52,7 +55,7 @@ class CountdownTab:
     def _controls(self) -> None:
         names = [(METHODS[name].title, name) for name in METHODS if name != "maskgit"]
         self.samplers = gr.CheckboxGroup(
-            [*names, (YOURS, YOURS)], value=list(FIRST), label="Samplers", elem_id="countdown-race-samplers",
+            [*names, *((_title(name), name) for name in AGAIN), (YOURS, YOURS)], value=list(FIRST), label="Samplers", elem_id="countdown-race-samplers",
             info="With their papers' settings; the last with the settings beside the stage.",
         )  # fmt: skip
         most = min(1000, len(test_problems()))
@@ -92,8 +95,9 @@ class CountdownTab:
         halt = RUNS.pressed(ticket).halt
         try:
             chosen = {_title(name): self._settings(name, int(steps), values) for name in samplers}
+            restarts = {_title(name): count for name, (_, count) in AGAIN.items()}
             denoiser = self.model.load(compute()).denoiser
-            running = Race(denoiser, chosen, int(problems), range(int(seeds)), halt)
+            running = Race(denoiser, chosen, int(problems), range(int(seeds)), restarts, halt)
             for standings in running.run():
                 if halt.is_set():
                     return
@@ -108,7 +112,9 @@ class CountdownTab:
         yield self._ready()
 
     def _settings(self, name: str, steps: int, values: tuple) -> Settings:
-        return self.bench.panel.orders(values)[0].settings if name == YOURS else settings(name, steps)
+        if name == YOURS:
+            return self.bench.panel.orders(values)[0].settings
+        return settings(AGAIN[name][0] if name in AGAIN else name, steps)
 
     def stopped(self, ticket: str | None) -> Changes:
         """What was measured so far stays."""
@@ -129,6 +135,9 @@ def _gain(line: Line) -> str:
 
 def _title(name: str) -> str:
     """A sampler's title, with what was changed in it behind."""
+    if name in AGAIN:
+        sampler, count = AGAIN[name]
+        return f"{METHODS[sampler].title}, likeliest of {count}"
     sampler, _, changes = name.partition(" ")
     return f"{METHODS[sampler].title} {changes}".strip() if sampler in METHODS else name
 
