@@ -116,7 +116,10 @@ def long_run(length: int = LENGTH, steps: int = STEPS) -> Trace:
 
 
 def scrub_row() -> Row:
-    """What a step costs to show, one after the other and at random. `other` is the time between two pictures."""
+    """What a step costs to show, one after the other and at random. `other` is the time between two pictures.
+
+    Means, since the browser's clock is too coarse for single steps.
+    """
     trace, assets = long_run(), Path(APP).parent / "assets"
     message = messages.trace_message("scrubbed", trace, None)
     text = standalone.page(
@@ -134,7 +137,7 @@ def scrub_row() -> Row:
         times = page.evaluate(_FRAMES, forward)
     between = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
     return row(
-        "scrub", f"{trace.length}x{count}", statistics.median(walked), REFRESH, random_ms=statistics.median(jumped),
+        "scrub", f"{trace.length}x{count}", statistics.fmean(walked), REFRESH, random_ms=statistics.fmean(jumped),
         random_p95_ms=sorted(jumped)[int(0.95 * len(jumped))], frames_per_second=1000 * len(between) / sum(between),
         late_frames=sum(each > 1.5 * REFRESH for each in between), message_bytes=len(message),
     )  # fmt: skip
