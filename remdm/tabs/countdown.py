@@ -29,8 +29,8 @@ AGAIN = {f"{name} restarts=3": (name, 3) for name in ("mdlm", "llada")}
 ABOUT = """### How often is it right?
 **pass@1** is the share of problems whose first answer keeps every rule. All samplers get the same held-out problems,
 the same random numbers and the same number of steps T; network calls are counted, since an answer that never changes
-again needs no more of them than it has words. *Likeliest of 3* spends as many calls as remasking does: three answers, of
-which the one that the model was surest of counts."""
+again needs no more of them than it has words. *Likeliest of 3* spends as many calls as remasking does: three answers,
+of which the one that the model was surest of counts."""
 
 Changes = dict[gr.components.Component, Any]
 
@@ -53,9 +53,10 @@ class CountdownTab:
         self._listen()
 
     def _controls(self) -> None:
-        names = [(METHODS[name].title, name) for name in METHODS if name != "maskgit"]
+        names = [name for name in (*METHODS, *AGAIN, YOURS) if name != "maskgit"]
         self.samplers = gr.CheckboxGroup(
-            [*names, *((_title(name), name) for name in AGAIN), (YOURS, YOURS)], value=list(FIRST), label="Samplers", elem_id="countdown-race-samplers",
+            [(_title(name), name) for name in names], value=list(FIRST), label="Samplers",
+            elem_id="countdown-race-samplers",
             info="With their papers' settings; the last with the settings beside the stage.",
         )  # fmt: skip
         most = min(1000, len(test_problems()))
