@@ -16,7 +16,7 @@ from remdm.tabs.controls import Dial
 from remdm.tabs.player import ASSETS
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import failure
-from remdm.tabs.settings import MOST_STEPS
+from remdm.tabs.settings import MOST_STEPS, whole
 from remdm.tabs.workbench import MODEL_QUEUE
 from remdm.views import precision
 from remdm.views.scaling import figure, table
@@ -103,9 +103,8 @@ class Scaling:
     def _rows(self, name: str) -> list[dict[str, str]]:
         return results.read(self.folder / KINDS[name].file)
 
-    def _there(self, name: str, condition: str) -> list[str]:
+    def _there(self, kind: Kind, rows: list[dict[str, str]], condition: str) -> list[str]:
         """The samplers that the results have under a condition."""
-        kind, rows = KINDS[name], self._rows(name)
         found = {row["sampler"] for row in rows if kind.condition(row) == condition}
         return [each for each in METHODS if each in found]
 
@@ -135,20 +134,28 @@ class Scaling:
             self.measure: gr.Dropdown(_titles(kind), value=column),
             self.condition: gr.Dropdown(offered, value=offered[0], visible=len(offered) > 1),
             self.sampler: gr.Dropdown(_names(chosen), value="remdm-cap"),
-            **self.under(name, column, offered[0], [], kept),
+            **self._under(rows, name, column, offered[0], kept),
         }
 
     def under(self, name: str, column: str, condition: str, samplers: list[str], kept: Kept) -> Changes:
         """Another condition: all samplers that were measured under it."""
-        there = self._there(name, condition)
+        return self._under(self._rows(name), name, column, condition, kept)
+
+    def _under(self, rows: list[dict[str, str]], name: str, column: str, condition: str, kept: Kept) -> Changes:
+        there = self._there(KINDS[name], rows, condition)
         return {
             self.samplers: gr.CheckboxGroup(_names(there), value=there, visible=bool(there)),
-            **self.shown(name, column, condition, there, kept),
+            **self._shown(rows, name, column, condition, there, kept),
         }
 
     def shown(self, name: str, column: str, condition: str, samplers: list[str], kept: Kept) -> Changes:
         """Chart, table and what is to be said of them."""
-        kind, rows = KINDS[name], self._rows(name)
+        return self._shown(self._rows(name), name, column, condition, samplers, kept)
+
+    def _shown(
+        self, rows: list[dict[str, str]], name: str, column: str, condition: str, samplers: list[str], kept: Kept
+    ) -> Changes:
+        kind = KINDS[name]
         measure = kind.measure(column)
         live = [drawn for (domain, _, _), drawn in kept.items() if domain == name and condition == kind.own]
         chart, numbers, has = self._drawn(kind, rows, measure, condition, samplers, live)
@@ -186,8 +193,8 @@ class Scaling:
         """Draw more of a cell, and draw it into the chart, round by round."""
         halt, kind = RUNS.pressed(ticket).halt, KINDS[name]
         try:
-            wanted = _whole("samples", count, MOST_SAMPLES)
-            key = (name, sampler, _whole("steps", steps, MOST_STEPS))
+            wanted = whole("samples", count, 1, MOST_SAMPLES)
+            key = (name, sampler, whole("steps", steps, 1, MOST_STEPS))
             there = kept.get(key) or scaling.begin(kind, sampler, key[2])
             goal = len(there) + wanted
             yield {self.go: gr.Button(f"Measuring … {len(there)} of {goal}", interactive=False)}
@@ -211,17 +218,6 @@ class Scaling:
 
     def _ready(self) -> Changes:
         return {self.go: gr.Button("Measure", interactive=True), self.stop: gr.Button(interactive=False)}
-
-
-def _whole(name: str, value: float | None, most: int) -> int:
-    """A count in its range.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    if value is None or value != int(value) or not 1 <= value <= most:
-        raise ValueError(f"{name} must be a whole number from 1 to {most}, got {'nothing' if value is None else value}")
-    return int(value)
 
 
 def _titles(kind: Kind) -> list[tuple[str, str]]:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from remdm.views.frontier import COLOURS, FONT
+from remdm.views.frontier import COLOURS
+from remdm.views.scaling import GREY, layout, log_ticks
 
 Row = Mapping[str, str]
-GREY = "#8a8f98"
 LOOKS = {"32": (COLOURS[1], "square"), "64": (COLOURS[3], "circle")}
 """Colour and mark of the bits."""
 
@@ -40,21 +40,11 @@ def figure(rows: Sequence[Row], column: str, title: str, true: float | None = No
             if own:
                 data.append(_line(own, column, "dot" if place else "solid"))
     ticks = sorted({int(row["steps"]) for row in rows})
-    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": true, "y1": true,
             "line": {"color": GREY, "width": 1, "dash": "dash"}}  # fmt: skip
     note = {"text": "the language itself", "x": 0, "xref": "paper", "xanchor": "left", "y": true, "yanchor": "bottom",
             "showarrow": False, "font": {"size": 11}}  # fmt: skip
-    return go.Figure({
-        "data": data,
-        "layout": {
-            "title": {"text": title, "x": 0, "xref": "paper", "y": 0.985, "yanchor": "top", "font": {"size": 14}},
-            "height": 400, "margin": {"l": 46, "r": 14, "t": 40, "b": 46}, "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
-            "dragmode": False, "hovermode": "closest",
-            "legend": {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "xanchor": "left"},
-            "xaxis": {**axis, "type": "log", "tickvals": ticks, "ticktext": [f"{each:,}" for each in ticks],
-                      "title": {"text": "T", "standoff": 6}},
-            "yaxis": axis, "shapes": [] if true is None else [line], "annotations": [] if true is None else [note],
-        },
-    })  # fmt: skip
+    return go.Figure(data, layout(
+        title, 400, 0.16, log_ticks(ticks, "T"), {},
+        shapes=[] if true is None else [line], annotations=[] if true is None else [note],
+    ))  # fmt: skip

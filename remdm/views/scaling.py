@@ -74,6 +74,25 @@ def _line(points: Sequence[Point], place: int, share: bool, live: bool) -> dict[
     }  # fmt: skip
 
 
+def layout(title: str, height: int, legend: float, xaxis: dict[str, Any], yaxis: dict[str, Any],
+           **more: Any) -> dict[str, Any]:  # fmt: skip
+    """How a chart over a logarithmic axis looks; `legend` is how far below it the legend stands."""
+    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
+    return {
+        "title": {"text": title, "x": 0, "xref": "paper", "y": 0.985, "yanchor": "top", "font": {"size": 14}},
+        "height": height, "margin": {"l": 46, "r": 14, "t": 40, "b": 46}, "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
+        "dragmode": False, "hovermode": "closest",
+        "legend": {"orientation": "h", "x": 0, "y": -legend, "yanchor": "top", "xanchor": "left"},
+        "xaxis": {**axis, "type": "log", **xaxis}, "yaxis": {**axis, **yaxis}, **more,
+    }  # fmt: skip
+
+
+def log_ticks(values: Sequence[int], title: str) -> dict[str, Any]:
+    """Ticks at these values, with a title below."""
+    return {"tickvals": values, "ticktext": [f"{each:,}" for each in values], "title": {"text": title, "standoff": 6}}
+
+
 def figure(
     points: Sequence[Point], live: Sequence[Point], places: dict[str, int], title: str, share: bool,
     world: float | None = None,
@@ -95,25 +114,14 @@ def figure(
             data.append(_line(own, places[own[0].sampler], share, is_live))
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "line": {"color": GREY, "width": 1, "dash": "dot"}}
     height = (100.0 if share else 1.0) * (world or 0.0)
-    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
-    return go.Figure({
-        "data": data,
-        "layout": {
-            "title": {"text": title, "x": 0, "xref": "paper", "y": 0.985, "yanchor": "top", "font": {"size": 14}},
-            "height": 460, "margin": {"l": 46, "r": 14, "t": 40, "b": 46}, "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
-            "dragmode": False, "hovermode": "closest", "showlegend": True,
-            "legend": {"orientation": "h", "x": 0, "y": -0.14, "yanchor": "top", "xanchor": "left"},
-            "xaxis": {**axis, "type": "log", "tickvals": TICKS, "ticktext": [f"{each:,}" for each in TICKS],
-                      "title": {"text": "network calls a sample, measured", "standoff": 6}},
-            "yaxis": {**axis, "ticksuffix": "%" if share else ""},
-            "shapes": [] if world is None else [{**line, "y0": height, "y1": height}],
-            "annotations": [] if world is None else [{
-                "text": "the data themselves", "x": 1, "xref": "paper", "xanchor": "right", "y": height,
-                "yanchor": "bottom", "showarrow": False, "font": {"size": 11},
-            }],
-        },
-    })  # fmt: skip
+    note = {"text": "the data themselves", "x": 1, "xref": "paper", "xanchor": "right", "y": height,
+            "yanchor": "bottom", "showarrow": False, "font": {"size": 11}}  # fmt: skip
+    ticks = log_ticks(TICKS, "network calls a sample, measured")
+    return go.Figure(data, layout(
+        title, 460, 0.14, ticks, {"ticksuffix": "%" if share else ""}, showlegend=True,
+        shapes=[] if world is None else [{**line, "y0": height, "y1": height}],
+        annotations=[] if world is None else [note],
+    ))  # fmt: skip
 
 
 def shown(value: Interval, share: bool) -> str:
