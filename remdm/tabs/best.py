@@ -1,7 +1,6 @@
 """The best settings known for the chosen T, from what was measured; presets keep the values of their papers."""
 
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -9,6 +8,7 @@ from remdm.evaluation.best import Known, Measured, known
 from remdm.evaluation.scaling import KINDS
 from remdm.methods import METHODS, Settings
 from remdm.tabs.controls import part_knobs, shown
+from remdm.tabs.outcome import Changes
 from remdm.tabs.player import ASSETS
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import refusal
@@ -16,7 +16,6 @@ from remdm.tabs.settings import MOST_STEPS, Panel, whole
 from remdm.views.scaling import shown as figure
 
 FOLDER = ASSETS / "results"
-Changes = dict[gr.components.Component, Any]
 
 
 class BestKnown:

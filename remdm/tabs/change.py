@@ -13,8 +13,9 @@ from remdm.methods import METHODS
 from remdm.recording import Order
 from remdm.serving.runs import RUNS
 from remdm.tabs.board import Board
-from remdm.tabs.compare import AS_SET, MODEL_QUEUE, MOST_PANES, Changes, resettled, show
+from remdm.tabs.compare import AS_SET, MODEL_QUEUE, MOST_PANES, resettled, show
 from remdm.tabs.controls import Dial, choices
+from remdm.tabs.outcome import Changes
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import failure
 from remdm.tabs.samples import Sample

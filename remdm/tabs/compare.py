@@ -14,6 +14,7 @@ from remdm.recording import Order
 from remdm.serving.runs import RUNS, Press
 from remdm.tabs.board import Board, Showing
 from remdm.tabs.controls import choices, part_knobs
+from remdm.tabs.outcome import Changes
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import failure
 from remdm.tabs.samples import Sample
@@ -28,7 +29,6 @@ MODEL_QUEUE = "model"
 AS_SET = ""
 MOST_PANES = 4
 FIRST_PANES = ("mdlm", "remdm-loop", "remdm-conf", "remdm-rescale")
-Changes = dict[gr.components.Component, Any]
 
 
 def given(text: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from remdm.methods import METHODS, Settings, settings
 from remdm.models.network import compute
 from remdm.serving.runs import RUNS
 from remdm.tabs.controls import Dial
+from remdm.tabs.measuring import Measuring
+from remdm.tabs.outcome import Changes
 from remdm.tabs.player import ASSETS
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import failure
@@ -32,10 +34,8 @@ the same random numbers and the same number of steps T; network calls are counte
 again needs no more of them than it has words. *Likeliest of 3* spends as many calls as remasking does: three answers,
 of which the one that the model was surest of counts."""
 
-Changes = dict[gr.components.Component, Any]
 
-
-class CountdownTab:
+class CountdownTab(Measuring):
     """Builds the tab inside `gr.Blocks`; its callbacks are the methods below."""
 
     def __init__(self, domain: Domain, recorded: Path) -> None:
@@ -45,7 +45,7 @@ class CountdownTab:
             gr.Markdown(ABOUT)
             self._controls()
             with gr.Row(elem_classes="race-actions"):
-                self.measure = gr.Button("Measure", variant="primary", elem_id="countdown-measure", min_width=120)
+                self.go = gr.Button("Measure", variant="primary", elem_id="countdown-measure", min_width=120)
                 self.stop = gr.Button("Stop", interactive=False, elem_id="countdown-measure-stop", min_width=120)
             self.live = gr.HTML("", elem_id="countdown-live")
             self.before = gr.HTML(measured(MEASURED), elem_id="countdown-measured")
@@ -75,19 +75,11 @@ class CountdownTab:
             )  # fmt: skip
 
     def _listen(self) -> None:
-        outputs = [self.live, self.measure, self.stop]
+        outputs = [self.live, self.go, self.stop]
         asked = [self.samplers, self.steps, self.problems, self.seeds, *self.bench.panel.inputs]
-        begun = self.measure.click(self.begin, None, [*outputs, self.ticket], queue=False, **QUIET)
+        begun = self.go.click(self.begin, None, [*outputs, self.ticket], queue=False, **QUIET)
         racing = begun.then(self.race, [self.ticket, *asked], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
         self.stop.click(self.stopped, self.ticket, outputs, cancels=[racing], queue=False, **QUIET)
-
-    def begin(self) -> Changes:
-        """At once, before its turn has come."""
-        return {
-            self.measure: gr.Button("Waiting …", interactive=False),
-            self.stop: gr.Button(interactive=True),
-            self.ticket: RUNS.press(),
-        }
 
     def race(
         self, ticket: str | None, samplers: list[str], steps: int, problems: int, seeds: int, *values: Any
@@ -105,7 +97,7 @@ class CountdownTab:
                 done = sum(each.done for each in standings.values()) / sum(each.total for each in standings.values())
                 yield {
                     self.live: standing_board(standings, f"T = {int(steps)}, {int(problems)} problems"),
-                    self.measure: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
+                    self.go: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
                 }
         except Exception as error:
             yield self._ready()
@@ -116,14 +108,6 @@ class CountdownTab:
         if name == YOURS:
             return self.bench.panel.orders(values)[0].settings
         return settings(AGAIN[name][0] if name in AGAIN else name, steps)
-
-    def stopped(self, ticket: str | None) -> Changes:
-        """What was measured so far stays."""
-        RUNS.pressed(ticket).stop()
-        return self._ready()
-
-    def _ready(self) -> Changes:
-        return {self.measure: gr.Button("Measure", interactive=True), self.stop: gr.Button(interactive=False)}
 
 
 def _gain(line: Line) -> str:

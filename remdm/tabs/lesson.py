@@ -12,8 +12,9 @@ from remdm.domains.base import Domain
 from remdm.methods import METHODS, settings
 from remdm.recording import Order, prepare
 from remdm.serving.runs import RUNS, Press
-from remdm.tabs.compare import MODEL_QUEUE, Changes
+from remdm.tabs.compare import MODEL_QUEUE
 from remdm.tabs.controls import Dial
+from remdm.tabs.outcome import Changes
 from remdm.tabs.player import Player
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import refusal

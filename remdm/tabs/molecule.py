@@ -18,6 +18,7 @@ from remdm.methods import METHODS
 from remdm.models.network import compute
 from remdm.serving.runs import RUNS
 from remdm.tabs.controls import part_knobs, shown
+from remdm.tabs.measuring import Measuring
 from remdm.tabs.outcome import Changes
 from remdm.tabs.player import ASSETS
 from remdm.tabs.reactions import QUIET
@@ -37,7 +38,7 @@ BEFOREHAND = """#### Measured beforehand
 By `python -m remdm evaluate molecule --property …`; bars are 95% intervals."""
 
 
-class MoleculeTab:
+class MoleculeTab(Measuring):
     """Builds the tab inside `gr.Blocks`; its callbacks are the methods below."""
 
     def __init__(self, domain: Domain, recorded: Path) -> None:
@@ -49,7 +50,7 @@ class MoleculeTab:
             with gr.Row(elem_classes="race-asked"):
                 self._controls()
             with gr.Row(elem_classes="actions race-actions"):
-                self.measure = gr.Button("Measure", variant="primary", elem_id="molecule-measure", min_width=120)
+                self.go = gr.Button("Measure", variant="primary", elem_id="molecule-measure", min_width=120)
                 self.stop = gr.Button("Stop", interactive=False, elem_id="molecule-measure-stop", min_width=120)
             self.live = gr.Plot(visible=False, show_label=False, elem_id="molecule-live")
             self._beforehand()
@@ -133,9 +134,9 @@ class MoleculeTab:
         # a State of traces cannot tell by itself that it changed; the numbers of the shown sample can
         bench.outcome.numbers.change(self.exported, bench.kept, list(self.files.values()), **QUIET)
         self.offered.input(self.measured, self.offered, self.before, **QUIET)
-        outputs = [self.live, self.measure, self.stop]
+        outputs = [self.live, self.go, self.stop]
         asked = [self.samplers, self.property, self.guidance, self.scales, self.steps, self.count]
-        begun = self.measure.click(self.begin, None, [*outputs, self.ticket], queue=False, **QUIET)
+        begun = self.go.click(self.begin, None, [*outputs, self.ticket], queue=False, **QUIET)
         running = begun.then(self.frontier, [self.ticket, *asked], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
         self.stop.click(self.stopped, self.ticket, outputs, cancels=[running], queue=False, **QUIET)
 
@@ -159,14 +160,6 @@ class MoleculeTab:
 
     # The frontier
 
-    def begin(self) -> Changes:
-        """At once, before its turn has come."""
-        return {
-            self.measure: gr.Button("Waiting …", interactive=False),
-            self.stop: gr.Button(interactive=True),
-            self.ticket: RUNS.press(),
-        }
-
     def frontier(
         self, ticket: str | None, samplers: list[str], property: str, guidance: str, scales: list[float],
         steps: int, count: int,
@@ -184,20 +177,12 @@ class MoleculeTab:
                 title = f"{int(count)} molecules a mark, {guidance}, T = {int(steps)}"
                 yield {
                     self.live: gr.Plot(drawn(found, property, title), visible=True),
-                    self.measure: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
+                    self.go: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
                 }
         except Exception as error:
             yield self._ready()
             raise failure(error, "The measurement") from error
         yield self._ready()
-
-    def stopped(self, ticket: str | None) -> Changes:
-        """What was measured so far stays."""
-        RUNS.pressed(ticket).stop()
-        return self._ready()
-
-    def _ready(self) -> Changes:
-        return {self.measure: gr.Button("Measure", interactive=True), self.stop: gr.Button(interactive=False)}
 
     def measured(self, choice: str) -> Any:
         """The figure of what was measured beforehand."""

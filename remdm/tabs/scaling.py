@@ -13,6 +13,8 @@ from remdm.evaluation.scaling import KINDS, Drawn, Kind, Measure
 from remdm.methods import METHODS
 from remdm.serving.runs import RUNS
 from remdm.tabs.controls import Dial
+from remdm.tabs.measuring import Measuring
+from remdm.tabs.outcome import Changes
 from remdm.tabs.player import ASSETS
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import failure
@@ -36,11 +38,10 @@ better, and entropy falls with it. Measured on a language of 50,257 words whose 
 without a nucleus (`python -m remdm precision`); with 64 bits nothing of it is left. This app decides apart, and in 64
 bits, who decodes, so that its own 32 bits matter little."""
 MOST_SAMPLES = 512
-Changes = dict[gr.components.Component, Any]
 Kept = Mapping[tuple[str, str, int], Drawn]
 
 
-class Scaling:
+class Scaling(Measuring):
     """Builds the tab; its callbacks are the methods below. Results are read whenever the tab is opened."""
 
     def __init__(self, tab: gr.Tab, domains: Mapping[str, Domain], folder: Path = FOLDER) -> None:
@@ -179,13 +180,6 @@ class Scaling:
 
     # A measurement of one's own
 
-    def begin(self) -> Changes:
-        """At once, before its turn has come."""
-        return {
-            self.go: gr.Button("Waiting …", interactive=False), self.stop: gr.Button(interactive=True),
-            self.ticket: RUNS.press(),
-        }  # fmt: skip
-
     def measured(
         self, ticket: str | None, name: str, column: str, condition: str, samplers: list[str], kept: Kept,
         sampler: str, steps: float | None, count: float | None,
@@ -210,14 +204,6 @@ class Scaling:
             yield self._ready()
             raise failure(error, "The measurement") from error
         yield self._ready()
-
-    def stopped(self, ticket: str | None) -> Changes:
-        """What was drawn so far stays, and is added to the next time."""
-        RUNS.pressed(ticket).stop()
-        return self._ready()
-
-    def _ready(self) -> Changes:
-        return {self.go: gr.Button("Measure", interactive=True), self.stop: gr.Button(interactive=False)}
 
 
 def _titles(kind: Kind) -> list[tuple[str, str]]:
