@@ -61,7 +61,7 @@ def ask(batch, *firsts, length=4):
     """A call for sequences that begin with these tokens."""
     tokens = torch.zeros(len(firsts), length, dtype=torch.int64)
     tokens[:, 0] = torch.tensor(firsts)
-    return batch.seat().hidden(tokens)[:, 0, 0].tolist()
+    return batch.seat().hidden_at(tokens, torch.arange(length).expand_as(tokens) == 0)[:, 0].tolist()
 
 
 def behind(network, batch, *acts):

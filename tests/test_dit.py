@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from remdm.models.dit import DiT, DiTConfig, attend, blank, load_hub_folder, load_lightning
+from remdm.models.dit import DiT, DiTConfig, attend, blank, feed, load_hub_folder, load_lightning
 
 OWT = DiTConfig(vocab_size=50258, length=1024, hidden_dim=768, cond_dim=128, n_blocks=12, n_heads=12)
 TINY = DiTConfig(vocab_size=11, length=8, hidden_dim=16, cond_dim=6, n_blocks=2, n_heads=2)
@@ -125,6 +125,30 @@ def test_head_on_rows_equals_forward() -> None:
     rows = torch.zeros(ids.shape, dtype=torch.bool)
     rows[0, 2] = rows[2, 7] = True
     torch.testing.assert_close(model.head(model.hidden(ids)[rows]), model(ids)[rows])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_last_block_may_be_spared_rows(dtype: torch.dtype) -> None:
+    """Sequences of one, all and no wanted rows in one batch; row order is that of the mask."""
+    model, ids = random_model().to(dtype), tokens()
+    rows = torch.zeros(ids.shape, dtype=torch.bool)
+    rows[0, 5] = rows[1] = True
+    found, expected = model.hidden_at(ids, rows), model.hidden(ids)[rows]
+    assert found.shape == (9, 16)
+    torch.testing.assert_close(found, expected, rtol=0.02 if dtype == torch.bfloat16 else 1e-5, atol=1e-5)
+    assert model.hidden_at(ids, rows & False).shape == (0, 16)
+
+
+def test_the_fused_feed_forward_is_the_plain_one_to_rounding() -> None:
+    """Without gradients, in bfloat16, GELU is part of the product before it; float32 says what should come out."""
+    torch.manual_seed(0)
+    mlp = DiT(DiTConfig(11, 8, 64, 6, 1, 2)).blocks[0].mlp.requires_grad_(False)
+    x = torch.randn(2, 24, 64)
+    exact, plain = mlp(x), mlp.bfloat16()(x.bfloat16())
+    with torch.no_grad():
+        fused = feed(mlp, x.bfloat16())
+    error = lambda found: (found.float() - exact).abs().max()  # noqa: E731
+    assert error(fused) <= 1.5 * error(plain) and 0 < error(plain) < 0.02
 
 
 def test_time_is_ignored_without_conditioning_and_used_with_it() -> None:

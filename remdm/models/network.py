@@ -12,7 +12,10 @@ from remdm.denoiser import subs
 
 
 class Network(Protocol):
-    """A masked language model: everything before the vocabulary in `hidden`, the vocabulary in `head`."""
+    """A masked language model: everything before the vocabulary in `hidden`, the vocabulary in `head`.
+
+    One whose last block is worth sparing the positions that nobody wants has `hidden_at` too, see `hidden_at` below.
+    """
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """`[B, L]` ids to `[B, L, D]`."""
@@ -67,6 +70,13 @@ AT_ONCE = 4096
 """Positions that a forward on CPU takes: past this, memory is asked for anew at each layer, which costs a third."""
 
 
+def hidden_at(network: nn.Module, tokens: Tensor, rows: Tensor) -> Tensor:
+    """What the head reads at the wanted rows, bool `[B, L]`, of ids `[B, L]`: `[n, D]` in row-major order."""
+    if hasattr(network, "hidden_at"):
+        return network.hidden_at(tokens, rows)
+    return network.hidden(tokens)[rows]
+
+
 @dataclass(frozen=True)
 class NetworkDenoiser:
     """x_theta of an untimed network.
@@ -84,5 +94,5 @@ class NetworkDenoiser:
         device = next(self.network.parameters()).device
         count = max(1, AT_ONCE // tokens.shape[1]) if device.type == "cpu" else len(tokens)
         parts = zip(tokens.to(device).split(count), rows.to(device).split(count), strict=True)
-        wanted = torch.cat([self.network.hidden(part)[where] for part, where in parts])
+        wanted = torch.cat([hidden_at(self.network, part, where) for part, where in parts])
         return subs(self.network.head(wanted), self.mask_id).to(tokens.device)

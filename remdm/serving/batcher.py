@@ -16,7 +16,7 @@ from weakref import WeakSet, WeakValueDictionary
 import torch
 from torch import Tensor, nn
 
-from remdm.models.network import NetworkDenoiser
+from remdm.models.network import NetworkDenoiser, hidden_at
 from remdm.recording import Live
 
 POSITIONS = 1024
@@ -29,17 +29,19 @@ VISITORS = 16
 
 @dataclass(eq=False)
 class _Ask:
-    """What one run waits for: its tokens `[b, L]`, how many sequences are taken up, and what has been made."""
+    """What one run waits for: its tokens and wanted rows `[b, L]`, how many sequences are taken up, how many done."""
 
     seat: "Seat"
     tokens: Tensor
+    rows: Tensor
     taken: int = 0
+    finished: int = 0
     made: list[Tensor] = field(default_factory=list)
     error: BaseException | None = None
 
     @property
     def done(self) -> bool:
-        return self.error is not None or sum(map(len, self.made)) == len(self.tokens)
+        return self.error is not None or self.finished == len(self.tokens)
 
 
 class Batcher:
@@ -63,9 +65,9 @@ class Batcher:
         """A place for one run."""
         return Seat(self)
 
-    def hidden(self, seat: "Seat", tokens: Tensor) -> Tensor:
-        """The network's `hidden` of ids `[b, L]`, `[b, L, D]`, made together with whatever else waits."""
-        ask = _Ask(seat, tokens)
+    def hidden_at(self, seat: "Seat", tokens: Tensor, rows: Tensor) -> Tensor:
+        """What the head reads at wanted rows of ids `[b, L]`, `[n, D]`, made together with whatever else waits."""
+        ask = _Ask(seat, tokens, rows)
         with self._changed:
             seat.away = time.monotonic() - seat.left
             self._waiting.append(ask)
@@ -89,8 +91,9 @@ class Batcher:
         begun = time.monotonic()
         made, error = None, None
         try:
-            whole = [ask.tokens[first:last] for ask, first, last in turn]
-            made = self.network.hidden(torch.cat(whole)).split([len(each) for each in whole])  # type: ignore[operator]
+            tokens = torch.cat([ask.tokens[first:last] for ask, first, last in turn])
+            rows = [ask.rows[first:last] for ask, first, last in turn]
+            made = hidden_at(self.network, tokens, torch.cat(rows)).split([int(each.sum()) for each in rows])
         except BaseException as raised:  # it is raised again in every run that it concerns
             error = raised
         finally:
@@ -103,11 +106,12 @@ class Batcher:
             self._changed.notify_all()
 
     def _hand_out(self, turn: "list[_Part]", made: tuple[Tensor, ...] | None, error: BaseException | None) -> None:
-        for place, (ask, _, _) in enumerate(turn):
+        for place, (ask, first, last) in enumerate(turn):
             if made is None:
                 ask.error = error
             else:
                 ask.made.append(made[place])
+                ask.finished += last - first
         self._waiting = deque(ask for ask in self._waiting if ask.error is None)
 
     def _gather(self) -> None:
@@ -148,7 +152,7 @@ _Part = tuple[_Ask, int, int]
 
 
 class Seat(nn.Module):
-    """One run's place: a network like any other, whose `hidden` is shared with the other seats.
+    """One run's place: a network like any other, whose `hidden_at` is shared with the other seats.
 
     `left` is when it was last given what it asked for, `away` how long it then took to ask again, in seconds.
     """
@@ -158,9 +162,9 @@ class Seat(nn.Module):
         self.network, self.batcher = batcher.network, batcher
         self.left, self.away = -float("inf"), float("inf")
 
-    def hidden(self, tokens: Tensor) -> Tensor:
-        """`[b, L]` ids to `[b, L, D]`, in company."""
-        return self.batcher.hidden(self, tokens)
+    def hidden_at(self, tokens: Tensor, rows: Tensor) -> Tensor:
+        """`[b, L]` ids to the wanted rows of them, `[n, D]`, in company."""
+        return self.batcher.hidden_at(self, tokens, rows)
 
     def head(self, hidden: Tensor) -> Tensor:
         """`[n, D]` to logits `[n, V]`, alone: so many rows as without company, so the same numbers."""
