@@ -1178,7 +1178,11 @@
     return parts;
   }
 
-  function buildLegend() {
+  /** What a token of the legend reads: cells of a grid have no text, tokens of a line are atoms and bonds. */
+  const SAMPLES = new Map([["grid", ""], ["line", "C"]]);
+
+  function buildLegend(layout) {
+    const sample = SAMPLES.get(layout) ?? "word";
     const entry = (state, look, text, label) => {
       const chip = h("span", { class: `rp-t ${look}`, "data-state": state }, text);
       return h("span", { class: "rp-key" }, chip, label);
@@ -1187,20 +1191,20 @@
       "div",
       { class: "rp-legend", role: "group", "aria-label": "Legend" },
       entry("masked", "", "", "masked"),
-      entry("decoded", "", "word", "decoded now"),
+      entry("decoded", "", sample, "decoded now"),
       h(
         "span",
         { class: "rp-key" },
-        h("span", { class: "rp-t rp-c1", "data-state": "kept" }, "word"),
-        h("span", { class: "rp-t rp-c8", "data-state": "kept" }, "word"),
+        h("span", { class: "rp-t rp-c1", "data-state": "kept" }, sample),
+        h("span", { class: "rp-t rp-c8", "data-state": "kept" }, sample),
         "kept, less to more confident",
       ),
-      entry("remasked", "", "word", "remasked now"),
+      entry("remasked", "", sample, "remasked now"),
       entry("masked", "", "↺2", "masked again"),
-      entry("given", "", "word", "given"),
-      entry("kept", "rp-c4 rp-revised", "word", "revised"),
-      entry("kept", "rp-c4 rp-churned", "word", "churned"),
-      entry("kept", "rp-c4 rp-bad", "word", "error"),
+      entry("given", "", sample, "given"),
+      entry("kept", "rp-c4 rp-revised", sample, "revised"),
+      entry("kept", "rp-c4 rp-churned", sample, "churned"),
+      entry("kept", "rp-c4 rp-bad", sample, "error"),
     );
   }
 
@@ -1414,6 +1418,8 @@
       this.warn("");
       this.page.hidden = false;
       this.empty.hidden = true;
+      this.legend.remove();
+      this.legend = buildLegend(run.layout);
       this.stage.readout.after(this.legend);
       this.table.body.replaceChildren();
       this.stage.open(run);

@@ -21,6 +21,8 @@ from remdm.data import emoji
 from remdm.domains.image import DOMAIN, Asked, classifier, conditioned, drawn
 from remdm.evaluation import results, sweep
 from remdm.evaluation.cells import Cell, Free, Samples, load, variants
+from remdm.evaluation.compiled import add_argument as add_compile
+from remdm.evaluation.compiled import compiled, number_type
 from remdm.evaluation.diversity import wilson
 from remdm.evaluation.frechet import classifier_score, frechet, moments
 from remdm.evaluation.sweep import Bench, Job, Part
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sweep.add_arguments(parser, SAMPLERS, (16, 32, 64), 32)
     parser.add_argument("--samples", type=int, default=256, help="in each cell (default 256), a multiple of 16")
     parser.add_argument("--seed", type=int, default=0)
+    add_compile(parser)
     parser.add_argument("--guidance-scale", type=float, default=1.0, help="1 (default) is none, as in the paper")
     help_near = "how near samples are to training pictures (needs what training left in checkpoints/emoji/training)"
     parser.add_argument("--nearest", action="store_true", help=help_near)
@@ -60,7 +63,7 @@ def cell_of(sampler: str, steps: int, seed: int, changes: Mapping[str, Any]) -> 
 
 def draws(checkpoint: Checkpoint, cell: Cell, guidance_scale: float) -> list[Free]:
     """How each group of pictures is drawn, in the order of GROUPS."""
-    dtype = str(checkpoint.compute.dtype).removeprefix("torch.")
+    dtype = number_type(checkpoint)
     asked = (Asked(category, style, guidance_scale) for category, style in GROUPS)
     return [Free(conditioned(checkpoint, each), cell, checkpoint.length, dtype) for each in asked]
 
@@ -217,7 +220,7 @@ def _run(args: argparse.Namespace, file: Path) -> None:
     sweep.counted(args)
     Asked(guidance_scale=args.guidance_scale)
     model = DOMAIN.models[0]
-    running = Sweep(args, model.load(compute(args.device)), weights_hash(ROOT / model.name))
+    running = Sweep(args, compiled(args, model.load(compute(args.device))), weights_hash(ROOT / model.name))
     jobs = [running.job(cell) for cell in running.cells()]
     sweep.perform(args, jobs, file, COLUMNS)
     if args.nearest:

@@ -17,6 +17,8 @@ from remdm.checkpoints import ROOT, Checkpoint, total_parameters, weights_hash
 from remdm.domains.molecule import GUIDANCE, PRESETS, PROPERTIES, QM9, Asked, denoiser
 from remdm.evaluation import chemnet, results, sweep
 from remdm.evaluation.cells import Cell, Free, Samples, variants
+from remdm.evaluation.compiled import add_argument as add_compile
+from remdm.evaluation.compiled import compiled, number_type
 from remdm.evaluation.molecule_scores import MEANS, figures, guided_table, measured, unguided_table
 from remdm.evaluation.sweep import Bench, Job, Part
 from remdm.methods import build
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sweep.add_arguments(parser, SAMPLERS, (32, 64, 128), 64)
     parser.add_argument("--samples", type=int, default=1024, help="in each cell (default 1024)")
     parser.add_argument("--seed", type=int, default=0)
+    add_compile(parser)
     parser.add_argument("--property", default="none", choices=PROPERTIES)
     parser.add_argument("--guidance", default="D-CFG", choices=GUIDANCE)
     help_scale = "one cell for each (default: 1 2 3 4 5 with a property)"
@@ -54,7 +57,7 @@ def cell_of(sampler: str, steps: int, seed: int, changes: Mapping[str, Any]) -> 
 
 def draw(checkpoint: Checkpoint, asked: Asked, cell: Cell) -> Free:
     """How a cell's samples are drawn."""
-    dtype = str(checkpoint.compute.dtype).removeprefix("torch.")
+    dtype = number_type(checkpoint)
     return Free(denoiser(checkpoint, asked), cell, QM9.length, dtype)
 
 
@@ -148,7 +151,7 @@ def run(args: argparse.Namespace) -> None:
         sweep.counted(args, "samples")
         if args.fcd:
             chemnet.ready()
-        running = Sweep(args, QM9.load(compute(args.device)), weights_hash(ROOT / QM9.name))
+        running = Sweep(args, compiled(args, QM9.load(compute(args.device))), weights_hash(ROOT / QM9.name))
         sweep.perform(args, [running.job(asked, cell) for asked, cell in running.cells()], file, COLUMNS)
     rows = sweep.rows(args, file, "molecule")
     print(render(rows, f"python -m remdm evaluate molecule --table --out {args.out}"))

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tokenizers import models
-from torch import nn
 from tqdm import tqdm
 
 import remdm
@@ -26,6 +24,8 @@ from remdm.domains.base import Model
 from remdm.domains.text import DOMAIN, PROSE, STORIES
 from remdm.evaluation import likeness, results, sweep
 from remdm.evaluation.cells import Cell, Free, Samples, Tick, load, save, silent, variants
+from remdm.evaluation.compiled import add_argument as add_compile
+from remdm.evaluation.compiled import compiled, number_type
 from remdm.evaluation.judge import Judge
 from remdm.evaluation.scores import COLUMNS, MAUVE, score, texts, world_samples
 from remdm.evaluation.sweep import Bench, Job, Part
@@ -52,19 +52,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help_mauve = "MAUVE against the world's stories, by the judge's features (slow; needs mauve-text)"
     parser.add_argument("--mauve", action="store_true", help=help_mauve)
     parser.add_argument("--mauve-samples", type=int, default=256, help="compared in each cell (default 256)")
-    help_compile = "compile the network first (a minute, needs a C++ compiler): a fifth to a third faster"
-    parser.add_argument("--compile", action="store_true", help=help_compile)
+    add_compile(parser)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The model under test: how its tokens are read, its hash, and the number type it runs in."""
+    """The model under test: how its tokens are read, and its hash."""
 
     model: Model
     checkpoint: Checkpoint
     name: str
     hash: str
-    dtype: str
+
+    @property
+    def dtype(self) -> str:
+        """The number type it runs in."""
+        return number_type(self.checkpoint)
 
 
 def subject(name: str, device: str = "auto") -> Subject:
@@ -80,22 +83,7 @@ def subject(name: str, device: str = "auto") -> Subject:
     is_stories = isinstance(checkpoint.tokenizer.model, models.WordLevel)
     digest = weights_hash(folder)
     model = (STORIES if is_stories else PROSE) if is_path else DOMAIN.model(name)
-    return Subject(model, checkpoint, folder.name, digest, str(checkpoint.compute.dtype).removeprefix("torch."))
-
-
-class _CompiledNetwork(nn.Module):
-    """A network whose greatest part is compiled for any batch."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network, self.head = network, network.head
-        self.hidden = torch.compile(network.hidden, dynamic=True)
-
-
-def compiled(made: Subject) -> Subject:
-    """The same model, compiled: rounding differs, so the number type says so."""
-    denoiser = replace(made.checkpoint.denoiser, network=_CompiledNetwork(made.checkpoint.denoiser.network))
-    return replace(made, checkpoint=replace(made.checkpoint, denoiser=denoiser), dtype=f"{made.dtype} compiled")
+    return Subject(model, checkpoint, folder.name, digest)
 
 
 def cells(args: argparse.Namespace, length: int) -> list[Cell]:
@@ -234,11 +222,8 @@ def _run(args: argparse.Namespace) -> None:
     sweep.counted(args, "samples", "judge_samples", "mauve_samples")
     if args.mauve:
         likeness.ready()
-    if args.compile and args.ray:
-        raise ValueError("--compile and --ray exclude each other: a compiled network cannot be sent to workers")
     made = subject(args.model, args.device)
-    if args.compile:
-        made = compiled(made)
+    made = replace(made, checkpoint=compiled(args, made.checkpoint))
     asked: list[Cell | None] = list(cells(args, made.model.length))
     if (WORLD in args.samplers or args.mauve) and not made.model.notes:
         raise ValueError(f"the {WORLD} and MAUVE against it are for the story model, got the model {made.name}")
