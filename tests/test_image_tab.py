@@ -54,6 +54,7 @@ def test_a_run_shows_its_picture_and_a_half_can_be_redrawn(page):
     assert cells(page, "masked") == 0
     expect(page.locator(f"{PLAYER} .im-caption").first).to_have_text("256 of 256 cells known")
     expect(page.locator("#image-tiles .tile img")).to_have_count(2)
+    expect(page.locator(f"{PLAYER} .rp-legend [data-state=decoded]")).to_have_text("")  # cells have no text
 
     # one hover lights the same cell everywhere
     page.locator(f"{PLAYER} .im-over .im-cell").nth(100).hover()
