@@ -13,7 +13,7 @@ from remdm.data.pictures import address, hatched
 from remdm.denoiser import subs
 from remdm.domains import image
 from remdm.evaluation.frechet import classifier_score, frechet, moments
-from remdm.evaluation.image import nearest
+from remdm.evaluation.image import nearest, render
 from remdm.methods import settings
 from remdm.models.grid import GridConfig, GridTransformer
 from remdm.models.network import compute
@@ -270,6 +270,17 @@ def test_an_evaluation_goes_on_where_it_stopped(tmp_path, capsys):
     assert len(rows) == 1 and rows[0]["samples"] == "16" and float(rows[0]["frechet"]) > 0
     assert float(rows[0]["accuracy_low"]) <= float(rows[0]["accuracy"]) <= float(rows[0]["accuracy_high"])
     assert "| mdlm (temperature=0.8) |" in capsys.readouterr().out
+
+
+def test_seeds_of_a_cell_stand_together_with_an_interval():
+    rows = [
+        {"sampler": "mdlm", "overrides": "nucleus_p=1.0,temperature=0.8", "steps": steps, "samples": "32",
+         "guidance_scale": "1", "frechet": distance, "score": "5", "accuracy": "0.9"}
+        for steps, distance in (("16", "10"), ("16", "11"), ("16", "12"), ("32", "9"))
+    ]  # fmt: skip
+    page = render(rows, "x")
+    # Student's t of two degrees of freedom: 4.303 x 1 / sqrt(3) = 2.48
+    assert "| mdlm (temperature=0.8) | 11.0 (8.5-13.5) | 9.0 |" in page and "n = 1 x 32, 3 x 32 pictures" in page
 
 
 def test_an_evaluation_refuses_an_uneven_number_of_pictures(tmp_path, capsys):

@@ -25,6 +25,7 @@ from remdm.evaluation.compiled import add_argument as add_compile
 from remdm.evaluation.compiled import compiled, number_type
 from remdm.evaluation.diversity import wilson
 from remdm.evaluation.frechet import classifier_score, frechet, moments
+from remdm.evaluation.seeds import ENOUGH, pooled
 from remdm.evaluation.sweep import Bench, Job, Part
 from remdm.evaluation.table import markdown
 from remdm.methods import METHODS, build
@@ -48,8 +49,9 @@ COLUMNS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
     sweep.add_arguments(parser, SAMPLERS, (16, 32, 64), 32)
-    parser.add_argument("--samples", type=int, default=256, help="in each cell (default 256), a multiple of 16")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=256, help="of each seed (default 256), a multiple of 16")
+    help_seeds = "default: 0; from three on the table has intervals over them"
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help=help_seeds)
     add_compile(parser)
     parser.add_argument("--guidance-scale", type=float, default=1.0, help="1 (default) is none, as in the paper")
     help_near = "how near samples are to training pictures (needs what training left in checkpoints/emoji/training)"
@@ -90,11 +92,12 @@ class Sweep:
     hash: str
 
     def cells(self) -> Iterator[Cell]:
-        """The cells asked for, few steps first."""
-        for steps in dict.fromkeys(self.args.steps):
-            for sampler in dict.fromkeys(self.args.samplers):
-                for changed in variants(self.args.changes, sampler):
-                    yield cell_of(sampler, steps, self.args.seed, dict(changed))
+        """The cells asked for, few steps first; a seed in full before the next."""
+        for seed in dict.fromkeys(self.args.seeds):
+            for steps in dict.fromkeys(self.args.steps):
+                for sampler in dict.fromkeys(self.args.samplers):
+                    for changed in variants(self.args.changes, sampler):
+                        yield cell_of(sampler, steps, seed, dict(changed))
 
     def changes(self, cell: Cell) -> str:
         """What was changed in a cell, guidance included."""
@@ -110,7 +113,7 @@ class Sweep:
             for (category, style), draw in zip(GROUPS, draws(self.checkpoint, cell, scale), strict=True)
         )
         return Job(
-            f"{cell.sampler} T={cell.steps}", parts,
+            f"{cell.sampler} T={cell.steps} seed {cell.seed}", parts,
             lambda groups: self.row(cell, [group.first(each) for group in groups]),
         )  # fmt: skip
 
@@ -175,29 +178,36 @@ def nearness(samples: np.ndarray, work: Path) -> str:
 
 
 def render(rows: list[dict[str, str]], command: str) -> str:
-    """A table as the paper's Table 2: a sampler a line, distance and score at each number of steps."""
+    """A table as the paper's Table 2: a sampler a line, distance and score at each number of steps, seeds together."""
     steps = sorted({int(row["steps"]) for row in rows})
-    lines: dict[str, dict[int, dict[str, str]]] = {}
+    lines: dict[str, dict[int, list[dict[str, str]]]] = {}
     for row in rows:
         changed = [each for each in row["overrides"].split(",") if each != "nucleus_p=1.0"]
-        lines.setdefault(f"{row['sampler']} ({', '.join(changed)})", {})[int(row["steps"])] = row
-    figures = (("FD", "frechet", "{:.1f}"), ("score", "score", "{:.2f}"), ("accuracy", "accuracy", "{:.0%}"))
-    head = ["sampler", *(f"{title} T={count}" for title, _, _ in figures for count in steps)]
+        lines.setdefault(f"{row['sampler']} ({', '.join(changed)})", {}).setdefault(int(row["steps"]), []).append(row)
+    figures = (("FD", "frechet", "{:.1f}"), ("score", "score", "{:.2f}"), ("accuracy", "accuracy", "{:.1%}"))
     body = [
-        [
-            name,
-            *(show.format(float(line[t][column])) if t in line else "" for _, column, show in figures for t in steps),
-        ]
+        [name, *(_entry(line.get(t, ()), column, show) for _, column, show in figures for t in steps)]
         for name, line in lines.items()
     ]
-    counts = sorted({int(row["samples"]) for row in rows})
+    head = ["sampler", *(f"{title} T={count}" for title, _, _ in figures for count in steps)]
+    sizes = sorted({f"{len(cell)} x {cell[0]['samples']}" for line in lines.values() for cell in line.values()})
     scales = sorted({row["guidance_scale"] for row in rows})
     about = (
-        f"No nucleus. n = {', '.join(map(str, counts))} pictures a cell, guidance scale {', '.join(map(str, scales))}. "
+        f"No nucleus. n = {', '.join(sizes)} pictures a cell (seeds x pictures), guidance scale {', '.join(scales)}. "
         "FD: Frechet distance to training pictures, lower is better. Score: 1 to 8, higher is better. Accuracy: share "
-        "put in the asked category. All by our own small classifier of the same emoji: not anyone's FID or IS."
+        "put in the asked category. All by our own small classifier of the same emoji: not anyone's FID or IS. "
+        "In brackets 95% intervals, where there are at least three seeds."
     )
     return "\n".join([markdown(head, body), "", about, "", f"Printed by `{command}`."])
+
+
+def _entry(rows: Sequence[Mapping[str, str]], column: str, show: str) -> str:
+    """A figure of one cell, over its seeds."""
+    if not rows:
+        return ""
+    found = pooled(rows, column)
+    bounds = f" ({show.format(found.low)}-{show.format(found.high)})" if len(rows) >= ENOUGH else ""
+    return show.format(found.value) + bounds
 
 
 def run(args: argparse.Namespace) -> None:
