@@ -14,7 +14,7 @@ from remdm.data.measures import measure
 from remdm.domains.molecule import BEST, DOMAIN, QM9, Asked, denoiser, longest, notes, preset, scene, start, text, tile
 from remdm.domains.molecule_files import smiles_file, structures, table
 from remdm.evaluation.cells import draw as drawn
-from remdm.evaluation.molecule_frontier import Frontier, spot
+from remdm.evaluation.molecule_frontier import Frontier, Spot, against, spot, verdict
 from remdm.methods import METHODS, settings
 from remdm.models.network import compute
 from remdm.recording import Order, record, run_seed
@@ -277,6 +277,16 @@ def test_guidance_moves_the_property(checkpoint):
             rings = [sum(token.isdigit() for token in split(text(row, checkpoint))) / 2 for row in tokens.tolist()]
             means[guidance, scale] = np.mean(rings)
         assert means[guidance, 3.0] > means[guidance, 0.0] + 0.5
+
+
+def test_the_frontier_says_who_is_ahead():
+    at = lambda name, novel, mean, scale=1.0: Spot(name, scale, 1000, novel, mean, mean - 0.1, mean + 0.1)  # noqa: E731
+    plain = at("mdlm", 0.3, 4.0)
+    assert against(at("x", 0.4, 4.0), plain) == against(at("x", 0.31, 4.5), plain) == 1
+    assert against(at("x", 0.31, 3.9), plain) == 0 and against(at("x", 0.2, 4.0), plain) == -1
+    assert against(at("x", 0.4, 3.5), plain) is None
+    said = verdict([plain, at("remdm-loop", 0.4, 4.0), at("remdm-loop", 0.9, 4.0, 3.0)], {"remdm-loop": "ReMDM-loop"})
+    assert said.startswith("With our model ReMDM-loop is ahead of MDLM at γ = 1. Ahead:")
 
 
 def test_a_guided_run_is_recorded_with_what_was_asked(checkpoint):

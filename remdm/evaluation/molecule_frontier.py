@@ -12,6 +12,7 @@ import numpy as np
 from remdm.checkpoints import Checkpoint
 from remdm.domains.molecule import QM9, Asked, denoiser
 from remdm.evaluation.cells import Stopped, draw
+from remdm.evaluation.diversity import Interval, wilson
 from remdm.evaluation.molecule_scores import figures, measured
 from remdm.methods import Settings
 from remdm.recording import run_seed
@@ -108,3 +109,42 @@ def spots(rows: Sequence[Mapping[str, str]], property: str, guidance: str, steps
         )
         for row in chosen
     ]  # fmt: skip
+
+
+VERDICTS = {1: "ahead of", 0: "level with", -1: "behind", None: "traded against"}
+"""One spot beside another: what `against` finds, in words."""
+
+
+def against(one: Spot, other: Spot) -> int | None:
+    """Whether a spot lies further up and right than another, beyond chance.
+
+    Returns:
+        1 if its share of novel molecules or its mean is higher, the 95% intervals being apart, and neither is lower;
+        -1 the other way round; 0 if both overlap; None if it gains in one and loses in the other.
+    """
+    novel = (wilson(round(each.novel * each.samples), each.samples) for each in (one, other))
+    signs = {_sign(*novel)}
+    if None not in (one.low, one.high, other.low, other.high):
+        signs.add(_sign(*(Interval(each.mean, each.low, each.high) for each in (one, other))))  # type: ignore[arg-type]
+    signs.discard(0)
+    return None if len(signs) == 2 else signs.pop() if signs else 0
+
+
+def _sign(one: Interval, other: Interval) -> int:
+    return int(one.low > other.high) - int(one.high < other.low)
+
+
+def verdict(found: Sequence[Spot], titles: Mapping[str, str]) -> str:
+    """Where ReMDM pushes the frontier beyond MDLM and where it does not, in a sentence a sampler."""
+    lines = []
+    plain = {spot.scale: spot for spot in found if spot.sampler == "mdlm"}
+    for name in dict.fromkeys(spot.sampler for spot in found if spot.sampler.startswith("remdm")):
+        scales: dict[str, list[str]] = {}
+        for spot in found:
+            if spot.sampler == name and spot.scale in plain:
+                scales.setdefault(VERDICTS[against(spot, plain[spot.scale])], []).append(f"{spot.scale:g}")
+        if scales:
+            parts = [f"{words} MDLM at γ = {', '.join(each)}" for words, each in scales.items()]
+            lines.append(f"With our model {titles[name]} is {'; '.join(parts)}.")
+    about = "Ahead: more novel molecules or a higher mean, the 95% intervals apart, and neither is lower."
+    return " ".join([*lines, about]) if lines else ""

@@ -12,7 +12,7 @@ from remdm.domains.base import Domain
 from remdm.domains.molecule import BEST, FOLDER, GUIDANCE, PRESETS, PROPERTIES, Asked, preset, smiles
 from remdm.domains.molecule_files import FILES
 from remdm.evaluation import results
-from remdm.evaluation.molecule_frontier import Frontier, Spot, spots
+from remdm.evaluation.molecule_frontier import Frontier, Spot, spots, verdict
 from remdm.knobs import knobs
 from remdm.methods import METHODS
 from remdm.models.network import compute
@@ -124,8 +124,9 @@ class MoleculeTab(Measuring):
                 names, value=names[0][1] if names else None, label="Frontier", elem_id="molecule-measured-choice",
                 filterable=False,
             )  # fmt: skip
-            drawn = self.measured(names[0][1]) if names else None
+            drawn, said = self.measured(names[0][1]) if names else (None, "")
             self.before = gr.Plot(drawn, show_label=False, elem_id="molecule-measured")
+            self.said = gr.Markdown(said, elem_id="molecule-measured-said")
 
     def _listen(self) -> None:
         bench, panel = self.bench, self.bench.panel
@@ -133,7 +134,7 @@ class MoleculeTab(Measuring):
         self.best.input(self.settings, self.best, [*controls, panel.cite], **QUIET)
         # a State of traces cannot tell by itself that it changed; the numbers of the shown sample can
         bench.outcome.numbers.change(self.exported, bench.kept, list(self.files.values()), **QUIET)
-        self.offered.input(self.measured, self.offered, self.before, **QUIET)
+        self.offered.input(self.measured, self.offered, [self.before, self.said], **QUIET)
         outputs = [self.live, self.go, self.stop]
         asked = [self.samplers, self.property, self.guidance, self.scales, self.steps, self.count]
         begun = self.go.click(self.begin, None, [*outputs, self.ticket], queue=False, **QUIET)
@@ -184,13 +185,14 @@ class MoleculeTab(Measuring):
             raise failure(error, "The measurement") from error
         yield self._ready()
 
-    def measured(self, choice: str) -> Any:
-        """The figure of what was measured beforehand."""
+    def measured(self, choice: str) -> tuple[Any, str]:
+        """The figure of what was measured beforehand, and what it says about remasking."""
         property, guidance, steps = choice.split("|")
         found = spots(results.read(MEASURED), property, guidance, int(steps))
         counts = ", ".join(sorted({f"{spot.samples:,}" for spot in found}))
         named = [Spot(**{**vars(spot), "sampler": METHODS[spot.sampler].title}) for spot in found]
-        return drawn(named, property, f"{counts} molecules a mark, {guidance}, T = {steps}")
+        said = verdict(found, {name: method.title for name, method in METHODS.items()})
+        return drawn(named, property, f"{counts} molecules a mark, {guidance}, T = {steps}"), said
 
 
 def drawn(found: Sequence[Spot], property: str, title: str) -> Any:
