@@ -344,7 +344,7 @@ def test_a_saved_trace_opens_again(studio, tmp_path):
     end = studio.run()
     path = studio.saved(tmp_path)
     trace = load(path)
-    assert list(trace.final) == end["ids"] and trace.run["seed"] == 7 and path.name.startswith("text-remdm-cap-16-7")
+    assert list(trace.final) == end["ids"] and trace.run["seed"] == 7 and path.name.startswith("text-remdm-loop-16-7")
     studio.typed("seed", 8)
     studio.run()
     again = studio.opened(path)

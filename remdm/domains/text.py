@@ -134,7 +134,6 @@ STORIES = Model(
     story_text,
     story_notes,
     length=lines.LENGTH,
-    defaults={"sampler": "remdm-cap", "steps": 64, "eta": 0.1},
     layout=f"rows:{lines.WIDTH}",
     examples=(
         "On Tuesday, Rosa and her friend Hugo were at the pond. ...",
