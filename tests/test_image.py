@@ -275,12 +275,14 @@ def test_an_evaluation_goes_on_where_it_stopped(tmp_path, capsys):
 def test_seeds_of_a_cell_stand_together_with_an_interval():
     rows = [
         {"sampler": "mdlm", "overrides": "nucleus_p=1.0,temperature=0.8", "steps": steps, "samples": "32",
-         "guidance_scale": "1", "frechet": distance, "score": "5", "accuracy": "0.9"}
-        for steps, distance in (("16", "10"), ("16", "11"), ("16", "12"), ("32", "9"))
+         "guidance_scale": "1", "frechet": distance, "score": "5", "accuracy": accuracy, "accuracy_low": "0.8",
+         "accuracy_high": "1"}
+        for steps, distance, accuracy in (("16", "10", "0.9"), ("16", "11", "1"), ("16", "12", "1"), ("32", "9", "1"))
     ]  # fmt: skip
     page = render(rows, "x")
     # Student's t of two degrees of freedom: 4.303 x 1 / sqrt(3) = 2.48
     assert "| mdlm (temperature=0.8) | 11.0 (8.5-13.5) | 9.0 |" in page and "n = 1 x 32, 3 x 32 pictures" in page
+    assert "| 96.7% (82.3%-100.0%) |" in page, "a share ends at 100%"
 
 
 def test_an_evaluation_refuses_an_uneven_number_of_pictures(tmp_path, capsys):

@@ -36,7 +36,14 @@ def ends(name: str) -> tuple[str, str, str]:
 
 
 def pooled(rows: Sequence[Row], name: str) -> Interval:
-    """A figure of the rows of one cell, one a seed."""
-    if len(rows) >= ENOUGH:
-        return over_seeds([float(row[name]) for row in rows])
-    return mean_interval(rows, name)
+    """A figure of the rows of one cell, one a seed.
+
+    A figure whose own bounds lie between 0 and 1 in every row is a share, and its interval stays there too.
+    """
+    if len(rows) < ENOUGH:
+        return mean_interval(rows, name)
+    made = over_seeds([float(row[name]) for row in rows])
+    bounds = [row.get(end) for row in rows for end in ends(name)[1:]]
+    if all(bound and 0 <= float(bound) <= 1 for bound in bounds):
+        return Interval(made.value, max(made.low, 0.0), min(made.high, 1.0))
+    return made
