@@ -25,6 +25,7 @@ from remdm.models.noised import load_classifier
 
 FOLDER = ROOT / "qm9"
 _LOOP = {"rule": "rescale", "eta": 0.9, "weighting": "conf", "plan": "loop-times", "t_on": 0.25, "t_off": 0.125}
+_UNGUIDED = {"eta": 0.1, "nucleus_p": 0.8}
 PRESETS: dict[str, dict[str, Any]] = {
     "mdlm": {},
     "remdm-cap": {},
@@ -38,7 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Settings for QM9 by sampler, all without a nucleus. The paper's best (section 5.2, D.3) are `remdm-loop` for rings
 with D-CFG, and `remdm-switch` for QED with D-CFG; its values for D-CBG are in BEST."""
 BEST: dict[str, tuple[str, dict[str, Any]]] = {
-    "Unguided: rescale 0.1, nucleus 0.8": ("remdm-rescale", {"eta": 0.1, "nucleus_p": 0.8}),
+    "Unguided: rescale 0.1, nucleus 0.8": ("remdm-rescale", _UNGUIDED),
     "Rings, D-CFG: rescale 0.9, conf, loop": ("remdm-loop", _LOOP),
     "QED, D-CFG: rescale 0.1, conf, late": ("remdm-switch", PRESETS["remdm-switch"]),
     "Rings, D-CBG: rescale 0.9, conf": ("remdm-conf", PRESETS["remdm-conf"]),
@@ -279,7 +280,7 @@ QM9 = Model(
     text,
     notes,
     length=LENGTH,
-    defaults={"sampler": "remdm-rescale", "steps": 128, "eta": 0.1, "nucleus_p": 0.8},
+    defaults={"sampler": "remdm-rescale", "steps": 128, **_UNGUIDED},
     examples=("c1ccc(_)cc1...", "O=C1CC_CN1", "C1CC2_C1_2...", "N#C..."),
     denoiser=denoiser,
     scene=scene,

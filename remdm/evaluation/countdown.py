@@ -21,6 +21,7 @@ from remdm.denoiser import Denoiser
 from remdm.domains.countdown import COUNTDOWN
 from remdm.evaluation import results, sweep
 from remdm.evaluation.cells import Cell, Samples, Tick, load, silent, timed, variants
+from remdm.evaluation.compiled import number_type
 from remdm.evaluation.countdown_scores import answer, gain, over_problems, render, score
 from remdm.evaluation.sweep import Bench, Job, Part
 from remdm.methods import build
@@ -169,7 +170,7 @@ class Sweep:
 def bench(device: str = "auto", split: str = "test") -> Bench:
     """The Countdown model on the problems of a split, ready for single cells."""
     loaded, problems = COUNTDOWN.load(compute(device)), SPLITS[split]()
-    dtype = str(loaded.compute.dtype).removeprefix("torch.")
+    dtype = number_type(loaded)
     return Bench(
         lambda sampler, steps, seed, changes: Cell(sampler, steps, seed, tuple(sorted(changes.items()))),
         lambda cell: [Asked(loaded.denoiser, Trial(cell), problems, dtype)],
