@@ -151,7 +151,7 @@ def test_the_gallery_shows_what_it_says():
     assert left["countdown-kept.json.gz"] == 2 and left["molecule-kept.json.gz"] == 1
     assert left["countdown-found.json.gz"] == 0 and left["molecule-found.json.gz"] == 0
     assert max(found["countdown-found.json.gz"].errors) == 3 and max(found["molecule-found.json.gz"].errors) == 1
-    assert sum(len(step.remasked) for step in found["image-found.json.gz"].trace.steps) == 750
+    assert sum(len(step.remasked) for step in found["image-found.json.gz"].trace.steps) == 714
 
 
 def test_a_trace_of_no_domain_does_not_hang(tmp_path):
