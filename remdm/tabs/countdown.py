@@ -18,9 +18,8 @@ from remdm.tabs.controls import Dial
 from remdm.tabs.measuring import Measuring
 from remdm.tabs.outcome import Changes
 from remdm.tabs.player import ASSETS
-from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import failure
-from remdm.tabs.workbench import MODEL_QUEUE, Workbench
+from remdm.tabs.workbench import Workbench
 from remdm.views.board import Entry, board
 
 MEASURED = ASSETS / "results" / "countdown.csv"
@@ -75,11 +74,8 @@ class CountdownTab(Measuring):
             )  # fmt: skip
 
     def _listen(self) -> None:
-        outputs = [self.live, self.go, self.stop]
         asked = [self.samplers, self.steps, self.problems, self.seeds, *self.bench.panel.inputs]
-        begun = self.go.click(self.begin, None, [*outputs, self.ticket], queue=False, **QUIET)
-        racing = begun.then(self.race, [self.ticket, *asked], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
-        self.stop.click(self.stopped, self.ticket, outputs, cancels=[racing], queue=False, **QUIET)
+        self.measures(self.race, asked, [self.live, self.go, self.stop])
 
     def race(
         self, ticket: str | None, samplers: list[str], steps: int, problems: int, seeds: int, *values: Any

@@ -1,9 +1,14 @@
 """What every tab with a measurement of its own does with its two buttons."""
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
 import gradio as gr
 
 from remdm.serving.runs import RUNS
+from remdm.tabs.compare import MODEL_QUEUE
 from remdm.tabs.outcome import Changes
+from remdm.tabs.reactions import QUIET
 
 
 class Measuring:
@@ -12,6 +17,14 @@ class Measuring:
     go: gr.Button
     stop: gr.Button
     ticket: gr.State
+
+    def measures(self, run: Callable[..., Iterator[Changes]], asked: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """Go begins `run` with the ticket and what is asked for, Stop ends it."""
+        buttons = [self.go, self.stop]
+        begun = self.go.click(self.begin, None, [*buttons, self.ticket], queue=False, **QUIET)
+        running = begun.then(run, [self.ticket, *asked], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
+        halted = self.stop.click(self.stopped, self.ticket, buttons, cancels=[running], queue=False, **QUIET)
+        halted.then(self.settled, self.ticket, buttons, **QUIET)
 
     def begin(self) -> Changes:
         """At once, before its turn has come."""
@@ -25,6 +38,10 @@ class Measuring:
         """What was measured so far stays."""
         RUNS.pressed(ticket).stop()
         return self._ready()
+
+    def settled(self, ticket: str | None) -> Changes:
+        """The buttons once more: what was sent just before Stop may arrive behind the answer to Stop."""
+        return self._ready() if RUNS.pressed(ticket).halt.is_set() else {self.go: gr.skip()}
 
     def _ready(self) -> Changes:
         return {self.go: gr.Button("Measure", interactive=True), self.stop: gr.Button(interactive=False)}

@@ -24,7 +24,7 @@ from remdm.tabs.player import ASSETS
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import failure
 from remdm.tabs.samples import Sample
-from remdm.tabs.workbench import MODEL_QUEUE, Workbench
+from remdm.tabs.workbench import Workbench
 from remdm.views.frontier import figure
 
 MEASURED = ASSETS / "results" / "molecule.csv"
@@ -135,11 +135,8 @@ class MoleculeTab(Measuring):
         # a State of traces cannot tell by itself that it changed; the numbers of the shown sample can
         bench.outcome.numbers.change(self.exported, bench.kept, list(self.files.values()), **QUIET)
         self.offered.input(self.measured, self.offered, [self.before, self.said], **QUIET)
-        outputs = [self.live, self.go, self.stop]
         asked = [self.samplers, self.property, self.guidance, self.scales, self.steps, self.count]
-        begun = self.go.click(self.begin, None, [*outputs, self.ticket], queue=False, **QUIET)
-        running = begun.then(self.frontier, [self.ticket, *asked], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
-        self.stop.click(self.stopped, self.ticket, outputs, cancels=[running], queue=False, **QUIET)
+        self.measures(self.frontier, asked, [self.live, self.go, self.stop])
 
     def settings(self, name: str) -> list[Any]:
         """Set the controls at the side."""

@@ -19,7 +19,6 @@ from remdm.tabs.player import ASSETS
 from remdm.tabs.reactions import QUIET
 from remdm.tabs.refusal import failure
 from remdm.tabs.settings import MOST_STEPS, whole
-from remdm.tabs.workbench import MODEL_QUEUE
 from remdm.views import precision
 from remdm.views.scaling import figure, table
 
@@ -91,11 +90,8 @@ class Scaling(Measuring):
         self.domain.input(self.of, [self.domain, self.kept], again, **QUIET)
         self.condition.input(self.under, asked, [self.samplers, *drawn], **QUIET)
         gr.on([self.measure.input, self.samplers.input], self.shown, asked, drawn, **QUIET)
-        outputs = [*drawn, self.go, self.stop, self.kept]
         cell = [self.sampler, self.steps, self.count]
-        begun = self.go.click(self.begin, None, [self.go, self.stop, self.ticket], queue=False, **QUIET)
-        running = begun.then(self.measured, [self.ticket, *asked, *cell], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
-        self.stop.click(self.stopped, self.ticket, [self.go, self.stop], cancels=[running], queue=False, **QUIET)
+        self.measures(self.measured, [*asked, *cell], [*drawn, self.go, self.stop, self.kept])
         self.clear.click(lambda *asked: {self.kept: {}, **self.shown(*asked[:-1], {})}, asked,
                          [self.kept, *drawn], **QUIET)  # fmt: skip
 
