@@ -133,8 +133,9 @@ def render(rows: list[dict[str, str]], command: str) -> str:
         lines += [*guided_table(guided), ""]
     about = (
         "Shares are of all n samples, with 95% intervals. Novel: different molecules (canonical SMILES) that QM9 does "
-        "not have. Means over the novel ones. No nucleus unless named. Calls: those of the network; guidance of γ "
-        "other than 0 and 1 takes two forward passes for each."
+        "not have. Means over the novel ones. FCD: ChemNet distance to held-out molecules. No "
+        "nucleus unless named. Calls: those of the network; guidance of γ other than 0 and 1 takes two forward passes "
+        "for each."
     )
     return "\n".join([*lines, about, "", f"Printed by `{command}`."])
 

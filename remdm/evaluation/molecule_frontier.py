@@ -140,7 +140,7 @@ def verdict(found: Sequence[Spot], titles: Mapping[str, str]) -> str:
     plain = {spot.scale: spot for spot in found if spot.sampler == "mdlm"}
     for name in dict.fromkeys(spot.sampler for spot in found if spot.sampler.startswith("remdm")):
         scales: dict[str, list[str]] = {}
-        for spot in found:
+        for spot in sorted(found, key=lambda spot: spot.scale):
             if spot.sampler == name and spot.scale in plain:
                 scales.setdefault(VERDICTS[against(spot, plain[spot.scale])], []).append(f"{spot.scale:g}")
         if scales:

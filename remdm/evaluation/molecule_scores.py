@@ -47,11 +47,11 @@ def mean(row: dict[str, str], name: str, digits: int = 2) -> str:
 
 
 def unguided_table(rows: Sequence[dict[str, str]]) -> list[str]:
-    """Validity, uniqueness and novelty: a sampler and T a line, as Markdown."""
-    head = ["sampler", "T", "n", "valid %", "unique %", "novel %", "calls"]
+    """Validity, uniqueness, novelty and the ChemNet distance: a sampler and T a line, as Markdown."""
+    head = ["sampler", "T", "n", "valid %", "unique %", "novel %", "FCD", "calls"]
     body = [
         [_name(row), row["steps"], row["samples"], *(percent(row, name) for name in ("valid", "unique", "novel")),
-         f"{float(row['forwards']):.0f}"]
+         f"{float(row['fcd']):.2f}" if row.get("fcd") else "", f"{float(row['forwards']):.0f}"]
         for row in sorted(rows, key=lambda row: int(row["steps"]))
     ]  # fmt: skip
     return _markdown(head, body)

@@ -112,8 +112,8 @@ KINDS: dict[str, Kind] = {
             Measure("qed", "QED of the novel ones, mean"),
             Measure("fcd", "ChemNet distance (FCD), lower is better", lower=True, count="fcd_samples"),
         ),
-        "The ChemNet distance is measured on request (evaluate molecule --fcd): it needs a package of its own, and "
-        "thousands of molecules a cell to mean much.",
+        "The ChemNet distance to held-out molecules needs a package of its own (evaluate molecule --fcd), so a cell of "
+        "yours has none; it grows with fewer molecules, and has no interval.",
         lambda sampler: {"nucleus_p": 1.0, **PRESETS.get(sampler, {})}, _guided, "no property",
         molecule.SAMPLERS, cache(molecule.bench), 32,
     ),

@@ -68,5 +68,5 @@ def _look(made: go.Figure, property: str, title: str) -> None:
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left"},
     )  # fmt: skip
     axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
-    made.update_xaxes(**axis, title={"text": "novel molecules, % of all samples", "standoff": 6}, rangemode="tozero")
+    made.update_xaxes(**axis, title={"text": "novel molecules, % of all samples", "standoff": 6})
     made.update_yaxes(**axis, title={"text": AXES.get(property, property), "standoff": 6})
