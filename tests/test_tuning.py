@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from remdm.cli import main
-from remdm.evaluation import plateau, tuning
+from remdm.evaluation import image, molecule, plateau, tuning
 from remdm.evaluation.cells import Cell
 from remdm.evaluation.diversity import Interval
 from remdm.evaluation.goals import Goal
@@ -34,6 +34,15 @@ def test_the_plateau_is_what_reaches_the_best_and_the_refused_are_not_on_it():
     assert plateau.best_of(lower, rows)["overrides"] == "eta=0.1"
     assert plateau.plateau(lower, rows, ["eta"]) == {"eta": (0.1, 0.1)}
     assert plateau.best_of(GOAL, rows[-1:]) is None and plateau.plateau(GOAL, rows[-1:], ["eta"]) == {}
+
+
+@pytest.mark.parametrize("cell_of", [image.cell_of, molecule.cell_of], ids=["image", "molecule"])
+@pytest.mark.parametrize("sampler", plateau.SPACES)
+def test_what_is_searched_applies_to_what_a_domain_makes_of_a_sampler(cell_of, sampler):
+    knobs = plateau.searched(sampler, cell_of(sampler, 64, 0, {}).settings.flat())
+    for end in (0, 1):
+        changed = {name: ends[end] for name, ends in knobs.items()}
+        assert changed.items() <= cell_of(sampler, 64, 0, changed).settings.flat().items()
 
 
 class Toy:

@@ -16,6 +16,10 @@ SPACES: dict[str, dict[str, tuple[float, float, bool]]] = {
     },
 }  # fmt: skip
 """Sampler -> knob -> its lowest and highest value, and whether it is searched on a logarithmic scale."""
+PLANS: dict[str, dict[str, tuple[float, float, bool]]] = {
+    "loop-times": {"eta": (0.005, 1.0, True), "t_on": (0.16, 0.6, False), "t_off": (0.01, 0.15, False)},
+}
+"""The same for a plan that a domain may give a sampler in place of its own: QM9's loop is told by schedule times."""
 
 
 def optuna() -> Any:
@@ -32,11 +36,21 @@ def optuna() -> Any:
     return package
 
 
-def space(sampler: str) -> dict[str, Any]:
+def searched(sampler: str, settings: Mapping[str, Any]) -> dict[str, tuple[float, float, bool]]:
+    """The knobs of a sampler that are searched, by the settings that the domain gives it."""
+    return PLANS.get(settings.get("plan", ""), SPACES[sampler])
+
+
+def knobs_of(sampler: str, row: Mapping[str, str]) -> list[str]:
+    """The names of those that a trial's row was searched by."""
+    return list(searched(sampler, json.loads(row["settings"])))
+
+
+def space(sampler: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The knobs that are searched, as optuna has them."""
     return {
         name: optuna().distributions.FloatDistribution(low, high, log=log)
-        for name, (low, high, log) in SPACES[sampler].items()
+        for name, (low, high, log) in searched(sampler, settings).items()
     }
 
 
@@ -75,10 +89,11 @@ def plateau(
 
 def importance(goal: Goal, rows: Sequence[dict[str, str]], sampler: str) -> dict[str, float]:
     """How much each knob decides whether a trial is among the better ones (PED-ANOVA); empty for a single knob."""
-    package, names = optuna(), list(SPACES[sampler])
+    package, names = optuna(), knobs_of(sampler, rows[0]) if rows else []
     if len(names) < 2 or len(rows) < 4:
         return {}
-    study, distributions = package.create_study(direction="maximize"), space(sampler)
+    distributions = space(sampler, json.loads(rows[0]["settings"]))
+    study = package.create_study(direction="maximize")
     for row in rows:
         params = chosen(row, names)
         study.add_trial(package.trial.create_trial(params=params, distributions=distributions, value=merit(goal, row)))
@@ -100,7 +115,7 @@ def told(
     best = best_of(goal, rows)
     if best is None:
         return f"{sampler}: no trial of {len(rows)} kept its variety."
-    names = list(SPACES[sampler])
+    names = knobs_of(sampler, best)
     weights = importance(goal, rows, sampler)
     refused = sum(row["kept"] == "no" for row in rows)
     lines = [

@@ -1,11 +1,12 @@
 """What the studies found, as Markdown: searches for settings (tuning-*.csv) and 32-bit noise (precision.csv)."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from remdm.evaluation import results
 from remdm.evaluation.goals import GOALS, Goal
-from remdm.evaluation.plateau import SPACES, best_of, plateau
+from remdm.evaluation.plateau import best_of, knobs_of, plateau
 from remdm.evaluation.scaling import KINDS
 from remdm.evaluation.table import markdown
 from remdm.evaluation.tuning import CONFIRMED, PAPER, TRIAL, file_of
@@ -18,6 +19,7 @@ def tuned(folder: Path) -> list[str]:
     made = []
     for domain, goal in GOALS.items():
         rows = results.read(folder / file_of(domain))
+        rows = [row for row in rows if row["model_hash"] == rows[-1]["model_hash"]]
         body = [_line(goal, [row for row in rows if (row["sampler"], row["steps"]) == key], key) for key in _keys(rows)]
         body = [line for line in body if line]
         if body:
@@ -33,15 +35,19 @@ def _keys(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 def _line(goal: Goal, rows: Sequence[dict[str, str]], key: tuple[str, str]) -> list[str]:
     trials = [row for row in rows if row["phase"] == TRIAL]
-    best = best_of(goal, trials)
-    fresh = {row["overrides"]: row for row in rows if row["phase"] in (CONFIRMED, PAPER)}
-    if best is None or best["overrides"] not in fresh or "" not in fresh:
+    best, papers = best_of(goal, trials), [row for row in rows if row["phase"] == PAPER]
+    confirmed = [row for row in rows if best and row["phase"] == CONFIRMED and row["overrides"] == best["overrides"]]
+    if best is None or not papers or not confirmed:
         return []
-    again = fresh[best["overrides"]]
-    near = plateau(goal, trials, list(SPACES[key[0]]), float(again["goal"]))
+    again = confirmed[-1]
+    near = plateau(goal, trials, knobs_of(key[0], best), float(again["goal"]))
     reach = ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in near.items())
-    return [*key, f"{len(trials)} of {best['samples']}", _value(fresh[""]), best["overrides"].replace(",", ", "),
-            _value(again), reach]  # fmt: skip
+    return [*key, f"{len(trials)} of {best['samples']}", _value(papers[-1]), _knobs(best), _value(again), reach]
+
+
+def _knobs(row: Row) -> str:
+    flat = json.loads(row["settings"])
+    return ", ".join(f"{name} {flat[name]:g}" for name in knobs_of(row["sampler"], row))
 
 
 def _value(row: Row) -> str:

@@ -23,7 +23,7 @@ from remdm.evaluation import countdown, results
 from remdm.evaluation.cells import Cell, Samples, batches, machine
 from remdm.evaluation.diversity import Interval
 from remdm.evaluation.goals import GOALS, Goal
-from remdm.evaluation.plateau import SPACES, best_of, chosen, merit, optuna, space, told
+from remdm.evaluation.plateau import SPACES, best_of, chosen, knobs_of, merit, optuna, space, told
 from remdm.evaluation.scaling import KINDS
 from remdm.evaluation.sweep import Bench
 
@@ -134,7 +134,8 @@ def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: No
     Raises:
         ValueError: if optuna is not installed.
     """
-    package, knobs, plain = optuna(), space(sampler), study.plain()
+    package, plain = optuna(), study.plain()
+    knobs = space(sampler, study.bench.cell(sampler, study.steps, study.seed, {}).settings.flat())
     made = [row for row in study.rows() if row["sampler"] == sampler and row["phase"] == TRIAL][:trials]
     # another seed where trials are there: else the first random ones would come again
     tree = package.samplers.TPESampler(seed=study.seed + len(made))
@@ -189,6 +190,6 @@ def run(args: argparse.Namespace) -> None:
         papers = again.measure(model.cell(sampler, args.steps, again.seed, {}), PAPER, plain)
         confirmed = None
         if best is not None:
-            cell = model.cell(sampler, args.steps, again.seed, chosen(best, SPACES[sampler]))
+            cell = model.cell(sampler, args.steps, again.seed, chosen(best, knobs_of(sampler, best)))
             confirmed = again.measure(cell, CONFIRMED, plain)
         print(told(study.goal, rows, sampler, confirmed, papers))
