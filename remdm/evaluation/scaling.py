@@ -88,7 +88,8 @@ KINDS: dict[str, Kind] = {
             Measure("token_entropy", "Entropy of a sample's tokens, nats"),
             Measure("mauve", "MAUVE by the judge's features", count="mauve_samples"),
         ),
-        "MAUVE is measured on request (evaluate text --mauve): it wants thousands of texts a cell. The judge is "
+        "MAUVE needs a package of its own (evaluate text --mauve), so a cell of yours has none, and wants thousands of "
+        "texts where these are 256; it has no interval. The judge is "
         f"{JUDGE}, the paper's gpt2-large, so that neither can be compared with the paper's.",
         lambda sampler: {}, lambda row: row["model"], "stories", text.SAMPLERS, cache(text.bench), 8,
     ),
