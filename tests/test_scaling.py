@@ -156,11 +156,11 @@ def test_without_results_the_tab_says_so_and_a_cell_of_ones_own_takes_their_plac
     made = tab.of("text", {})
     assert "Nothing of this was measured beforehand" in made[tab.said] and made[tab.chart].visible is False
     last: dict = {}
-    for change in tab.measured(None, "text", "correct", "stories", [], {}, "mdlm", 8, 9):
+    for change in tab.measured(None, "text", "correct", "stories", [], False, {}, "mdlm", 8, 9):
         last |= change
     assert last[tab.chart].visible and "yours: MDLM" in last[tab.table] and "<td>10</td>" in last[tab.table]
     kept = last[tab.kept]
-    for change in tab.measured(None, "text", "correct", "stories", [], kept, "mdlm", 8, 2):
+    for change in tab.measured(None, "text", "correct", "stories", [], False, kept, "mdlm", 8, 2):
         last |= change
     assert len(last[tab.kept]) == 1 and "<td>12</td>" in last[tab.table]
 
@@ -168,16 +168,26 @@ def test_without_results_the_tab_says_so_and_a_cell_of_ones_own_takes_their_plac
 def test_rows_that_come_while_the_page_is_open_are_there_when_the_tab_is_opened_again(tab):
     tab.of("text", {})
     write(tab.folder, [row("mdlm", 40, 0.6), row("remdm-cap", 40, 0.7)])
-    made = tab.opened("text", "correct", "stories", [], {})
+    made = tab.opened("text", "correct", "stories", [], False, {})
     assert made[tab.samplers].value == ["mdlm", "remdm-cap"] and made[tab.table].count("<tr>") == 3
-    some = tab.shown("text", "perfect", "stories", ["mdlm"], {})
+    some = tab.shown("text", "perfect", "stories", ["mdlm"], False, {})
     assert "Nothing of this" in some[tab.said]
+
+
+def test_rows_with_other_settings_are_shown_on_request(tab):
+    rows = [row("mdlm", 40, 0.6), row("mdlm", 80, 0.7) | {"overrides": "nucleus_p=1.0"}]
+    write(tab.folder, rows)
+    assert tab.of("text", {})[tab.changed].visible
+    few, all_ = (tab.shown("text", "correct", "stories", ["mdlm"], more, {})[tab.table] for more in (False, True))
+    assert (few.count("<tr>"), all_.count("<tr>")) == (2, 3) and "nucleus_p=1.0" in all_
+    write(tab.folder, rows[:1])
+    assert tab.of("text", {})[tab.changed].visible is False
 
 
 @pytest.mark.parametrize(("steps", "count"), [(0, 8), (8, 0), (None, 8), (8.5, 8)])
 def test_a_measurement_that_will_not_do_is_one_sentence(tab, steps, count):
     with pytest.raises(gr.Error, match="must be a whole number"):
-        list(tab.measured(None, "text", "correct", "stories", [], {}, "mdlm", steps, count))
+        list(tab.measured(None, "text", "correct", "stories", [], False, {}, "mdlm", steps, count))
 
 
 # The best known

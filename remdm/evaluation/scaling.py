@@ -153,6 +153,11 @@ def changes(kind: Kind, row: Row) -> str:
     return ", ".join(f"{name}={value}" for name, _, value in pairs if name not in wished and base.get(name) != value)
 
 
+def changed(kind: Kind, row: Row) -> bool:
+    """Whether a row's sampler is set otherwise than the domain sets it; rows of the data themselves are not."""
+    return row["sampler"] in METHODS and bool(changes(kind, row))
+
+
 def newest(rows: Sequence[Row]) -> list[Row]:
     """Rows of each model's latest weights alone."""
     last = {row["model"]: row["model_hash"] for row in rows}

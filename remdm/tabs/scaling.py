@@ -56,6 +56,10 @@ class Scaling(Measuring):
             self.condition = gr.Dropdown([kind.own], value=kind.own, label="Condition", filterable=False,
                                          visible=False, elem_id="scaling-condition")  # fmt: skip
         self.samplers = gr.CheckboxGroup([], label="Samplers", elem_id="scaling-samplers")
+        self.changed = gr.Checkbox(
+            False, label="With other settings too", info="Rows that differ from the preset: eta, nucleus, precision.",
+            visible=False, elem_id="scaling-changed",
+        )  # fmt: skip
         self.said = gr.HTML("", elem_id="scaling-said", elem_classes="said")
         with gr.Row(elem_classes="charts scaling"):
             self.chart = gr.Plot(show_label=False, visible=False, elem_id="scaling-chart")
@@ -83,13 +87,13 @@ class Scaling(Measuring):
             self.clear = gr.Button("Forget mine", size="sm", elem_id="scaling-clear")
 
     def _listen(self, tab: gr.Tab) -> None:
-        asked = [self.domain, self.measure, self.condition, self.samplers, self.kept]
+        asked = [self.domain, self.measure, self.condition, self.samplers, self.changed, self.kept]
         drawn = [self.said, self.chart, self.beside, self.table]
-        again = [self.measure, self.condition, self.samplers, self.sampler, *drawn]
+        again = [self.measure, self.condition, self.samplers, self.changed, self.sampler, *drawn]
         tab.select(self.opened, asked, [*again, *self.noise], **QUIET)
         self.domain.input(self.of, [self.domain, self.kept], again, **QUIET)
-        self.condition.input(self.under, asked, [self.samplers, *drawn], **QUIET)
-        gr.on([self.measure.input, self.samplers.input], self.shown, asked, drawn, **QUIET)
+        self.condition.input(self.under, asked, [self.samplers, self.changed, *drawn], **QUIET)
+        gr.on([self.measure.input, self.samplers.input, self.changed.input], self.shown, asked, drawn, **QUIET)
         cell = [self.sampler, self.steps, self.count]
         self.measures(self.measured, [*asked, *cell], [*drawn, self.go, self.stop, self.kept])
         self.clear.click(lambda *asked: {self.kept: {}, **self.shown(*asked[:-1], {})}, asked,
@@ -105,9 +109,9 @@ class Scaling(Measuring):
         found = {row["sampler"] for row in rows if kind.condition(row) == condition}
         return [each for each in METHODS if each in found]
 
-    def opened(self, name: str, column: str, condition: str, samplers: list[str], kept: Kept) -> Changes:
+    def opened(self, name: str, column: str, condition: str, samplers: list[str], changed: bool, kept: Kept) -> Changes:
         """The tab was opened: what the files have now; what was chosen stays chosen."""
-        made = self.of(name, kept) if not samplers else self.shown(name, column, condition, samplers, kept)
+        made = self.of(name, kept) if not samplers else self.shown(name, column, condition, samplers, changed, kept)
         return {**made, **self._precision()}
 
     def _precision(self) -> Changes:
@@ -134,26 +138,30 @@ class Scaling(Measuring):
             **self._under(rows, name, column, offered[0], kept),
         }
 
-    def under(self, name: str, column: str, condition: str, samplers: list[str], kept: Kept) -> Changes:
-        """Another condition: all samplers that were measured under it."""
+    def under(self, name: str, column: str, condition: str, samplers: list[str], changed: bool, kept: Kept) -> Changes:
+        """Another condition: all samplers that were measured under it, as the domain sets them."""
         return self._under(self._rows(name), name, column, condition, kept)
 
     def _under(self, rows: list[dict[str, str]], name: str, column: str, condition: str, kept: Kept) -> Changes:
-        there = self._there(KINDS[name], rows, condition)
+        kind, there = KINDS[name], self._there(KINDS[name], rows, condition)
+        more = any(scaling.changed(kind, row) for row in rows if kind.condition(row) == condition)
         return {
             self.samplers: gr.CheckboxGroup(_names(there), value=there, visible=bool(there)),
-            **self._shown(rows, name, column, condition, there, kept),
+            self.changed: gr.Checkbox(False, visible=more),
+            **self._shown(rows, name, column, condition, there, False, kept),
         }
 
-    def shown(self, name: str, column: str, condition: str, samplers: list[str], kept: Kept) -> Changes:
+    def shown(self, name: str, column: str, condition: str, samplers: list[str], changed: bool, kept: Kept) -> Changes:
         """Chart, table and what is to be said of them."""
-        return self._shown(self._rows(name), name, column, condition, samplers, kept)
+        return self._shown(self._rows(name), name, column, condition, samplers, changed, kept)
 
     def _shown(
-        self, rows: list[dict[str, str]], name: str, column: str, condition: str, samplers: list[str], kept: Kept
-    ) -> Changes:
+        self, rows: list[dict[str, str]], name: str, column: str, condition: str, samplers: list[str], changed: bool,
+        kept: Kept,
+    ) -> Changes:  # fmt: skip
         kind = KINDS[name]
         measure = kind.measure(column)
+        rows = [row for row in rows if changed or not scaling.changed(kind, row)]
         live = [drawn for (domain, _, _), drawn in kept.items() if domain == name and condition == kind.own]
         chart, numbers, has = self._drawn(kind, rows, measure, condition, samplers, live)
         beside = kind.measure(measure.beside) if measure.beside else None
@@ -177,8 +185,8 @@ class Scaling(Measuring):
     # A measurement of one's own
 
     def measured(
-        self, ticket: str | None, name: str, column: str, condition: str, samplers: list[str], kept: Kept,
-        sampler: str, steps: float | None, count: float | None,
+        self, ticket: str | None, name: str, column: str, condition: str, samplers: list[str], changed: bool,
+        kept: Kept, sampler: str, steps: float | None, count: float | None,
     ) -> Iterator[Changes]:  # fmt: skip
         """Draw more of a cell, and draw it into the chart, round by round."""
         halt, kind = RUNS.pressed(ticket).halt, KINDS[name]
@@ -191,7 +199,7 @@ class Scaling(Measuring):
             for drawn in scaling.more(kind, there, wanted, halt):
                 kept = {**kept, key: drawn}
                 yield {
-                    **self.shown(name, column, condition, samplers, kept), self.kept: kept,
+                    **self.shown(name, column, condition, samplers, changed, kept), self.kept: kept,
                     self.go: gr.Button(f"Measuring … {len(drawn)} of {goal}", interactive=False),
                 }  # fmt: skip
             if halt.is_set():

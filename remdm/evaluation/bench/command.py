@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write the rows to this file; others that it has stay")
     parser.add_argument("--table", action="store_true", help="only print what is in that file, as Markdown")
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"any of {names} (default all)")
-    parser.add_argument("--repeats", type=int, help="timings of each step (default 2 to 15, by size)")
+    parser.add_argument("--repeats", type=int, help="timings of each step (default 3 to 15, by size)")
     parser.add_argument("--threads", type=int, help="of torch (default all cores)")
     help_clock = "time that passed, or the process's own: for a machine with other work, with one thread"
     parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall", help=help_clock)

@@ -61,7 +61,7 @@ def random_dit(shape: DiTConfig) -> DiT:
 
 
 GEOMETRIES: dict[str, tuple[int, int, Callable[[], nn.Module], int]] = {
-    "owt-1024": (50_258, 1024, lambda: random_dit(DiTConfig(50_258, 1024, 768, 128, 12, 12)), 2),
+    "owt-1024": (50_258, 1024, lambda: random_dit(DiTConfig(50_258, 1024, 768, 128, 12, 12)), 3),
     "text-256": (4097, 256, lambda: random_transformer(TransformerConfig(4097, 256, 384, 6, 6)), 7),
     "image-256": (1025, 256, lambda: random_dit(DiTConfig(1025, 256, 768, 128, 12, 12)), 5),
     "smiles-32": (41, 32, lambda: random_transformer(TransformerConfig(41, 32, 192, 6, 4)), 15),
