@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.nn import functional as F
 
-from remdm.models.dit import DiT, DiTConfig, attend, blank, feed, load_hub_folder, load_lightning
+from remdm.models.dit import DiT, DiTConfig, attend, blank, load_hub_folder, load_lightning
+from remdm.models.onednn import linear
 
 OWT = DiTConfig(vocab_size=50258, length=1024, hidden_dim=768, cond_dim=128, n_blocks=12, n_heads=12)
 TINY = DiTConfig(vocab_size=11, length=8, hidden_dim=16, cond_dim=6, n_blocks=2, n_heads=2)
@@ -142,13 +144,25 @@ def test_the_last_block_may_be_spared_rows(dtype: torch.dtype) -> None:
 def test_the_fused_feed_forward_is_the_plain_one_to_rounding() -> None:
     """Without gradients, in bfloat16, GELU is part of the product before it; float32 says what should come out."""
     torch.manual_seed(0)
-    mlp = DiT(DiTConfig(11, 8, 64, 6, 1, 2)).blocks[0].mlp.requires_grad_(False)
+    block = DiT(DiTConfig(11, 8, 64, 6, 1, 2)).blocks[0].requires_grad_(False)
     x = torch.randn(2, 24, 64)
-    exact, plain = mlp(x), mlp.bfloat16()(x.bfloat16())
+    exact, plain = block.mlp(x), block.bfloat16().mlp(x.bfloat16())
     with torch.no_grad():
-        fused = feed(mlp, x.bfloat16())
+        fused = block.feed(x.bfloat16())
     error = lambda found: (found.float() - exact).abs().max()  # noqa: E731
     assert error(fused) <= 1.5 * error(plain) and 0 < error(plain) < 0.02
+
+
+@pytest.mark.parametrize("shape", [(1, 24, 64), (3, 7, 64), (5, 64)])
+def test_a_weight_that_is_laid_out_gives_the_same_numbers_until_it_changes(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(64, 96).bfloat16().requires_grad_(False)
+    with torch.inference_mode():
+        for _ in range(3):
+            x = torch.randn(shape).bfloat16()
+            assert torch.equal(linear(x, layer.weight, layer.bias), F.linear(x, layer.weight, layer.bias))
+            layer.weight.mul_(-2)
+        assert torch.equal(linear(x, layer.weight), F.linear(x, layer.weight))
 
 
 def test_time_is_ignored_without_conditioning_and_used_with_it() -> None:
@@ -303,6 +317,6 @@ def test_attention_head_by_head_is_the_fused_one_to_rounding() -> None:
     """In bfloat16 each head goes alone; the fused kernel in float32 says what should come out."""
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, 3, 40, 16, dtype=torch.bfloat16) for _ in range(3))
-    exact = torch.nn.functional.scaled_dot_product_attention(q.float(), k.float(), v.float())
+    exact = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
     assert attend(q.float(), k.float(), v.float()).equal(exact)
     assert (attend(q, k, v).float() - exact).abs().max() < 0.02

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.backends import mkldnn
 from torch.nn import functional as F
 
 from remdm.models import weights
+from remdm.models.onednn import linear
 from remdm.models.weights import read_config, read_inert, read_safetensors
 
 FREQUENCIES = 256
@@ -122,18 +122,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return torch.stack([(one @ other.mT).softmax(dim=-1) @ value for one, other, value in heads], dim=1)
 
 
-def feed(mlp: nn.Sequential, x: Tensor) -> Tensor:
-    """The feed-forward of a block: up, GELU (its tanh form), down.
-
-    In bfloat16 on a CPU, GELU by itself takes a quarter of the time of the product before it; oneDNN applies it as
-    it writes that product. Only `torch.compile` reaches it by a public name, and that needs a compiler and minutes.
-    """
-    up, gelu, down = mlp
-    if torch.is_grad_enabled() or x.dtype != torch.bfloat16 or x.device.type != "cpu" or not mkldnn.is_available():
-        return down(gelu(up(x)))
-    return down(torch.ops.mkldnn._linear_pointwise(x, up.weight, up.bias, "gelu", [], gelu.approximate))
-
-
 class Block(nn.Module):
     """Attention and feed-forward, each with its input modulated and its output gated by the condition (adaLN)."""
 
@@ -155,7 +143,12 @@ class Block(nn.Module):
         if places is not None:
             x = take(x, places)
         x = torch.addcmul(x, gate_a, self.attention(seen, cos, sin, places))
-        return torch.addcmul(x, gate_f, feed(self.mlp, self.norm2(x, shift_f, scale_f)))
+        return torch.addcmul(x, gate_f, self.feed(self.norm2(x, shift_f, scale_f)))
+
+    def feed(self, x: Tensor) -> Tensor:
+        """Up, GELU (its tanh form), down, `[B, L, D]`."""
+        up, gelu, down = self.mlp
+        return linear(linear(x, up.weight, up.bias, gelu.approximate), down.weight, down.bias)
 
     def attention(self, x: Tensor, cos: Tensor, sin: Tensor, places: Tensor | None = None) -> Tensor:
         """Every position, or some places `[B, m]` only, attend to every position, `[B, L or m, D]`."""
@@ -163,14 +156,14 @@ class Block(nn.Module):
         width = x.shape[-1]
         split = lambda y: y.unflatten(-1, (-1, self.heads, width // self.heads)).permute(2, 0, 3, 1, 4)  # noqa: E731
         if places is None:
-            q, k, v = split(self.attn_qkv(x))
+            q, k, v = split(linear(x, self.attn_qkv.weight))
             q = rotate(q, cos, sin)
         else:
             k, v = split(F.linear(x, self.attn_qkv.weight[width:]))
             (q,) = split(F.linear(take(x, places), self.attn_qkv.weight[:width]))
             q = rotate(q, cos[places][:, None], sin[places][:, None])
         attended = attend(q, rotate(k, cos, sin), v)
-        return self.attn_out(attended.transpose(1, 2).flatten(2))
+        return linear(attended.transpose(1, 2).flatten(2), self.attn_out.weight)
 
 
 class Vocabulary(nn.Module):
@@ -253,7 +246,7 @@ class DiT(nn.Module):
 
     def head(self, hidden_rows: Tensor) -> Tensor:
         """Raw logits of rows of `hidden`, `[..., D]` to `[..., V]`."""
-        return self.output_layer.linear(hidden_rows)
+        return linear(hidden_rows, self.output_layer.linear.weight, self.output_layer.linear.bias)
 
     def forward(self, tokens: Tensor, t: float | Tensor | None = None) -> Tensor:
         return self.head(self.hidden(tokens, t))
