@@ -28,7 +28,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, gelu: str = ""
 
 
 def _laid_out(weight: Tensor, rows: int) -> Tensor:
-    now = (weight._version, weight.data_ptr())
+    now = (0 if weight.is_inference() else weight._version, weight.data_ptr())
     known = _LAID_OUT.get(weight)
     if known is None or known[0] != now:
         known = _LAID_OUT[weight] = (now, torch.ops.mkldnn._reorder_linear_weight(weight.detach(), rows))
