@@ -285,10 +285,10 @@ def test_the_frontier_says_who_is_ahead():
     assert against(at("x", 0.4, 4.0), plain) == against(at("x", 0.31, 4.5), plain) == 1
     assert against(at("x", 0.31, 3.9), plain) == 0 and against(at("x", 0.2, 4.0), plain) == -1
     assert against(at("x", 0.4, 3.5), plain) is None
-    said = verdict([plain, at("remdm-loop", 0.4, 4.0), at("remdm-loop", 0.9, 4.0, 3.0)], {"remdm-loop": "ReMDM-loop"})
+    said = verdict([plain, at("remdm-loop", 0.4, 4.0), at("remdm-loop", 0.9, 4.0, 3.0)])
     assert said.startswith("With our model ReMDM-loop is ahead of MDLM at γ = 1. Ahead:")
     late = [at(name, 0.3, 4.0, scale) for scale in (5.0, 2.0) for name in ("mdlm", "remdm-loop")]
-    assert "level with MDLM at γ = 2, 5." in verdict(late, {"remdm-loop": "ReMDM-loop"})
+    assert "level with MDLM at γ = 2, 5." in verdict(late)
 
 
 def test_a_guided_run_is_recorded_with_what_was_asked(checkpoint):

@@ -12,9 +12,10 @@ import numpy as np
 from remdm.checkpoints import Checkpoint
 from remdm.domains.molecule import QM9, Asked, denoiser
 from remdm.evaluation.cells import Stopped, draw
+from remdm.evaluation.claims import differ
 from remdm.evaluation.diversity import Interval, wilson
 from remdm.evaluation.molecule_scores import figures, measured
-from remdm.methods import Settings
+from remdm.methods import METHODS, Settings
 from remdm.recording import run_seed
 
 AT_ONCE = 32
@@ -123,28 +124,25 @@ def against(one: Spot, other: Spot) -> int | None:
         -1 the other way round; 0 if both overlap; None if it gains in one and loses in the other.
     """
     novel = (wilson(round(each.novel * each.samples), each.samples) for each in (one, other))
-    signs = {_sign(*novel)}
+    signs = {differ(*novel, lower=False)}
     if None not in (one.low, one.high, other.low, other.high):
-        signs.add(_sign(*(Interval(each.mean, each.low, each.high) for each in (one, other))))  # type: ignore[arg-type]
+        means = (Interval(each.mean, each.low, each.high) for each in (one, other))  # type: ignore[arg-type]
+        signs.add(differ(*means, lower=False))
     signs.discard(0)
     return None if len(signs) == 2 else signs.pop() if signs else 0
 
 
-def _sign(one: Interval, other: Interval) -> int:
-    return int(one.low > other.high) - int(one.high < other.low)
-
-
-def verdict(found: Sequence[Spot], titles: Mapping[str, str]) -> str:
+def verdict(found: Sequence[Spot]) -> str:
     """Where ReMDM pushes the frontier beyond MDLM and where it does not, in a sentence a sampler."""
-    lines = []
+    lines, found = [], sorted(found, key=lambda spot: spot.scale)
     plain = {spot.scale: spot for spot in found if spot.sampler == "mdlm"}
     for name in dict.fromkeys(spot.sampler for spot in found if spot.sampler.startswith("remdm")):
         scales: dict[str, list[str]] = {}
-        for spot in sorted(found, key=lambda spot: spot.scale):
+        for spot in found:
             if spot.sampler == name and spot.scale in plain:
                 scales.setdefault(VERDICTS[against(spot, plain[spot.scale])], []).append(f"{spot.scale:g}")
         if scales:
             parts = [f"{words} MDLM at γ = {', '.join(each)}" for words, each in scales.items()]
-            lines.append(f"With our model {titles[name]} is {'; '.join(parts)}.")
+            lines.append(f"With our model {METHODS[name].title} is {'; '.join(parts)}.")
     about = "Ahead: more novel molecules or a higher mean, the 95% intervals apart, and neither is lower."
     return " ".join([*lines, about]) if lines else ""

@@ -41,9 +41,9 @@ def searched(sampler: str, settings: Mapping[str, Any]) -> dict[str, tuple[float
     return PLANS.get(settings.get("plan", ""), SPACES[sampler])
 
 
-def knobs_of(sampler: str, row: Mapping[str, str]) -> list[str]:
+def knobs_of(row: Mapping[str, str]) -> list[str]:
     """The names of those that a trial's row was searched by."""
-    return list(searched(sampler, json.loads(row["settings"])))
+    return list(searched(row["sampler"], json.loads(row["settings"])))
 
 
 def space(sampler: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,10 +89,13 @@ def plateau(
 
 def importance(goal: Goal, rows: Sequence[dict[str, str]], sampler: str) -> dict[str, float]:
     """How much each knob decides whether a trial is among the better ones (PED-ANOVA); empty for a single knob."""
-    package, names = optuna(), knobs_of(sampler, rows[0]) if rows else []
-    if len(names) < 2 or len(rows) < 4:
+    if len(rows) < 4:
         return {}
     distributions = space(sampler, json.loads(rows[0]["settings"]))
+    names = list(distributions)
+    if len(names) < 2:
+        return {}
+    package = optuna()
     study = package.create_study(direction="maximize")
     for row in rows:
         params = chosen(row, names)
@@ -115,7 +118,7 @@ def told(
     best = best_of(goal, rows)
     if best is None:
         return f"{sampler}: no trial of {len(rows)} kept its variety."
-    names = knobs_of(sampler, best)
+    names = knobs_of(best)
     weights = importance(goal, rows, sampler)
     refused = sum(row["kept"] == "no" for row in rows)
     lines = [

@@ -7,7 +7,7 @@ from pathlib import Path
 from remdm.evaluation import results
 from remdm.evaluation.goals import GOALS, Goal
 from remdm.evaluation.plateau import best_of, knobs_of, plateau
-from remdm.evaluation.scaling import KINDS
+from remdm.evaluation.scaling import KINDS, newest
 from remdm.evaluation.table import markdown
 from remdm.evaluation.tuning import CONFIRMED, PAPER, TRIAL, file_of
 
@@ -18,8 +18,7 @@ def tuned(folder: Path) -> list[str]:
     """A table for each domain that has a study; the best trial and the paper's values, both with fresh numbers."""
     made = []
     for domain, goal in GOALS.items():
-        rows = results.read(folder / file_of(domain))
-        rows = [row for row in rows if row["model_hash"] == rows[-1]["model_hash"]]
+        rows = newest(results.read(folder / file_of(domain)))
         body = [_line(goal, [row for row in rows if (row["sampler"], row["steps"]) == key], key) for key in _keys(rows)]
         body = [line for line in body if line]
         if body:
@@ -40,14 +39,14 @@ def _line(goal: Goal, rows: Sequence[dict[str, str]], key: tuple[str, str]) -> l
     if best is None or not papers or not confirmed:
         return []
     again = confirmed[-1]
-    near = plateau(goal, trials, knobs_of(key[0], best), float(again["goal"]))
+    near = plateau(goal, trials, knobs_of(best), float(again["goal"]))
     reach = ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in near.items())
     return [*key, f"{len(trials)} of {best['samples']}", _value(papers[-1]), _knobs(best), _value(again), reach]
 
 
 def _knobs(row: Row) -> str:
     flat = json.loads(row["settings"])
-    return ", ".join(f"{name} {flat[name]:g}" for name in knobs_of(row["sampler"], row))
+    return ", ".join(f"{name} {flat[name]:g}" for name in knobs_of(row))
 
 
 def _value(row: Row) -> str:

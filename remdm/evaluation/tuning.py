@@ -190,6 +190,6 @@ def run(args: argparse.Namespace) -> None:
         papers = again.measure(model.cell(sampler, args.steps, again.seed, {}), PAPER, plain)
         confirmed = None
         if best is not None:
-            cell = model.cell(sampler, args.steps, again.seed, chosen(best, knobs_of(sampler, best)))
+            cell = model.cell(sampler, args.steps, again.seed, chosen(best, knobs_of(best)))
             confirmed = again.measure(cell, CONFIRMED, plain)
         print(told(study.goal, rows, sampler, confirmed, papers))

@@ -152,7 +152,6 @@ class Block(nn.Module):
 
     def attention(self, x: Tensor, cos: Tensor, sin: Tensor, places: Tensor | None = None) -> Tensor:
         """Every position, or some places `[B, m]` only, attend to every position, `[B, L or m, D]`."""
-        cos, sin = cos.to(x.dtype), sin.to(x.dtype)
         width = x.shape[-1]
         split = lambda y: y.unflatten(-1, (-1, self.heads, width // self.heads)).permute(2, 0, 3, 1, 4)  # noqa: E731
         if places is None:
@@ -239,7 +238,7 @@ class DiT(nn.Module):
         """Through all blocks, the last one at some places only if they are given."""
         condition = self.condition(t)
         x = self.vocab_embed.embedding[tokens]
-        cos, sin = self.rotary_emb(tokens.shape[1])
+        cos, sin = (each.to(x.dtype) for each in self.rotary_emb(tokens.shape[1]))
         for block in self.blocks[:-1]:
             x = block(x, condition, cos, sin)
         return self.output_layer.normalised(self.blocks[-1](x, condition, cos, sin, places), condition)

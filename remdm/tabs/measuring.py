@@ -9,6 +9,7 @@ from remdm.serving.runs import RUNS
 from remdm.tabs.compare import MODEL_QUEUE
 from remdm.tabs.outcome import Changes
 from remdm.tabs.reactions import QUIET
+from remdm.tabs.stopping import cancels
 
 
 class Measuring:
@@ -23,8 +24,7 @@ class Measuring:
         buttons = [self.go, self.stop]
         begun = self.go.click(self.begin, None, [*buttons, self.ticket], queue=False, **QUIET)
         running = begun.then(run, [self.ticket, *asked], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
-        halted = self.stop.click(self.stopped, self.ticket, buttons, cancels=[running], queue=False, **QUIET)
-        halted.then(self.settled, self.ticket, buttons, **QUIET)
+        cancels(self.stop, self.stopped, self.ticket, buttons, running, self._ready, buttons)
 
     def begin(self) -> Changes:
         """At once, before its turn has come."""
@@ -38,10 +38,6 @@ class Measuring:
         """What was measured so far stays."""
         RUNS.pressed(ticket).stop()
         return self._ready()
-
-    def settled(self, ticket: str | None) -> Changes:
-        """The buttons once more: what was sent just before Stop may arrive behind the answer to Stop."""
-        return self._ready() if RUNS.pressed(ticket).halt.is_set() else {self.go: gr.skip()}
 
     def _ready(self) -> Changes:
         return {self.go: gr.Button("Measure", interactive=True), self.stop: gr.Button(interactive=False)}

@@ -44,7 +44,6 @@ class MoleculeTab(Measuring):
     def __init__(self, domain: Domain, recorded: Path) -> None:
         self.domain = domain
         self.bench = Workbench(domain, recorded, self._under_the_player)
-        self._begin_with(FIRST)
         with gr.Column(elem_classes="race"):
             gr.Markdown(ABOUT)
             with gr.Row(elem_classes="race-asked"):
@@ -69,11 +68,6 @@ class MoleculeTab(Measuring):
                     ending: gr.DownloadButton(words, interactive=False, size="sm", elem_id=f"molecule-{ending}")
                     for ending, (words, _) in FILES.items()
                 }
-
-    def _begin_with(self, name: str) -> None:
-        """Let the controls of the panel start with these settings."""
-        for control, (value, visible) in self._values(name).items():
-            control.value, control.visible = value, visible
 
     def _values(self, name: str) -> dict[gr.components.Component, tuple[Any, bool]]:
         """Every control that a choice of BEST sets, with its value and whether it applies."""
@@ -188,8 +182,7 @@ class MoleculeTab(Measuring):
         found = spots(results.read(MEASURED), property, guidance, int(steps))
         counts = ", ".join(sorted({f"{spot.samples:,}" for spot in found}))
         named = [Spot(**{**vars(spot), "sampler": METHODS[spot.sampler].title}) for spot in found]
-        said = verdict(found, {name: method.title for name, method in METHODS.items()})
-        return drawn(named, property, f"{counts} molecules a mark, {guidance}, T = {steps}"), said
+        return drawn(named, property, f"{counts} molecules a mark, {guidance}, T = {steps}"), verdict(found)
 
 
 def drawn(found: Sequence[Spot], property: str, title: str) -> Any:

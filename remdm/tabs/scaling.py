@@ -92,7 +92,8 @@ class Scaling(Measuring):
         again = [self.measure, self.condition, self.samplers, self.changed, self.sampler, *drawn]
         tab.select(self.opened, asked, [*again, *self.noise], **QUIET)
         self.domain.input(self.of, [self.domain, self.kept], again, **QUIET)
-        self.condition.input(self.under, asked, [self.samplers, self.changed, *drawn], **QUIET)
+        self.condition.input(self.under, [self.domain, self.measure, self.condition, self.kept],
+                             [self.samplers, self.changed, *drawn], **QUIET)  # fmt: skip
         gr.on([self.measure.input, self.samplers.input, self.changed.input], self.shown, asked, drawn, **QUIET)
         cell = [self.sampler, self.steps, self.count]
         self.measures(self.measured, [*asked, *cell], [*drawn, self.go, self.stop, self.kept])
@@ -138,7 +139,7 @@ class Scaling(Measuring):
             **self._under(rows, name, column, offered[0], kept),
         }
 
-    def under(self, name: str, column: str, condition: str, samplers: list[str], changed: bool, kept: Kept) -> Changes:
+    def under(self, name: str, column: str, condition: str, kept: Kept) -> Changes:
         """Another condition: all samplers that were measured under it, as the domain sets them."""
         return self._under(self._rows(name), name, column, condition, kept)
 

@@ -23,6 +23,7 @@ from remdm.tabs.samples import Sample, checked
 from remdm.tabs.schedule import ScheduleBench
 from remdm.tabs.settings import Panel
 from remdm.tabs.share import Share
+from remdm.tabs.stopping import cancels
 from remdm.tabs.streams import Stream, ended, steps_of, steps_together
 from remdm.tabs.streams import made as sample_of
 from remdm.tabs.tiles import Refresh, Tiles, finished
@@ -85,8 +86,7 @@ class Workbench:
         sampling = begun.then(
             self.sample, [self.current, *self.panel.inputs], results, concurrency_id=MODEL_QUEUE, **QUIET
         )
-        halted = self.stop.click(self.stopped, self.current, results, cancels=[sampling], queue=False, **QUIET)
-        halted.then(self.settled, self.current, buttons, **QUIET)
+        cancels(self.stop, self.stopped, self.current, results, sampling, self._ready, buttons)
         shown = [self.player, self.tiles, *about, self.shown]
         self.samples.input(self.chosen, [self.samples, self.kept], shown, **QUIET)
         self.tiles.select(self.picked, [self.current, self.kept], shown, **QUIET)
@@ -192,10 +192,6 @@ class Workbench:
                 ended(shown, sample, stopped=True)
         place = min(press.focus, len(begun) - 1) if self.domain.together else len(begun) - 1
         return {**self._after(samples, place), self.player: begun[place].end}
-
-    def settled(self, ticket: str | None) -> Changes:
-        """The buttons once more: what a run sent just before Stop may arrive behind the answer to Stop."""
-        return self._ready() if RUNS.pressed(ticket).halt.is_set() else {self.run: gr.skip()}
 
     # What is left of it
 

@@ -22,7 +22,7 @@ def row(name: str, geometry: str, ours_ms: float, other_ms: float, **more: Any) 
 def interleaved(acts: Sequence[Callable[[], object]], repeats: int, clock: str) -> list[float]:
     """Milliseconds of each act, the median of `repeats` rounds; in each round every act has its turn.
 
-    A first round is not counted: caches are cold in it.
+    A first round is not counted where others follow: caches are cold in it.
     """
     now, warm = CLOCKS[clock], int(repeats > 1)
     times: list[list[float]] = []
