@@ -6,12 +6,13 @@ import os
 for _flag, _value in {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}.items():
     os.environ.setdefault(_flag, _value)
 
-from remdm.tabs import stubs
+from remdm.app import stubs
 
 with stubs.unwritten():
-    from remdm.tabs.page import launch_arguments, page
+    from remdm.app.page import launch_arguments, page
+    from remdm.domains import registry
 
-demo = page()
+demo = page(registry.DOMAINS, registry.measurements(), registry.tabs())
 
 if __name__ == "__main__":
     demo.launch(

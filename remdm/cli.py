@@ -7,12 +7,12 @@ from dataclasses import Field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from remdm.checkpoints import CheckpointError
-from remdm.knobs import knobs, parsed
+from remdm.models.checkpoints import CheckpointError
+from remdm.sampling.knobs import knobs, parsed
 
 if TYPE_CHECKING:
-    from remdm.domains.base import Domain, Model
-    from remdm.methods import Settings
+    from remdm.runs.domain import Domain, Model
+    from remdm.sampling.methods import Settings
 
 KNOB_FLAGS = ("eta", "eta_cap", "eta_rescale", "t_on", "t_off", "alpha_on", "t_switch", "choice_temperature")
 CHOICE_FLAGS = ("transition", "rule", "weighting", "plan", "masked_sigma", "schedule", "nucleus")
@@ -22,8 +22,10 @@ def parser() -> argparse.ArgumentParser:
     """All commands and flags."""
     made = argparse.ArgumentParser(prog="python -m remdm", description="ReMDM Studio without the page.")
     commands = made.add_subparsers(dest="command", required=True)
-    from remdm.evaluation import bench, bound, countdown, image, molecule, precision, report, text, tuning
+    from remdm.domains import registry
+    from remdm.evaluation.tuning import search
     from remdm.hub import listing
+    from remdm.studies import bench, bound, paper_tables, precision
 
     sampling = commands.add_parser("sample", help="run a sampler and write its trace")
     training = commands.add_parser("train", help="train an embedded model; call again to go on")
@@ -33,16 +35,17 @@ def parser() -> argparse.ArgumentParser:
     sampling.set_defaults(run=sample)
     training.set_defaults(run=train)
     measured = evaluating.add_subparsers(dest="domain", required=True)
-    kinds = {"countdown": countdown, "image": image, "molecule": molecule, "text": text}
+    tuning = commands.add_parser("tune", help="search for the best settings of a sampler")
+    search.add_arguments(tuning, registry.NAMES)
+    tuning.set_defaults(run=tune)
     others = {
-        "tables": (report, "the paper's tables beside ours, from the result files"),
-        "tune": (tuning, "search for the best settings of a sampler"),
+        "tables": (paper_tables, "the paper's tables beside ours, from the result files"),
         "precision": (precision, "what 32-bit noise does, on a language that is known exactly"),
         "bound": (bound, "the training bound on held-out text"),
         "bench": (bench, "time a step beside a literal one"),
         "models": (listing, "list the models, fetch one, measure what loading takes"),
     }
-    made_of = [(measured.add_parser(name), module) for name, module in kinds.items()]
+    made_of = [(measured.add_parser(name), registry.role(name, "measure")) for name in registry.NAMES]
     made_of += [(commands.add_parser(name, help=help), module) for name, (module, help) in others.items()]
     for command, module in made_of:
         module.add_arguments(command)
@@ -51,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _sample_flags(sub: argparse.ArgumentParser) -> None:
-    from remdm.domains import DOMAINS
-    from remdm.methods import METHODS
+    from remdm.domains.registry import DOMAINS
+    from remdm.sampling.methods import METHODS
 
     sub.add_argument("domain", choices=tuple(DOMAINS))
     sub.add_argument("--sampler", choices=tuple(METHODS), help="default: the model's own, else remdm-loop")
@@ -82,7 +85,7 @@ def _sample_flags(sub: argparse.ArgumentParser) -> None:
 
 def _asked_fields() -> dict[str, tuple[Field, list[str]]]:
     """What any domain asks for beside the prompt, by name: the field and the domains that have it."""
-    from remdm.domains import DOMAINS
+    from remdm.domains.registry import DOMAINS
 
     found: dict[str, tuple[Field, list[str]]] = {}
     for domain in DOMAINS.values():
@@ -113,8 +116,8 @@ def chosen(model: "Model", args: argparse.Namespace) -> "Settings":
     Raises:
         ValueError: for values that will not do.
     """
-    from remdm.denoiser import Truncation
-    from remdm.methods import settings
+    from remdm.sampling.denoiser import Truncation
+    from remdm.sampling.methods import settings
 
     own = {"sampler": "remdm-loop", "steps": 64, **model.defaults}
     sampler = args.sampler or own["sampler"]
@@ -126,9 +129,9 @@ def chosen(model: "Model", args: argparse.Namespace) -> "Settings":
 
 
 def _train_flags(sub: argparse.ArgumentParser) -> None:
-    from remdm.training.catalog import TRAINERS
+    from remdm.domains.registry import NAMES
 
-    sub.add_argument("domain", choices=tuple(TRAINERS))
+    sub.add_argument("domain", choices=NAMES)
     sub.add_argument("--model", help="one of the domain's models (default: its first)")
     sub.add_argument("--minutes", type=float, default=120, help="training time in all, earlier sessions included")
     sub.add_argument("--batch", type=int, default=16)
@@ -162,10 +165,10 @@ def paths(out: Path, count: int, stem: str) -> list[Path]:
 
 def sample(args: argparse.Namespace) -> None:
     """`sample`: K runs of one seed, written as traces or printed."""
-    from remdm.domains import DOMAINS
+    from remdm.domains.registry import DOMAINS
     from remdm.hub.listing import get
-    from remdm.recording import Order, record
-    from remdm.trace import save
+    from remdm.runs.record import Order, record
+    from remdm.runs.trace import save
 
     if args.count < 1:
         raise ValueError(f"count must be at least 1, got {args.count}")
@@ -190,13 +193,21 @@ def sample(args: argparse.Namespace) -> None:
         print(target)
 
 
+def tune(args: argparse.Namespace) -> None:
+    """`tune`: the settings of a domain's embedded model."""
+    from remdm.domains.registry import DOMAINS, measurements
+    from remdm.evaluation.tuning import search
+
+    search.run(args, measurements()[args.domain], DOMAINS[args.domain].models[0].name)
+
+
 def train(args: argparse.Namespace) -> None:
     """`train`: an embedded model of a domain."""
-    from remdm.checkpoints import ROOT
-    from remdm.training.catalog import TRAINERS
+    from remdm.domains.registry import trainers as every
+    from remdm.models.checkpoints import ROOT
     from remdm.training.loop import Recipe
 
-    trainers = TRAINERS[args.domain]
+    trainers = every()[args.domain]
     name = args.model or next(iter(trainers))
     if name not in trainers:
         raise ValueError(f"model must be one of {', '.join(trainers)}, got {name}")

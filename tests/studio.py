@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from remdm.trace import Trace, dumps
+from remdm.runs.trace import Trace, dumps
 
 WAIT = int(os.environ.get("STUDIO_WAIT", 60_000))
 """Milliseconds: a slow machine may need more."""

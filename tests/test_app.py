@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import expect
 from studio import PLAYER, Studio, changed
 
-from remdm.methods import METHODS
-from remdm.tabs.controls import defaults, shown
-from remdm.trace import load
+from remdm.app.components.controls import defaults, shown
+from remdm.runs.trace import load
+from remdm.sampling.methods import METHODS
 
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 EVIL = '<img src=x onerror="hacked=1">${hacked=2}{{hacked=3}}'
@@ -468,9 +468,9 @@ def test_values_that_no_browser_sends_are_refused(app):
     """The same checks stand behind the page: here as a plain call, for fields that browsers keep in range."""
     import gradio as gr
 
-    from remdm.domains import DOMAINS
-    from remdm.tabs.page import page
-    from remdm.tabs.settings import Panel
+    from remdm.app.page import page
+    from remdm.app.workbench.settings import Panel
+    from remdm.domains.registry import DOMAINS
 
     with gr.Blocks():
         panel = Panel(DOMAINS["text"])

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from studio import PLAYER, Studio
 
-from remdm.trace import loads
+from remdm.runs.trace import loads
 
 GALLERY = Path(__file__).parents[1] / "assets" / "gallery"
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from remdm.domains.text import DOMAIN
-from remdm.methods import run, settings
+from remdm.domains.text.domain import DOMAIN
 from remdm.models.ideal import letters
 from remdm.models.network import NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.recording import Order, prepare
+from remdm.runs.record import Order, prepare
+from remdm.runs.trace import dumps
+from remdm.sampling.methods import run, settings
 from remdm.serving.batcher import Batcher, batcher, shared
-from remdm.trace import dumps
 
 LONGEST = 60  # seconds after which a thread is held to be stuck
 VOCABULARY, MASK = 23, 22

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from remdm.evaluation.bench import add_arguments, browser, crowd, page, run, steps
-from remdm.evaluation.bench.literal import literal_step
-from remdm.evaluation.bench.report import markdown
-from remdm.evaluation.bench.rows import CLOCKS, interleaved, row, table
-from remdm.evaluation.bench.targets import MET, MISSED, UNKNOWN, verdicts
-from remdm.grid import Step
 from remdm.models.network import Compute, NetworkDenoiser, compute
 from remdm.models.transformer import TransformerConfig
+from remdm.sampling.time_grid import Step
+from remdm.studies.bench import add_arguments, browser, crowd, page, run, steps
+from remdm.studies.bench.literal import literal_step
+from remdm.studies.bench.report import markdown
+from remdm.studies.bench.rows import CLOCKS, interleaved, row, table
+from remdm.studies.bench.targets import MET, MISSED, UNKNOWN, verdicts
 
 CPU = Compute(torch.device("cpu"), torch.float32, "for the tests")
 TINY = (23, 12, lambda: steps.random_transformer(TransformerConfig(23, 12, 16, 2, 2)), 3)

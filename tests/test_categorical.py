@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from remdm import categorical
-from remdm.categorical import Noise
+from remdm.sampling import noise
+from remdm.sampling.noise import Noise
 
 CHI2 = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47}
 
@@ -56,10 +56,10 @@ def test_a_draw_is_the_whole_race_whatever_is_left_out(precision, monkeypatch):
     log_x = torch.randn(90, 40, generator=torch.Generator().manual_seed(2))
     log_x = log_x.where(torch.rand(log_x.shape, generator=torch.Generator().manual_seed(3)) < 0.4, -torch.inf)
     log_x[:, 7] = 0.0
-    uniform = torch.rand(log_x.shape, generator=torch.Generator().manual_seed(5), dtype=categorical.DTYPES[precision])
+    uniform = torch.rand(log_x.shape, generator=torch.Generator().manual_seed(5), dtype=noise.DTYPES[precision])
     expected = (log_x - torch.log(1e-10 - torch.log(uniform + 1e-10))).argmax(-1)
-    for at_once in (categorical.AT_ONCE, 7 * 40, 1):
-        monkeypatch.setattr(categorical, "AT_ONCE", at_once)
+    for at_once in (noise.AT_ONCE, 7 * 40, 1):
+        monkeypatch.setattr(noise, "AT_ONCE", at_once)
         assert Noise([5], precision).draw(log_x, torch.ones(1, 90, dtype=torch.bool)).equal(expected)
 
 

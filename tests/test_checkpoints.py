@@ -4,16 +4,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from remdm import checkpoints
-from remdm.checkpoints import CheckpointError, is_embedded, load_embedded
-from remdm.data.storyworld import entropy
-from remdm.domains.text import DOMAIN
-from remdm.evaluation.stories import check
-from remdm.methods import run, settings
+from remdm.domains.text.checker import check
+from remdm.domains.text.domain import DOMAIN
+from remdm.domains.text.storyworld import entropy
+from remdm.domains.text.train import story_batch
+from remdm.models import checkpoints
+from remdm.models.checkpoints import CheckpointError, is_embedded, load_embedded
 from remdm.models.network import compute
-from remdm.nelbo import mdlm_nelbo, stratified_times
-from remdm.trace import load
-from remdm.training.text import story_batch
+from remdm.runs.trace import load
+from remdm.sampling.methods import run, settings
+from remdm.sampling.nelbo import mdlm_nelbo, stratified_times
 from remdm.views.numbers import counts
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from remdm.cli import main
-from remdm.evaluation import chemnet
-from remdm.evaluation.frechet import moments
+from remdm.domains.molecule import chemnet
+from remdm.evaluation.metrics.frechet import moments
 
 
 def test_without_its_package_the_chemnet_distance_is_one_sentence(tmp_path, monkeypatch, capsys):

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from remdm import cli
-from remdm.methods import METHODS
-from remdm.trace import load
+from remdm.runs.trace import load
+from remdm.sampling.methods import METHODS
 
 
 def sample(*flags):

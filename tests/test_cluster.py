@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from remdm.cli import main
-from remdm.evaluation import cluster, results
-from remdm.evaluation.cells import Cell, Free, batches, fill, load
-from remdm.evaluation.sweep import Part
+from remdm.evaluation.sweeps import cluster, results
+from remdm.evaluation.sweeps.samples import Cell, Free, batches, fill, load
+from remdm.evaluation.sweeps.sweep import Part
 from remdm.models.ideal import letters
 
 

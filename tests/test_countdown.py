@@ -10,17 +10,17 @@ import torch
 from torch.nn.functional import one_hot
 
 from remdm.cli import main
-from remdm.data import countdown
-from remdm.data.countdown import IDS, LENGTH, PROMPT, WORDS, Problem
-from remdm.domains import countdown as domain
-from remdm.evaluation.countdown_checker import judge, value, words_of
-from remdm.evaluation.countdown_race import Race
-from remdm.evaluation.countdown_scores import answer, gain, over_problems, render, score, starts
-from remdm.evaluation.seeds import over_seeds
-from remdm.methods import settings
+from remdm.domains.countdown import domain
+from remdm.domains.countdown import problems as countdown
+from remdm.domains.countdown.checker import judge, value, words_of
+from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, WORDS, Problem
+from remdm.domains.countdown.race import Race
+from remdm.domains.countdown.scores import answer, gain, over_problems, render, score, starts
+from remdm.domains.countdown.train import OCTAVES, PERIODS, circles, heldout, known
+from remdm.evaluation.metrics.statistics import over_seeds
 from remdm.models.network import compute
-from remdm.recording import Order, record, run_seed
-from remdm.training.countdown import OCTAVES, PERIODS, circles, heldout, known
+from remdm.runs.record import Order, record, run_seed
+from remdm.sampling.methods import settings
 
 # The checker
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from remdm.domains.countdown import verdict
+from remdm.domains.countdown.domain import verdict
 
 PLAYER = "#countdown-player .rp"
 expect.set_options(timeout=90_000)

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from remdm import denoiser
-from remdm.denoiser import Cached, Truncated, Truncation, nucleus, peak, subs
 from remdm.models.ideal import letters
+from remdm.sampling import denoiser
+from remdm.sampling.denoiser import Cached, Truncated, Truncation, nucleus, peak, subs
 
 FOUR = torch.tensor([[0.5, 0.3, 0.15, 0.05]], dtype=torch.float64).log()
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from remdm.evaluation.diversity import (
+from remdm.evaluation.metrics.diversity import (
     bootstrap,
     distinct_n,
     distinct_samples,

@@ -12,18 +12,20 @@ import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers import models as token_models
 
-from remdm import transition
-from remdm.checkpoints import save_embedded
-from remdm.data import storyworld
-from remdm.data.storyworld import lines
-from remdm.data.storyworld.lexicon import GENDER
-from remdm.data.vocabulary import SPECIALS, story_tokenizer
-from remdm.evaluation import cells, results, scores, table, text
-from remdm.evaluation.cells import Cell, Free, draw, empty, fill, load, variants
-from remdm.evaluation.diversity import wilson
+from remdm.domains.text import measure, scores, storyworld
+from remdm.domains.text import tables as table
+from remdm.domains.text.domain import SPECIALS
+from remdm.domains.text.storyworld import lines
+from remdm.domains.text.storyworld.lexicon import GENDER
+from remdm.domains.text.train import story_tokenizer
+from remdm.evaluation.metrics.diversity import wilson
+from remdm.evaluation.sweeps import results, samples
+from remdm.evaluation.sweeps.samples import Cell, Free, draw, empty, fill, load, variants
+from remdm.models.checkpoints import save_embedded
 from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.recording import run_seed
+from remdm.runs.record import run_seed
+from remdm.sampling import transition
 
 LENGTH = lines.LENGTH
 
@@ -81,7 +83,7 @@ def test_cells_of_other_settings_have_other_files(monkeypatch):
     ]  # fmt: skip
     files = [cell.file for cell in asked]
     assert len(set(files)) == len(files)
-    monkeypatch.setattr(cells, "settings", lambda sampler, steps, **given: SimpleNamespace(flat=lambda: {"eta": 0.5}))
+    monkeypatch.setattr(samples, "settings", lambda sampler, steps, **given: SimpleNamespace(flat=lambda: {"eta": 0.5}))
     assert asked[0].file != files[0]
 
 
@@ -252,14 +254,16 @@ class CountingJudge:
 @pytest.fixture
 def judge(monkeypatch):
     made = CountingJudge()
-    monkeypatch.setattr(text, "_judge", lambda: made)
+    monkeypatch.setattr(measure, "_judge", lambda: made)
     return made
 
 
 def command(folder, *more: str) -> None:
     parser = argparse.ArgumentParser()
-    text.add_arguments(parser)
-    text.run(parser.parse_args(["--model", str(folder), "--device", "cpu", "--out", str(folder.parent / "out"), *more]))
+    measure.add_arguments(parser)
+    measure.run(
+        parser.parse_args(["--model", str(folder), "--device", "cpu", "--out", str(folder.parent / "out"), *more])
+    )
 
 
 def written(folder) -> list[dict[str, str]]:
@@ -289,7 +293,7 @@ def test_the_command_appends_a_row_a_cell_and_draws_nothing_twice(stories, monke
     ]  # fmt: skip
     assert rows[0]["perfect"] == "1" and 0 < float(rows[1]["forwards"]) <= 4
     assert all(len(row["model_hash"]) == 12 and row["samples"] == "3" for row in rows)
-    monkeypatch.setattr(cells, "draw", None)
+    monkeypatch.setattr(samples, "draw", None)
     first = capsys.readouterr().out
     command(stories, *asked)
     command(stories, "--table")
@@ -322,7 +326,7 @@ def test_mauve_compares_with_stories_that_are_in_no_row_and_is_not_lost(stories,
         seen.append((len(p_features), len(q_features), more["mauve_scaling_factor"]))
         return SimpleNamespace(mauve=0.25)
 
-    monkeypatch.setattr(text.likeness, "NEEDED", ())
+    monkeypatch.setattr(measure.mauve, "NEEDED", ())
     monkeypatch.setitem(sys.modules, "mauve", SimpleNamespace(compute_mauve=compute_mauve))
     asked = ("--samplers", "mdlm", "world", "--steps", "4", "--samples", "3")
     command(stories, *asked, "--mauve", "--mauve-samples", "2")
@@ -333,7 +337,7 @@ def test_mauve_compares_with_stories_that_are_in_no_row_and_is_not_lost(stories,
 
 
 def test_without_its_packages_mauve_is_one_sentence(stories, monkeypatch):
-    monkeypatch.setattr(text.likeness, "NEEDED", ("no_such_package",))
+    monkeypatch.setattr(measure.mauve, "NEEDED", ("no_such_package",))
     with pytest.raises(ValueError, match="MAUVE needs no_such_package, .* run `pip install mauve-text faiss-cpu`"):
         command(stories, "--samplers", "mdlm", "--mauve")
     assert not (stories.parent / "out").exists()
@@ -371,6 +375,6 @@ def test_a_cell_with_fewer_samples_says_so():
 
 
 def test_without_samples_there_is_no_score(stories):
-    made = text.subject(str(stories), "cpu")
+    made = measure.subject(str(stories), "cpu")
     with pytest.raises(ValueError, match="no samples"):
         scores.score(empty(LENGTH, "float32"), made.model, made.checkpoint)

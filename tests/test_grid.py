@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from remdm.grid import COMPLETE, DRAFT, LOOP, Capped, Draft, Plateau, PlateauTimes, Step, Uniform, steps
-from remdm.remasking import Corrector, bump
-from remdm.schedule import SCHEDULES, Linear
+from remdm.sampling.remasking import Corrector, bump
+from remdm.sampling.schedule import SCHEDULES, Linear
+from remdm.sampling.time_grid import COMPLETE, DRAFT, LOOP, Capped, Draft, Plateau, PlateauTimes, Step, Uniform, steps
 
 GRIDS = {
     "uniform": Uniform(),

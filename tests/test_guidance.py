@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from remdm.categorical import Noise
-from remdm.denoiser import Truncated, Truncation
-from remdm.grid import Step
-from remdm.guidance import ClassifierGuided, Guided, Prefixed, Without, tilted
-from remdm.methods import run, settings
-from remdm.posterior import mask_probability
-from remdm.remasking import Cap
-from remdm.state import State, start
-from remdm.transition import Ancestral
+from remdm.sampling.denoiser import Truncated, Truncation
+from remdm.sampling.guidance import ClassifierGuided, Guided, Prefixed, Without, tilted
+from remdm.sampling.methods import run, settings
+from remdm.sampling.noise import Noise
+from remdm.sampling.posterior import mask_probability
+from remdm.sampling.remasking import Cap
+from remdm.sampling.state import State, start
+from remdm.sampling.time_grid import Step
+from remdm.sampling.transition import Ancestral
 
 SIZE, MASK, LENGTH = 5, 4, 3
 

@@ -8,18 +8,17 @@ import pytest
 import torch
 
 from remdm.cli import main
-from remdm.data import emoji
-from remdm.data.pictures import address, hatched
-from remdm.denoiser import subs
-from remdm.domains import image
-from remdm.evaluation.frechet import classifier_score, frechet, moments
-from remdm.evaluation.image import nearest, render
-from remdm.methods import settings
-from remdm.models.grid import GridConfig, GridTransformer
+from remdm.domains.image import domain, emoji, rendering
+from remdm.domains.image.measure import nearest, render
+from remdm.domains.image.pictures import address, hatched
+from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
 from remdm.models.network import compute
+from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.vq import VQ, VQConfig, as_input, as_pixels
-from remdm.recording import Order, prepare, record, together
-from remdm.trace import replay
+from remdm.runs.record import Order, prepare, record, together
+from remdm.runs.trace import replay
+from remdm.sampling.denoiser import subs
+from remdm.sampling.methods import settings
 
 
 def disc():
@@ -31,8 +30,8 @@ def disc():
 
 def order(category="heart", steps=8, sampler="mdlm", seed=1, scale=1.0, start=None, **more):
     chosen = settings(sampler, steps, **({"nucleus_p": 1.0, "temperature": 0.8} | more))
-    asked = image.Asked(category, "any", scale)
-    return Order(image.DOMAIN, image.EMOJI, "", 256, chosen, seed, asked=asked, start=start)
+    asked = domain.Asked(category, "any", scale)
+    return Order(domain.DOMAIN, domain.EMOJI, "", 256, chosen, seed, asked=asked, start=start)
 
 
 # The tokenizer
@@ -44,7 +43,7 @@ def test_pixels_survive_the_way_to_the_network_and_back():
 
 
 def test_the_trained_tokenizer_draws_what_it_read():
-    vq, pixels = image.tokenizer(), torch.from_numpy(disc())[None]
+    vq, pixels = rendering.tokenizer(), torch.from_numpy(disc())[None]
     codes = vq.encode(as_input(pixels))
     assert codes.shape == (1, 16, 16) and codes.max() < vq.config.codes
     off = (as_pixels(vq.decode(codes)).int() - pixels.int()).abs().float().mean()
@@ -67,7 +66,7 @@ def test_rows_of_codes_are_rows_of_the_picture():
 
 
 def test_an_unknown_cell_does_not_reach_the_decoder():
-    vq = image.tokenizer()
+    vq = rendering.tokenizer()
     codes = torch.randint(vq.config.codes, (1, 16, 16), generator=torch.Generator().manual_seed(0))
     known = torch.ones(1, 16, 16, dtype=torch.bool)
     known[0, 4:8, 4:8] = False
@@ -113,7 +112,7 @@ def test_cells_in_one_square_are_told_apart():
 def test_words_become_codes_row_by_row_and_what_is_no_code_is_unknown():
     words = [str(code) for code in range(256)]
     words[1], words[17], words[18] = None, "512", "x²"
-    codes, known = image.codes_of(words, 512)
+    codes, known = rendering.codes_of(words, 512)
     assert codes[0, 15] == 15 and codes[1, 0] == 16
     assert [tuple(place) for place in np.argwhere(~known)] == [(0, 1), (1, 1), (1, 2)]
 
@@ -129,14 +128,14 @@ def test_masked_cells_are_hatched_and_nothing_else():
 
 
 def test_a_scene_is_small_and_says_nothing_before_the_first_code():
-    assert image.scene([None] * 256) == {"picture": ""}
-    some = image.scene(["5"] * 100 + [None] * 156)["picture"]
+    assert domain.scene([None] * 256) == {"picture": ""}
+    some = domain.scene(["5"] * 100 + [None] * 156)["picture"]
     assert some.startswith("data:image/webp;base64,")
     assert len(address(disc())) < 3000
 
 
 def test_the_atlas_has_a_patch_for_every_code():
-    assert image.atlas()["atlas"].startswith("data:image/png;base64,")
+    assert rendering.atlas()["atlas"].startswith("data:image/png;base64,")
 
 
 # Runs of the trained model
@@ -191,21 +190,21 @@ def test_the_model_draws_what_is_asked(category):
                 frames[place].append(seen[0])
     for place, live in enumerate(batch.lives):
         last[place] = live.words(live.trace(frames[place]).final)
-    assert image.answers(last).count(category) >= 3
+    assert domain.answers(last).count(category) >= 3
 
 
 def test_no_prompt_is_read():
     with pytest.raises(ValueError, match="reads no prompt"):
-        image.start("a red heart", 256, image.EMOJI.load(compute("cpu")))
+        domain.start("a red heart", 256, domain.EMOJI.load(compute("cpu")))
 
 
 def test_asked_refuses_what_is_not_there():
     with pytest.raises(ValueError, match="category must be one of"):
-        image.Asked(category="dragonish")
+        domain.Asked(category="dragonish")
     with pytest.raises(ValueError, match="category must be one of"):
         prepare(order("goldfish"))  # one of ImageNet's
     with pytest.raises(ValueError, match="guidance_scale must lie between"):
-        image.Asked(guidance_scale=99.0)
+        domain.Asked(guidance_scale=99.0)
 
 
 # Figures

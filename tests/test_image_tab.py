@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from remdm.tabs.image import SAME, read_wish, redrawn
+from remdm.domains.image.tab import SAME, read_wish, redrawn
 
 WAIT = 180_000
 PLAYER = "#image-player .rp"

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from remdm.coupling import Coupled, mixed, taken_up
-from remdm.domains import DOMAINS
-from remdm.evaluation.planting import HEADINGS, experiment, planted, row
-from remdm.inspecting import (
+from remdm.domains.registry import DOMAINS
+from remdm.evaluation.planted_errors import HEADINGS, experiment, planted, row
+from remdm.models.ideal import letters
+from remdm.runs.branch import (
     PLANTED,
     Change,
     Wish,
@@ -20,10 +20,10 @@ from remdm.inspecting import (
     state_after,
     told,
 )
-from remdm.methods import build, run, settings
-from remdm.models.ideal import letters
-from remdm.recording import Order, record
-from remdm.trace import dumps, loads
+from remdm.runs.record import Order, record
+from remdm.runs.trace import dumps, loads
+from remdm.sampling.coupled_noise import Coupled, mixed, taken_up
+from remdm.sampling.methods import build, run, settings
 
 TEXT = DOMAINS["text"]
 LOOP = settings("remdm-loop", 16, eta=0.3)

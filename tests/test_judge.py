@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from remdm.evaluation import judge
-from remdm.evaluation.judge import Judge, perplexity
+from remdm.evaluation.metrics import judge
+from remdm.evaluation.metrics.judge import Judge, perplexity
 
 START = 0
 TEXTS = ["abc", "", "hello there, all of you", "x", "abcabcabcabcabc"]

@@ -1,4 +1,4 @@
-"""Imports point one way: each module may use those before it in this list, and nothing after."""
+"""Imports point one way: between the folders of remdm/, and between the roles inside a domain; nowhere a circle."""
 
 import ast
 from pathlib import Path
@@ -7,74 +7,85 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "knobs", "schedule", "grid", "state", "posterior", "remasking", "categorical", "coupling", "denoiser", "guidance",
-    "transition", "sampler", "methods", "nelbo", "trace", "frames", "data", "models", "checkpoints", "hub",
-    "training", "evaluation.stories", "evaluation.countdown_checker", "domains", "recording", "inspecting",
-    "evaluation", "serving", "views", "evaluation.bench", "tabs", "cli", "__main__", "app",
+    "sampling", "models", "hub", "runs", "training", "serving", "views", "evaluation", "app", "domains", "studies",
+    "cli", "__main__",
 )  # fmt: skip
-FILES = sorted([*ROOT.glob("remdm/**/*.py"), ROOT / "app.py"])
-
-
-def place(dotted):
-    """The entry of ORDER that a module inside remdm belongs to; its first name where there is none."""
-    first, second = [*dotted.split("."), ""][:2]
-    return f"{first}.{second}" if f"{first}.{second}" in ORDER else first
-
-
-def layer(path):
-    """As `place`, of a file; None for the file map, remdm/__init__.py."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return parts[0] if len(parts) == 1 else None if parts[1] == "__init__" else place(".".join(parts[1:]))
-
-
-def own(path):
-    """The entries of ORDER that a file imports."""
-    return {place(name.removeprefix("remdm.")) for name in imported(path) if name.startswith("remdm.")}
+ROLES = ("domain", "train", "measure", "tab")
+"""Of a domain's modules, in the order in which they may import each other; any other module stands before `domain`
+unless it imports one of them."""
+FILES = sorted(ROOT.glob("remdm/**/*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
 
 
 def imported(path):
-    """Full names of all modules that a file imports, at its top or inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Full names of all modules that a file imports: at its top, inside functions, and for types alone."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
-            yield from (
-                [f"remdm.{alias.name}" for alias in node.names] if node.module == "remdm" else [node.module or ""]
-            )
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else node.module
 
 
-def named(path):
-    return path.relative_to(ROOT).as_posix()
+def own(module):
+    """The modules of this project that a module imports."""
+    return {name for name in imported(MODULES[module]) if name in MODULES and name != module} - {"remdm"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
-def test_imports_point_down(path):
-    here = layer(path)
-    if here is None:
-        assert not own(path), "the file map imports nothing"
-        return
-    assert here in ORDER, f"give {here} its place in ORDER"
-    above = [name for name in own(path) if ORDER.index(name) > ORDER.index(here)]
-    assert not above, f"{here} must not import {above}"
+def folder(module):
+    return module.split(".")[1]
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
-def test_only_the_page_knows_gradio(path):
-    roots = {name.split(".")[0] for name in imported(path)}
-    assert layer(path) in ("tabs", "app") or not roots & {"gradio", "gradio_client", "fastapi"}
+EACH = pytest.mark.parametrize("module", [name for name in MODULES if name != "remdm"])
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if layer(path) in ("views", "trace", "data")], ids=named)
-def test_what_is_shown_needs_no_network(path):
-    roots = {name.split(".")[0] for name in imported(path)}
+@EACH
+def test_folders_import_only_what_stands_before_them(module):
+    here = ORDER.index(folder(module))
+    above = [name for name in own(module) if ORDER.index(folder(name)) > here]
+    assert not above, f"{module} must not import {above}"
+
+
+@EACH
+def test_no_domain_imports_another_and_only_the_registry_names_them(module):
+    parts = module.split(".")
+    for name in own(module):
+        found = name.split(".")
+        if found[1] == "domains" and len(found) > 2 and found[2] != "registry":
+            assert parts[1] in ("studies", "cli") or parts[:3] == found[:3], f"{module} must not import {name}"
+
+
+@EACH
+def test_roles_inside_a_domain_point_one_way(module):
+    role = module.split(".")[-1]
+    if folder(module) == "domains" and role in ROLES:
+        above = [name for name in own(module) if name.split(".")[-1] in ROLES[ROLES.index(role) + 1 :]]
+        assert not above, f"{module} must not import {above}"
+
+
+def test_there_is_no_circle():
+    """Also none hidden in a function or under TYPE_CHECKING."""
+    left = {module: own(module) for module in MODULES}
+    while free := {module for module, needed in left.items() if not needed & left.keys()}:
+        left = {module: needed for module, needed in left.items() if module not in free}
+    assert not left, f"these import each other: {sorted(left)}"
+
+
+@EACH
+def test_only_the_page_knows_gradio(module):
+    roots = {name.split(".")[0] for name in imported(MODULES[module])}
+    page = folder(module) == "app" or (folder(module) == "domains" and module.endswith(".tab"))
+    assert page or not roots & {"gradio", "gradio_client", "fastapi"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith(("remdm.views.", "remdm.runs.trace"))])
+def test_what_is_shown_needs_no_network(module):
+    roots = {name.split(".")[0] for name in imported(MODULES[module])}
     assert not roots & {"torch", "transformers", "safetensors"}
-
-
-def test_views_know_traces_and_no_sampler():
-    assert set().union(*(own(path) for path in FILES if layer(path) == "views")) <= {"trace", "views"}
+    assert {name for name in own(module) if not name.startswith("remdm.views.")} <= {"remdm.runs.trace", "remdm.views"}
 
 
 def test_the_order_names_what_there_is():
-    there = {layer(path) for path in FILES} - {None}
-    assert there == set(ORDER)
+    assert {folder(module) for module in MODULES if module != "remdm"} == set(ORDER)

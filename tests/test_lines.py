@@ -5,9 +5,9 @@ import random
 import pytest
 import torch
 
-from remdm.checkpoints import load_embedded
-from remdm.data.storyworld import generate, lines
-from remdm.domains.text import story_notes, story_start, story_text
+from remdm.domains.text.domain import story_notes, story_start, story_text
+from remdm.domains.text.storyworld import generate, lines
+from remdm.models.checkpoints import load_embedded
 from remdm.models.network import compute
 
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from remdm.grid import LOOP
-from remdm.methods import METHODS, PLANS, TABLES, TRANSITIONS, WEIGHTINGS, applicable, build, run, settings
 from remdm.models.ideal import IdealDenoiser, letters
-from remdm.schedule import SCHEDULES
-from remdm.transition import Ancestral, TopConfidence
+from remdm.sampling.methods import METHODS, PLANS, TABLES, TRANSITIONS, WEIGHTINGS, applicable, build, run, settings
+from remdm.sampling.schedule import SCHEDULES
+from remdm.sampling.time_grid import LOOP
+from remdm.sampling.transition import Ancestral, TopConfidence
 
 IDEAL = letters()
 MASK = IDEAL.mask_id

@@ -6,19 +6,32 @@ import numpy as np
 import pytest
 import torch
 
-from remdm.checkpoints import ROOT, load_embedded
-from remdm.data import known, qm9
-from remdm.data.chemistry import atoms, canonical, faults, split
-from remdm.data.drawing import draw, fragment
-from remdm.data.measures import measure
-from remdm.domains.molecule import BEST, DOMAIN, QM9, Asked, denoiser, longest, notes, preset, scene, start, text, tile
-from remdm.domains.molecule_files import smiles_file, structures, table
-from remdm.evaluation.cells import draw as drawn
-from remdm.evaluation.molecule_frontier import Frontier, Spot, against, spot, verdict
-from remdm.methods import METHODS, settings
+from remdm.domains.molecule import novelty, qm9
+from remdm.domains.molecule.chemistry import atoms, canonical, faults, split
+from remdm.domains.molecule.domain import (
+    BEST,
+    DOMAIN,
+    QM9,
+    Asked,
+    denoiser,
+    longest,
+    notes,
+    preset,
+    scene,
+    start,
+    text,
+    tile,
+)
+from remdm.domains.molecule.drawing import draw, fragment
+from remdm.domains.molecule.exports import smiles_file, structures, table
+from remdm.domains.molecule.frontier import Frontier, Spot, against, spot, verdict
+from remdm.domains.molecule.properties import measure
+from remdm.evaluation.sweeps.samples import draw as drawn
+from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.network import compute
-from remdm.recording import Order, record, run_seed
-from remdm.trace import dumps, loads
+from remdm.runs.record import Order, record, run_seed
+from remdm.runs.trace import dumps, loads
+from remdm.sampling.methods import METHODS, settings
 
 # spread over QM9: rings, branches, charges, aromatic N, triple bonds, fluorine
 SPELLED = (
@@ -51,7 +64,7 @@ def test_the_tokenizer_round_trips_the_data_set_if_it_is_there(checkpoint):
     some = np.random.default_rng(0).choice(len(data.smiles), 2000, replace=False)
     for place in some:
         assert text(data.tokens[place].tolist(), checkpoint) == data.smiles[place]
-    assert known.load(ROOT / "qm9").holds(data.smiles[some]).all()
+    assert novelty.load(ROOT / "qm9").holds(data.smiles[some]).all()
 
 
 def test_the_tokenizer_file_is_one_that_transformers_reads():
@@ -114,8 +127,8 @@ def test_a_fragment_is_the_longest_stretch_that_is_whole():
 @pytest.fixture(scope="module")
 def few():
     """A QM9 of two molecules."""
-    return known.Known(
-        np.sort(known.hashes(["CCO", "C1CC1"])), np.array([1, 1]), np.zeros(32), {"rings": 3, "qed": 0.5}
+    return novelty.Known(
+        np.sort(novelty.hashes(["CCO", "C1CC1"])), np.array([1, 1]), np.zeros(32), {"rings": 3, "qed": 0.5}
     )
 
 
@@ -134,8 +147,8 @@ def test_hashes_survive_the_file(tmp_path):
     data = qm9.QM9(
         np.array(SPELLED), np.zeros((14, 32)), np.arange(14), np.linspace(0, 0.7, 14), 0, {"rings": 3.0, "qed": 0.5}
     )
-    known.save(tmp_path, data)
-    made = known.load(tmp_path)
+    novelty.save(tmp_path, data)
+    made = novelty.load(tmp_path)
     assert made.holds(SPELLED).all()
     assert not made.holds(["CCCCCC", "N"]).any()
     assert made.rings.sum() == made.qed.sum() == 14

@@ -6,11 +6,11 @@ from math import factorial, log
 import pytest
 import torch
 
-from remdm.grid import Step, Uniform, steps
-from remdm.methods import build, settings
 from remdm.models.ideal import IdealDenoiser
-from remdm.nelbo import corrupt, cross_entropies, mdlm_nelbo, step_nelbo, stratified_times, weight
-from remdm.schedule import Linear
+from remdm.sampling.methods import build, settings
+from remdm.sampling.nelbo import corrupt, cross_entropies, mdlm_nelbo, step_nelbo, stratified_times, weight
+from remdm.sampling.schedule import Linear
+from remdm.sampling.time_grid import Step, Uniform, steps
 
 MASK = 3
 LANGUAGE = torch.tensor([[0, 0, 1, 2], [0, 1, 1, 2], [1, 0, 2, 2], [2, 2, 1, 0], [0, 0, 2, 1]])  # S = 5, L = 4

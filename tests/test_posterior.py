@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from remdm.grid import Step
-from remdm.methods import METHODS, RULES, WEIGHTINGS, build, settings
-from remdm.posterior import mask_probability
-from remdm.remasking import bounded
-from remdm.schedule import SCHEDULES
-from remdm.state import State
+from remdm.sampling.methods import METHODS, RULES, WEIGHTINGS, build, settings
+from remdm.sampling.posterior import mask_probability
+from remdm.sampling.remasking import bounded
+from remdm.sampling.schedule import SCHEDULES
+from remdm.sampling.state import State
+from remdm.sampling.time_grid import Step
 
 MASKED, CLEAN = torch.tensor([True]), torch.tensor([False])
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from remdm.categorical import Noise
 from remdm.cli import main
-from remdm.evaluation import precision
-from remdm.evaluation.precision import apart, language, literal, noise
+from remdm.sampling.noise import Noise
+from remdm.studies import precision
+from remdm.studies.precision import apart, language, literal, noise
 
 
 def perplexity(spoken, words) -> tuple[float, float]:

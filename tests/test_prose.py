@@ -9,9 +9,20 @@ import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from remdm.data import prose
-from remdm.data.cleaning import clean, count_words, sentences
-from remdm.data.prose import BOS, EOS, MASK, PAD, SPECIAL, consecutive, encode, overlapping, prepare, train_tokenizer
+from remdm.domains.text import prose
+from remdm.domains.text.cleaning import clean, count_words, sentences
+from remdm.domains.text.prose import (
+    BOS,
+    EOS,
+    MASK,
+    PAD,
+    SPECIAL,
+    consecutive,
+    encode,
+    overlapping,
+    prepare,
+    train_tokenizer,
+)
 
 NAMES = [f"{year}_somebody_x" for year in range(1934, 1946)]
 TEXTS = {

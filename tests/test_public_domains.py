@@ -6,15 +6,16 @@ import pytest
 import torch
 from public_files import halton_file, llada_folder, maskgit_file, vq_file
 
-from remdm.data.imagenet import ANY, LABELS, NAMES
-from remdm.domains import imagenet, llada_countdown
-from remdm.domains.base import Domain
-from remdm.hub import door, store
-from remdm.hub.door import load
-from remdm.methods import settings
+from remdm.domains.countdown import llada
+from remdm.domains.image import imagenet
+from remdm.domains.image.imagenet_classes import ANY, LABELS, NAMES
+from remdm.hub import loading, store
+from remdm.hub.loading import load
 from remdm.models.labels import LabelDenoiser, gamma
 from remdm.models.network import compute
-from remdm.recording import Order, record
+from remdm.runs.domain import Domain
+from remdm.runs.record import Order, record
+from remdm.sampling.methods import settings
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
 
@@ -29,7 +30,7 @@ class Asked:
 @pytest.fixture(autouse=True)
 def apart(monkeypatch, tmp_path):
     monkeypatch.setenv(store.LOCAL, str(tmp_path))
-    door.SHELF.empty()
+    loading.SHELF.empty()
 
 
 def halton(tmp_path):
@@ -77,7 +78,7 @@ def test_a_finished_picture_is_drawn_and_an_unfinished_one_is_not_invented(tmp_p
     assert model.scene([None, *words[1:]]) is None, "on a CPU the decoder is too slow for every step"
     assert 'alt="a finished picture"' in model.tile(words)
     assert 'alt="15 of 16 cells known"' in model.tile([None, *words[1:]])
-    door.SHELF.empty()
+    loading.SHELF.empty()
     assert model.scene(words) is None and "<img" in model.tile(words), "a saved trace opens without the model"
 
 
@@ -98,7 +99,7 @@ def test_a_whole_picture_run(tmp_path):
 
 def tiny_llada(tmp_path):
     llada_folder(tmp_path / "LLaDA-8B-Instruct", max_sequence_length=1024)
-    return load("llada-8b-instruct", PLAIN), replace(llada_countdown.MODELS[0], lengths=(192, 1024))
+    return load("llada-8b-instruct", PLAIN), replace(llada.MODELS[0], lengths=(192, 1024))
 
 
 def test_llada_gets_the_papers_prompt_and_32_positions(tmp_path):
@@ -139,14 +140,14 @@ def words(answer, model, loaded):
 def test_the_checker_reads_pieces(tmp_path, answer, states, correct):
     loaded, model = tiny_llada(tmp_path)
     begin, pieces, ids = words(answer, model, loaded)
-    each, said = llada_countdown.verdict(pieces)
+    each, said = llada.verdict(pieces)
     assert (each.problem.numbers, each.problem.target) == ((3, 5, 7), 26)
     assert [line.state for line in said.lines] == states and said.correct == correct
     shown = model.scene(pieces)
     assert shown["lines"][0]["positions"][0] == begin
     if correct:
         assert model.notes(pieces) == () and shown["state"] == "right"
-        assert model.text(ids, loaded) == f"{llada_countdown.asked((3, 5, 7), 26)}{answer}"
+        assert model.text(ids, loaded) == f"{llada.asked((3, 5, 7), 26)}{answer}"
         assert model.numbers([pieces, pieces])[0][1] == "2 of 2"
     if "22" in answer:
         wrong = [note for note in model.notes(pieces) if note.kind == "equation"]

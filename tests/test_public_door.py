@@ -13,17 +13,18 @@ from public_files import halton_file, llada_folder, maskgit_file, mdlm_folder, v
 from public_hub import GATED, serving
 from safetensors.torch import load_file, save_file
 
-from remdm import cli, trace
-from remdm.checkpoints import CheckpointError
-from remdm.domains.text import DOMAIN
-from remdm.hub import catalog, door, memory, store
+from remdm import cli
+from remdm.domains.text.domain import DOMAIN
+from remdm.hub import catalog, loading, memory, store
 from remdm.hub.catalog import ENTRIES, Source
-from remdm.hub.door import find, load
+from remdm.hub.loading import find, load
 from remdm.hub.store import fetch
-from remdm.methods import run, settings
+from remdm.models.checkpoints import CheckpointError
 from remdm.models.dit import load_hub_folder
 from remdm.models.network import compute
-from remdm.recording import Order, record
+from remdm.runs import trace
+from remdm.runs.record import Order, record
+from remdm.sampling.methods import run, settings
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
 NOWHERE = "http://127.0.0.1:9"
@@ -37,7 +38,7 @@ def apart(monkeypatch, tmp_path):
     for name in (store.LOCAL, "REMDM_MODELS", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    door.SHELF.empty()
+    loading.SHELF.empty()
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_a_hub_id_is_downloaded_with_what_its_family_needs_and_runs(hub, tmp_pat
     )
     assert not any("modeling" in path for path in hub.asked)
     asked = len(hub.asked)
-    door.SHELF.empty()
+    loading.SHELF.empty()
     load("some/mdlm", PLAIN)
     assert len(hub.asked) == asked, "what is in the cache is not asked for again"
 
@@ -164,7 +165,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_read(hub, monkeypatch):
 def test_a_download_that_needs_room_gets_it_from_other_models(hub, tmp_path, monkeypatch):
     mdlm_folder(tmp_path / "a")
     load(str(tmp_path / "a"), PLAIN)
-    monkeypatch.setattr(memory, "free", lambda device: 0 if door.SHELF.peek(str(tmp_path / "a")) else 1 << 40)
+    monkeypatch.setattr(memory, "free", lambda device: 0 if loading.SHELF.peek(str(tmp_path / "a")) else 1 << 40)
     hub.repos["kuleshov-group/mdlm-owt"] = hub.repos["some/mdlm"]
     load("mdlm-owt", PLAIN)
 
@@ -180,10 +181,10 @@ def test_other_models_make_room(tmp_path, monkeypatch):
         mdlm_folder(tmp_path / name)
     load(str(tmp_path / "a"), PLAIN)
     load(str(tmp_path / "b"), PLAIN)
-    assert door.SHELF.peek(str(tmp_path / "a")) is not None
-    monkeypatch.setattr(memory, "free", lambda device: 0 if door.SHELF.peek(str(tmp_path / "a")) else 1 << 40)
+    assert loading.SHELF.peek(str(tmp_path / "a")) is not None
+    monkeypatch.setattr(memory, "free", lambda device: 0 if loading.SHELF.peek(str(tmp_path / "a")) else 1 << 40)
     load(str(tmp_path / "c"), PLAIN)
-    assert door.SHELF.peek(str(tmp_path / "a")) is None and door.SHELF.peek(str(tmp_path / "c")) is not None
+    assert loading.SHELF.peek(str(tmp_path / "a")) is None and loading.SHELF.peek(str(tmp_path / "c")) is not None
 
 
 def test_weights_are_counted_by_their_headers(tmp_path):
@@ -200,7 +201,7 @@ def test_a_folder_stands_in_for_the_hub(tmp_path, monkeypatch):
         root = tmp_path / place.replace("/", "-")
         mdlm_folder(root / place)
         monkeypatch.setenv(store.LOCAL, str(root))
-        door.SHELF.empty()
+        loading.SHELF.empty()
         sampled(load("mdlm-owt", PLAIN))
 
 
@@ -287,7 +288,7 @@ def order(name, prompt, length=64, **more):
 def test_mdlm_writes_around_a_prompt(tmp_path):
     mdlm_folder(tmp_path / "a")
     trace = record(order("a", "Hi _ you ..."))
-    loaded = door.SHELF.peek("a")
+    loaded = loading.SHELF.peek("a")
     end = loaded.tokenizer.token_to_id("<|endoftext|>")
     spelled = [loaded.tokenizer.id_to_token(token) for token in trace.start[:9]]
     assert spelled == ["<|endoftext|>", "H", "i", "<mask>", "Ġ", "y", "o", "u", "<mask>"]
@@ -301,7 +302,7 @@ def test_llada_answers_a_question(tmp_path):
     """The question stands in the model's own turn; printed is the answer, up to its end."""
     llada_folder(tmp_path / "Tiny-Instruct")
     live = record(order("Tiny-Instruct", "Why?", length=96))
-    loaded = door.SHELF.peek("Tiny-Instruct")
+    loaded = loading.SHELF.peek("Tiny-Instruct")
     asked = loaded.tokenizer.decode(
         [token for token in live.start if token != loaded.mask_id], skip_special_tokens=False
     )
@@ -336,7 +337,7 @@ def test_every_entry_has_settings_that_can_be_run():
     for entry in ENTRIES.values():
         given = {name: value for name, value in entry.defaults.items() if name != "guidance_scale"}
         settings(given.pop("sampler"), given.pop("steps"), **given)
-        assert entry.family in door.FAMILIES and door.FAMILIES[entry.family].kind == entry.kind
+        assert entry.family in loading.FAMILIES and loading.FAMILIES[entry.family].kind == entry.kind
     assert not set(catalog.REFUSED) & {entry.repo for entry in ENTRIES.values()}
 
 

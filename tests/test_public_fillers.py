@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoModelForMaskedLM, ModernBertConfig, PreTrainedTokenizerFast, RobertaConfig
 
-from remdm.checkpoints import CheckpointError
-from remdm.domains.text import DOMAIN
-from remdm.hub import door
-from remdm.hub.door import load
-from remdm.methods import settings
+from remdm.domains.text.domain import DOMAIN
+from remdm.hub import loading
+from remdm.hub.loading import load
+from remdm.models.checkpoints import CheckpointError
 from remdm.models.network import compute
-from remdm.recording import Order, record
+from remdm.runs.record import Order, record
+from remdm.sampling.methods import settings
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ",", "paris", "is", "the", "cap", "##ital", "of", "france")
@@ -29,7 +29,7 @@ WIDTH, HEADS, FEED, BLOCKS, VOCAB = 24, 2, 40, 2, 16
 def apart(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("REMDM_CHECKPOINTS", raising=False)
-    door.SHELF.empty()
+    loading.SHELF.empty()
 
 
 def word_pieces():

@@ -14,14 +14,14 @@ import pytest
 import torch
 from public_files import mdlm_folder
 
-from remdm.checkpoints import CheckpointError
-from remdm.domains.text import DOMAIN
-from remdm.hub import door, image
-from remdm.methods import settings
+from remdm.app import streams
+from remdm.domains.text.domain import DOMAIN
+from remdm.hub import image, loading
+from remdm.models.checkpoints import CheckpointError
 from remdm.models.network import compute
-from remdm.recording import Order, prepare
+from remdm.runs.record import Order, prepare
+from remdm.sampling.methods import settings
 from remdm.serving import gpu
-from remdm.tabs import streams
 
 
 def forked(duration):
@@ -64,7 +64,7 @@ def lending(monkeypatch):
 def apart(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("REMDM_CHECKPOINTS", raising=False)
-    door.SHELF.empty()
+    loading.SHELF.empty()
 
 
 def order(seed):
@@ -74,7 +74,9 @@ def order(seed):
 def test_a_run_on_a_lent_gpu_is_the_same_run(tmp_path, lending):
     mdlm_folder(tmp_path / "a")
     lent = [frame for frame, _, _ in lending.steps_of(order(3))]
-    assert door.SHELF.peek("a") is not None, "loaded here, before the other process is forked: it need not do it again"
+    assert loading.SHELF.peek("a") is not None, (
+        "loaded here, before the other process is forked: it need not do it again"
+    )
     here = [frame for frame, _, _ in prepare(order(3)).steps()]
     assert [frame.decoded for frame in lent] == [frame.decoded for frame in here]
     assert [frame.remasked for frame in lent] == [frame.remasked for frame in here]

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from remdm import knobs
-from remdm.domains import DOMAINS
-from remdm.domains.base import Domain
-from remdm.knobs import knob, parsed
-from remdm.methods import settings
-from remdm.recording import Order, prepare, record, together
-from remdm.serving.runs import RUNS
-from remdm.tabs.player import frames
-from remdm.tabs.samples import checked
-from remdm.tabs.streams import Stream, ended, made, steps_of
-from remdm.trace import dumps, loads, replay
+from remdm.app.components.player import frames
+from remdm.app.samples import checked
+from remdm.app.streams import Stream, ended, made, steps_of
+from remdm.domains.registry import DOMAINS
+from remdm.runs.domain import Domain
+from remdm.runs.record import Order, prepare, record, together
+from remdm.runs.trace import dumps, loads, replay
+from remdm.sampling import knobs
+from remdm.sampling.knobs import knob, parsed
+from remdm.sampling.methods import settings
+from remdm.serving.streamed_runs import RUNS
 
 TEXT = DOMAINS["text"]
 STORIES = TEXT.models[0]

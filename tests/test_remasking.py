@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from remdm.grid import LOOP, Step, Uniform, steps
-from remdm.remasking import (
+from remdm.sampling.remasking import (
     Cap,
     CapRescale,
     Confidence,
@@ -18,8 +17,9 @@ from remdm.remasking import (
     bump,
     flat,
 )
-from remdm.schedule import Linear
-from remdm.state import State
+from remdm.sampling.schedule import Linear
+from remdm.sampling.state import State
+from remdm.sampling.time_grid import LOOP, Step, Uniform, steps
 
 MASK = 9
 HALF = Step(0, 0.5, 0.25, 0.5, 0.75)  # sigma_max .5

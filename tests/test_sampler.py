@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 
-from remdm.categorical import Noise
-from remdm.grid import FINISH, Capped, Plateau, Uniform, steps
-from remdm.methods import METHODS, Running, build, run, settings
 from remdm.models.ideal import WORDS, IdealDenoiser, letters
-from remdm.remasking import Confidence, Rescale, bump
-from remdm.sampler import sample
-from remdm.schedule import Linear
-from remdm.state import start
-from remdm.transition import Ancestral
+from remdm.sampling.methods import METHODS, Running, build, run, settings
+from remdm.sampling.noise import Noise
+from remdm.sampling.remasking import Confidence, Rescale, bump
+from remdm.sampling.sampler import sample
+from remdm.sampling.schedule import Linear
+from remdm.sampling.state import start
+from remdm.sampling.time_grid import FINISH, Capped, Plateau, Uniform, steps
+from remdm.sampling.transition import Ancestral
 
 IDEAL = letters()
 MASK = IDEAL.mask_id

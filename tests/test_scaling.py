@@ -10,20 +10,23 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from remdm.domains import DOMAINS
-from remdm.evaluation import best, results, scaling
-from remdm.evaluation.cells import Cell, Free
-from remdm.evaluation.diversity import wilson
-from remdm.evaluation.goals import GOALS
-from remdm.evaluation.scaling import KINDS, Measure
-from remdm.evaluation.sweep import Bench
-from remdm.methods import METHODS, settings
+from remdm.app.scaling import PLACES, Scaling
+from remdm.app.workbench.recommended import BestKnown
+from remdm.app.workbench.settings import Panel
+from remdm.domains import registry
+from remdm.domains.registry import DOMAINS
+from remdm.evaluation import curves
+from remdm.evaluation.measurement import Measure, Measurement
+from remdm.evaluation.metrics.diversity import wilson
+from remdm.evaluation.sweeps import results
+from remdm.evaluation.sweeps.samples import Cell, Free
+from remdm.evaluation.sweeps.sweep import Bench
+from remdm.evaluation.tuning import recommended
 from remdm.models.ideal import letters
-from remdm.tabs.best import BestKnown
-from remdm.tabs.scaling import PLACES, Scaling
-from remdm.tabs.settings import Panel
-from remdm.views.scaling import figure, look, table
+from remdm.sampling.methods import METHODS, settings
+from remdm.views.curves import figure, look, table
 
+KINDS = registry.measurements()
 TEXT, CORRECT = KINDS["text"], Measure("correct", "Correct sentences", share=True)
 
 
@@ -53,17 +56,17 @@ def test_points_are_of_the_newest_weights_and_of_one_condition():
         row("remdm-cap", 40, 0.1, model_hash="old"), row("remdm-cap", 40, 0.7), row("mdlm", 40, 0.6, model="prose"),
         row("world", 0, 0.99), row("remdm-cap", 40, 0.9, overrides="eta=0.5"),
     ]  # fmt: skip
-    found = scaling.points(TEXT, rows, CORRECT, "stories")
+    found = curves.points(TEXT, rows, CORRECT, "stories")
     assert [(each.label, each.forwards, each.value.value, each.n) for each in found] == [
         ("ReMDM-cap", 39, 0.7, 64), ("ReMDM-cap (eta=0.5)", 39, 0.9, 64),
     ]  # fmt: skip
-    assert scaling.world(TEXT, rows, CORRECT, "stories") == 0.99
-    assert scaling.conditions(TEXT, rows) == ["stories", "prose"]
+    assert curves.world(TEXT, rows, CORRECT, "stories") == 0.99
+    assert curves.conditions(TEXT, rows) == ["stories", "prose"]
 
 
 def test_three_seeds_have_an_interval_over_them_and_two_the_mean_of_theirs():
     rows = [row("mdlm", 40, value, seed=seed) for seed, value in enumerate((0.5, 0.6, 0.7))]
-    three, two = (scaling.points(TEXT, some, CORRECT, "stories")[0] for some in (rows, rows[:2]))
+    three, two = (curves.points(TEXT, some, CORRECT, "stories")[0] for some in (rows, rows[:2]))
     assert (three.value.value, three.seeds, three.n) == (pytest.approx(0.6), 3, 192)
     assert three.value.high - 0.6 == pytest.approx(4.303 * 0.1 / 3**0.5)
     assert (two.value.low, two.value.high) == (pytest.approx(0.53), pytest.approx(0.57))
@@ -71,17 +74,17 @@ def test_three_seeds_have_an_interval_over_them_and_two_the_mean_of_theirs():
 
 def test_what_a_domain_gives_a_sampler_needs_no_mention():
     made = {"sampler": "remdm-rescale", "overrides": "eta=0.05,nucleus_p=1.0,temperature=0.8"}
-    assert scaling.changes(KINDS["image"], made) == ""
+    assert curves.changes(KINDS["image"], made) == ""
     changed = {**made, "overrides": "eta=0.1,nucleus_p=1.0,temperature=0.8,guidance_scale=2"}
-    assert scaling.changes(KINDS["image"], changed) == "eta=0.1"
+    assert curves.changes(KINDS["image"], changed) == "eta=0.1"
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_shipped_file_can_be_shown(name):
     kind, rows = KINDS[name], results.read(Path("assets/results") / KINDS[name].file)
-    assert rows and scaling.conditions(kind, rows)[0] == kind.own
+    assert rows and curves.conditions(kind, rows)[0] == kind.own
     for measure in kind.measures:
-        found = scaling.points(kind, rows, measure, kind.own)
+        found = curves.points(kind, rows, measure, kind.own)
         assert found, f"no {measure.column} in {kind.file}"
         assert all(each.value.low <= each.value.value <= each.value.high and each.n > 0 for each in found)
         drawn = figure(found, [], PLACES, measure.title, measure.share)
@@ -90,7 +93,7 @@ def test_every_shipped_file_can_be_shown(name):
 
 def test_no_two_samplers_look_alike_and_what_is_yours_is_hollow():
     assert len({look(place) for place in PLACES.values()}) == len(METHODS)
-    found = scaling.points(TEXT, [row("mdlm", 40, 0.6), row("mdlm", 80, 0.7)], CORRECT, "stories")
+    found = curves.points(TEXT, [row("mdlm", 40, 0.6), row("mdlm", 80, 0.7)], CORRECT, "stories")
     drawn = figure(found, found[:1], PLACES, "x", True)
     assert [line.marker.symbol for line in drawn.data] == ["circle", "circle-open"]
     assert list(drawn.data[0].x) == [39, 79] and list(drawn.data[0].y) == [60, 70]
@@ -101,7 +104,7 @@ def test_no_two_samplers_look_alike_and_what_is_yours_is_hollow():
 # A measurement of one's own
 
 
-def toy() -> scaling.Kind:
+def toy() -> Measurement:
     """Five-letter words, two draws a cell; a word is right if it is in the language."""
     language = letters()
     known = {tuple(each) for each in language.sequences.tolist()}
@@ -119,10 +122,10 @@ def toy() -> scaling.Kind:
 
 def test_a_measurement_goes_on_where_it_stopped_and_comes_to_the_same():
     kind, halt = toy(), threading.Event()
-    whole = list(scaling.more(kind, scaling.begin(kind, "remdm-cap", 12), 16, halt))
+    whole = list(curves.more(kind, curves.begin(kind, "remdm-cap", 12), 16, halt))
     assert [len(each) for each in whole] == [6, 12, 16]
-    *_, part = scaling.more(kind, scaling.begin(kind, "remdm-cap", 12), 6, halt)
-    *_, rest = scaling.more(kind, part, 10, halt)
+    *_, part = curves.more(kind, curves.begin(kind, "remdm-cap", 12), 6, halt)
+    *_, rest = curves.more(kind, part, 10, halt)
     assert all((one.tokens == other.tokens).all() for one, other in zip(rest.groups, whole[-1].groups, strict=True))
     point = rest.point(CORRECT)
     assert point.n == 16 and 0 < point.forwards <= 12 and point.value.low < point.value.value
@@ -131,7 +134,7 @@ def test_a_measurement_goes_on_where_it_stopped_and_comes_to_the_same():
 
 def test_stop_ends_it_within_a_step_and_keeps_what_was_drawn():
     kind, halt = toy(), threading.Event()
-    running = scaling.more(kind, scaling.begin(kind, "mdlm", 12), 100, halt)
+    running = curves.more(kind, curves.begin(kind, "mdlm", 12), 100, halt)
     kept = next(running)
     halt.set()
     assert len(kept) == 6 and next(running, None) is None
@@ -139,7 +142,7 @@ def test_stop_ends_it_within_a_step_and_keeps_what_was_drawn():
 
 def test_settings_that_will_not_do_are_refused_before_anything_is_drawn():
     with pytest.raises(ValueError, match="steps must"):
-        scaling.begin(toy(), "mdlm", 0)
+        curves.begin(toy(), "mdlm", 0)
 
 
 # The tab
@@ -149,7 +152,7 @@ def test_settings_that_will_not_do_are_refused_before_anything_is_drawn():
 def tab(tmp_path, monkeypatch):
     monkeypatch.setitem(KINDS, "text", toy())
     with gr.Blocks(), gr.Tabs(), gr.Tab("Scaling") as opened:
-        return Scaling(opened, DOMAINS, tmp_path)
+        return Scaling(opened, DOMAINS, KINDS, tmp_path)
 
 
 def test_without_results_the_tab_says_so_and_a_cell_of_ones_own_takes_their_place(tab):
@@ -199,17 +202,17 @@ def test_the_best_is_the_surest_that_kept_its_variety(tmp_path):
         row("mdlm", 80, 0.6), row("remdm-loop", 80, 0.7), row("remdm-cap", 80, 0.8),
         row("remdm-conf", 80, 0.81, correct_low=0.5), row("remdm-cap", 80, 0.99, **dull), row("mdlm", 320, 0.9),
     ]  # fmt: skip
-    found = best.known("text", 64, "stories", write(tmp_path, rows))
+    found = recommended.known(TEXT, 64, "stories", write(tmp_path, rows))
     assert (found.best.sampler, found.best.steps, found.best.value.value) == ("remdm-cap", 80, 0.8)
     assert found.presets["remdm-loop"].value.value == 0.7
     assert found.best.settings(64) == settings("remdm-cap", 64)
     few = [row("remdm-rescale", 40, 0.9), row("mdlm", 40, 0.5)]
-    assert best.known("text", 64, "stories", write(tmp_path, [*rows, *few])).best.sampler == "remdm-rescale"
-    assert best.known("text", 30, "stories", tmp_path).best.steps == 40
+    assert recommended.known(TEXT, 64, "stories", write(tmp_path, [*rows, *few])).best.sampler == "remdm-rescale"
+    assert recommended.known(TEXT, 30, "stories", tmp_path).best.steps == 40
     write(tmp_path, rows)
-    assert best.known("text", 20, "stories", tmp_path) is None  # further than a factor of two
-    assert best.known("text", 320, "stories", tmp_path) is None  # a single sampler is no comparison
-    assert best.known("text", 64, "prose", tmp_path) is None
+    assert recommended.known(TEXT, 20, "stories", tmp_path) is None  # further than a factor of two
+    assert recommended.known(TEXT, 320, "stories", tmp_path) is None  # a single sampler is no comparison
+    assert recommended.known(TEXT, 64, "prose", tmp_path) is None
 
 
 def test_of_a_study_only_what_was_drawn_afresh_counts(tmp_path):
@@ -220,16 +223,16 @@ def test_of_a_study_only_what_was_drawn_afresh_counts(tmp_path):
         "variety": "{}", "overrides": "eta=0.2", "settings": json.dumps(settings("remdm-cap", 64, eta=0.2).flat()),
     }  # fmt: skip
     write(tmp_path, [{**tuned, "phase": "trial"}], "tuning-text.csv")
-    assert best.known("text", 64, "stories", tmp_path).best.sampler == "remdm-loop"
+    assert recommended.known(TEXT, 64, "stories", tmp_path).best.sampler == "remdm-loop"
     write(tmp_path, [{**tuned, "phase": "confirmed"}], "tuning-text.csv")
-    found = best.known("text", 64, "stories", tmp_path).best
+    found = recommended.known(TEXT, 64, "stories", tmp_path).best
     assert (found.sampler, found.changes, found.flat["eta"]) == ("remdm-cap", "eta=0.2", 0.2)
     write(tmp_path, [{**tuned, "phase": "confirmed", "model_hash": "old"}], "tuning-text.csv")
-    assert best.known("text", 64, "stories", tmp_path).best.sampler == "remdm-loop"
+    assert recommended.known(TEXT, 64, "stories", tmp_path).best.sampler == "remdm-loop"
 
 
 def test_a_distance_is_better_the_smaller_it_is():
-    goal = GOALS["image"]
+    goal = KINDS["image"].objective
     assert goal.merit(20.0) > goal.merit(30.0)
     assert not goal.varied({"score": 4.0}, {"score": 6.0}) and goal.varied({"score": 5.5}, {"score": 6.0})
 
@@ -238,7 +241,7 @@ def test_the_button_sets_every_control_and_says_what_it_is_worth(tmp_path):
     rows = [row("mdlm", 64, 0.6), row("remdm-loop", 64, 0.7), row("remdm-rescale", 64, 0.8)]
     with gr.Blocks():
         panel = Panel(DOMAINS["text"])
-        button = BestKnown(panel, write(tmp_path, rows))
+        button = BestKnown(panel, TEXT, write(tmp_path, rows))
     made = button.chosen("stories", 64, "remdm-loop")
     values = [panel.model.value, *(each.value for each in panel.inputs[1:])]
     controls = {control: change for control, change in made.items() if control in panel.inputs}
@@ -257,5 +260,5 @@ def test_the_button_sets_every_control_and_says_what_it_is_worth(tmp_path):
 
 def test_the_numbers_of_a_settings_file_come_back_as_they_were():
     flat = json.loads(json.dumps(settings("remdm-loop", 32, eta=0.1).flat()))
-    made = best.Measured("remdm-loop", flat, "", 32, 30.0, wilson(1, 2), 2, {}).settings(48)
+    made = recommended.Measured("remdm-loop", flat, "", 32, 30.0, wilson(1, 2), 2, {}).settings(48)
     assert made == settings("remdm-loop", 48, eta=0.1) and np.isclose(made.values["eta"], 0.1)

@@ -4,7 +4,7 @@ from math import cos, pi, sin
 
 import pytest
 
-from remdm.schedule import SCHEDULES
+from remdm.sampling.schedule import SCHEDULES
 
 TIMES = [i / 64 for i in range(65)]
 

@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from remdm.domains import DOMAINS
-from remdm.evaluation import theory
-from remdm.evaluation.theory import marginals, twins
-from remdm.methods import METHODS, settings
-from remdm.recording import Order
-from remdm.tabs.change import grow
-from remdm.tabs.compare import given, resettled
-from remdm.tabs.gallery import pieces, seen
-from remdm.tabs.samples import Sample
-from remdm.tabs.schedule import outlook
-from remdm.tabs.settings import Panel
-from remdm.tabs.share import query, read
-from remdm.trace import TraceError, load, replay, save
+from remdm.app.gallery import pieces, seen
+from remdm.app.samples import Sample
+from remdm.app.workbench.change import grow
+from remdm.app.workbench.compare import given, resettled
+from remdm.app.workbench.schedule_preview import outlook
+from remdm.app.workbench.settings import Panel
+from remdm.app.workbench.share import query, read
+from remdm.domains.registry import DOMAINS
+from remdm.evaluation import theorems
+from remdm.evaluation.theorems import marginals, twins
+from remdm.runs.record import Order
+from remdm.runs.trace import TraceError, load, replay, save
+from remdm.sampling.methods import METHODS, settings
 from remdm.views import film, messages, standalone
+from remdm.views.chains import panel as drawn_panel
 from remdm.views.schedule import drawing
-from remdm.views.twins import panel as drawn_panel
 
 TEXT = DOMAINS["text"]
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -142,7 +142,7 @@ def test_a_picture_has_a_film_of_its_own():
 
 def test_the_gallery_shows_what_it_says():
     hung = pieces(GALLERY)
-    found = {each["file"]: seen(GALLERY / each["file"]) for each in hung}
+    found = {each["file"]: seen(GALLERY / each["file"], DOMAINS) for each in hung}
     assert {sample.domain.name for sample in found.values()} == set(DOMAINS) and len(found) == len(hung)
     assert {path.name for path in GALLERY.glob("*.json.gz")} == set(found), "nothing hangs there unseen"
     for each in hung:
@@ -156,8 +156,8 @@ def test_the_gallery_shows_what_it_says():
 
 def test_a_trace_of_no_domain_does_not_hang(tmp_path):
     save(replace(RECORDED, run={**RECORDED.run, "domain": "music"}), tmp_path / "music.json")
-    with pytest.raises(TraceError, match="Its domain is none of text, countdown"):
-        seen(tmp_path / "music.json")
+    with pytest.raises(TraceError, match="Its domain is none of text, image"):
+        seen(tmp_path / "music.json", DOMAINS)
 
 
 def test_the_outlook_is_what_a_run_does():
@@ -193,7 +193,7 @@ def test_a_corrector_and_its_twin_draw_the_same_picture(corrector, monkeypatch):
     its_own, twin, other = twins(corrector, 12, 4, 5)
     assert not its_own.differs(twin).any() and its_own.differs(other).mean() > 0.05
     assert (its_own.states == 3).any() and "".join(twin.words).count("_") == (twin.letters[-1] == 26).sum()
-    monkeypatch.setitem(theory.CORRECTORS, corrector, lambda t, b=theory.CORRECTORS[corrector]: 0.7 * b(t))
+    monkeypatch.setitem(theorems.CORRECTORS, corrector, lambda t, b=theorems.CORRECTORS[corrector]: 0.7 * b(t))
     assert twins(corrector, 12, 4, 5)[0].differs(twin).any(), "with other coefficients it is another sampler"
 
 

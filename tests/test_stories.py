@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from remdm.data.storyworld import Story, generate, text, words
-from remdm.data.storyworld.grammar import fillings, is_slot, sentences, slot
-from remdm.data.storyworld.lexicon import ROLES
-from remdm.evaluation.stories import KINDS, Report, check, summary, world_entropy
-from remdm.evaluation.stories.index import family, index
-from remdm.evaluation.stories.order import graphs
-from remdm.evaluation.stories.reading import read
-from remdm.evaluation.stories.truth import PRONOUNS
+from remdm.domains.text.checker import KINDS, Report, check, summary, world_entropy
+from remdm.domains.text.checker.index import family, index
+from remdm.domains.text.checker.order import graphs
+from remdm.domains.text.checker.reading import read
+from remdm.domains.text.checker.truth import PRONOUNS
+from remdm.domains.text.storyworld import Story, generate, text, words
+from remdm.domains.text.storyworld.grammar import fillings, is_slot, sentences, slot
+from remdm.domains.text.storyworld.lexicon import ROLES
 
 STOPS = (".", "!", "?")
 Slots = list[tuple[int, str, str, str]]

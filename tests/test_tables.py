@@ -6,10 +6,10 @@ import pytest
 from test_scaling import row, write
 
 from remdm.cli import main
-from remdm.evaluation import claims, published, report
-from remdm.evaluation.beside import table
-from remdm.evaluation.claims import AGREES, DISAGREES, MIXED, UNDECIDED, UNMEASURED, better, gained, steady
-from remdm.evaluation.diversity import Interval
+from remdm.evaluation.metrics.diversity import Interval
+from remdm.studies import claims, paper_tables, published
+from remdm.studies.claims import AGREES, DISAGREES, MIXED, UNDECIDED, UNMEASURED, better, gained, steady
+from remdm.studies.side_by_side import table
 
 PAGE = Path("docs/results.md")
 
@@ -20,7 +20,7 @@ def test_the_page_is_what_the_command_writes_from_the_shipped_files(tmp_path, ca
 
 
 def test_every_claim_is_one_that_the_published_numbers_make():
-    made = [claim for _, _, some in report.sections(report.RESULTS) for claim in some]
+    made = [claim for _, _, some in paper_tables.sections(paper_tables.RESULTS) for claim in some]
     assert len(made) > 10 and all(claim.holds for claim in made), [each.words for each in made if not each.holds]
 
 
@@ -76,7 +76,7 @@ def test_other_rows_turn_the_verdict_and_a_missing_file_leaves_gaps(tmp_path):
         row("remdm-loop", 160, 0.9, perfect=0.15, **more),
         row("mdlm", 160, 0.9, perfect=0.5, **{**more, "perfect_low": 0.4, "perfect_high": 0.6}),
     ]  # fmt: skip
-    page = report.render(write(tmp_path, rows))
+    page = paper_tables.render(write(tmp_path, rows))
     assert f"ReMDM-loop beats MDLM at T >= L: **{DISAGREES}** (T = 160: 15.0% against 50.0%)" in page
     assert f"ReMDM-cap beats MDLM at T < L: **{UNMEASURED}**" in page
     assert "| ReMDM-loop | 15.0% (10.0% to 20.0%), n = 64 |" in page and "Not measured: forward-backward; DFM" in page

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from remdm import trace as module
-from remdm.frames import frame
-from remdm.methods import METHODS, run, settings
 from remdm.models.ideal import letters
-from remdm.trace import Frame, Trace, TraceError, dumps, load, loads, replay, save
+from remdm.runs import trace as module
+from remdm.runs.frames import frame
+from remdm.runs.trace import Frame, Trace, TraceError, dumps, load, loads, replay, save
+from remdm.sampling.methods import METHODS, run, settings
 
 IDEAL = letters()
 MASK = IDEAL.mask_id

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from remdm.categorical import Noise
-from remdm.grid import Draft, Step, Uniform, steps
-from remdm.remasking import Cap, Never, Rescale, Rescored
-from remdm.schedule import SCHEDULES, Linear
-from remdm.state import start
-from remdm.transition import Ancestral, EvenCounts, MaskgitCounts, TopConfidence, decode, remask
+from remdm.sampling.noise import Noise
+from remdm.sampling.remasking import Cap, Never, Rescale, Rescored
+from remdm.sampling.schedule import SCHEDULES, Linear
+from remdm.sampling.state import start
+from remdm.sampling.time_grid import Draft, Step, Uniform, steps
+from remdm.sampling.transition import Ancestral, EvenCounts, MaskgitCounts, TopConfidence, decode, remask
 
 MASK = 3
 P = torch.tensor([0.5, 0.3, 0.2, 0.0], dtype=torch.float64)  # the mask has no mass

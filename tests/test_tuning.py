@@ -3,18 +3,22 @@
 import csv
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
 from remdm.cli import main
-from remdm.evaluation import image, molecule, plateau, tuning
-from remdm.evaluation.cells import Cell
-from remdm.evaluation.diversity import Interval
-from remdm.evaluation.goals import Goal
-from remdm.evaluation.sweep import Bench
-from remdm.evaluation.tuning import CONFIRMED, PAPER, Study
+from remdm.domains import registry
+from remdm.domains.image import measure as image
+from remdm.domains.molecule import measure as molecule
+from remdm.evaluation.measurement import Objective
+from remdm.evaluation.metrics.diversity import Interval
+from remdm.evaluation.sweeps.samples import Cell
+from remdm.evaluation.sweeps.sweep import Bench
+from remdm.evaluation.tuning import search, tuning_analysis
+from remdm.evaluation.tuning.search import CONFIRMED, PAPER, Study
 
-GOAL = Goal("right", floors={"distinct": 0.9})
+GOAL = Objective("right", floors={"distinct": 0.9})
 
 
 def trial(eta: float, value: float, kept: str = "yes", reach: float = 0.05) -> dict[str, str]:
@@ -27,19 +31,19 @@ def trial(eta: float, value: float, kept: str = "yes", reach: float = 0.05) -> d
 
 def test_the_plateau_is_what_reaches_the_best_and_the_refused_are_not_on_it():
     rows = [trial(0.1, 0.5), trial(0.2, 0.58), trial(0.3, 0.6), trial(0.4, 0.57), trial(0.9, 0.99, kept="no")]
-    assert plateau.best_of(GOAL, rows)["overrides"] == "eta=0.3"
-    assert plateau.plateau(GOAL, rows, ["eta"]) == {"eta": (0.2, 0.4)}
-    assert plateau.plateau(GOAL, rows, ["eta"], 0.5) == {"eta": (0.1, 0.4)}
-    lower = Goal("distance", lower=True)
-    assert plateau.best_of(lower, rows)["overrides"] == "eta=0.1"
-    assert plateau.plateau(lower, rows, ["eta"]) == {"eta": (0.1, 0.1)}
-    assert plateau.best_of(GOAL, rows[-1:]) is None and plateau.plateau(GOAL, rows[-1:], ["eta"]) == {}
+    assert tuning_analysis.best_of(GOAL, rows)["overrides"] == "eta=0.3"
+    assert tuning_analysis.plateau(GOAL, rows, ["eta"]) == {"eta": (0.2, 0.4)}
+    assert tuning_analysis.plateau(GOAL, rows, ["eta"], 0.5) == {"eta": (0.1, 0.4)}
+    lower = Objective("distance", lower=True)
+    assert tuning_analysis.best_of(lower, rows)["overrides"] == "eta=0.1"
+    assert tuning_analysis.plateau(lower, rows, ["eta"]) == {"eta": (0.1, 0.1)}
+    assert tuning_analysis.best_of(GOAL, rows[-1:]) is None and tuning_analysis.plateau(GOAL, rows[-1:], ["eta"]) == {}
 
 
 @pytest.mark.parametrize("cell_of", [image.cell_of, molecule.cell_of], ids=["image", "molecule"])
-@pytest.mark.parametrize("sampler", plateau.SPACES)
+@pytest.mark.parametrize("sampler", tuning_analysis.SPACES)
 def test_what_is_searched_applies_to_what_a_domain_makes_of_a_sampler(cell_of, sampler):
-    knobs = plateau.searched(sampler, cell_of(sampler, 64, 0, {}).settings.flat())
+    knobs = tuning_analysis.searched(sampler, cell_of(sampler, 64, 0, {}).settings.flat())
     for end in (0, 1):
         changed = {name: ends[end] for name, ends in knobs.items()}
         assert changed.items() <= cell_of(sampler, 64, 0, changed).settings.flat().items()
@@ -87,10 +91,9 @@ class _Draw:
 
 
 @pytest.fixture
-def study(tmp_path, monkeypatch):
-    monkeypatch.setitem(tuning.GOALS, "text", GOAL)
+def study(tmp_path):
     toy = Toy()
-    return toy, Study("text", 16, 0, 8, tmp_path, toy.bench())
+    return toy, Study("text", "stories", GOAL, 16, 0, 8, tmp_path, toy.bench())
 
 
 def test_a_trial_is_drawn_once_and_refused_if_it_lost_its_variety(study):
@@ -102,25 +105,26 @@ def test_a_trial_is_drawn_once_and_refused_if_it_lost_its_variety(study):
     assert (kept["kept"], refused["kept"]) == ("yes", "no")
     assert made.measure(cells[0], "trial", plain) == kept
     assert toy.drawn == [0.0, 0.1, 0.3]
-    assert plateau.merit(GOAL, kept) > plateau.merit(GOAL, refused)
+    assert tuning_analysis.merit(GOAL, kept) > tuning_analysis.merit(GOAL, refused)
 
 
 def test_the_search_finds_the_best_and_goes_on_where_it_stopped(study):
     pytest.importorskip("optuna")
     toy, made = study
-    first = tuning.search(made, "remdm-cap", 12)
+    first = search.search(made, "remdm-cap", 12)
     drawn = len(toy.drawn)
-    rows = tuning.search(made, "remdm-cap", 30)
+    rows = search.search(made, "remdm-cap", 30)
     assert rows[:12] == first and len(toy.drawn) == drawn + 18
-    best = plateau.best_of(GOAL, rows)
+    best = tuning_analysis.best_of(GOAL, rows)
     assert abs(json.loads(best["settings"])["eta"] - 0.1) < 0.03
-    assert "refused for lost variety" in plateau.told(GOAL, rows, "remdm-cap", None, best)
+    assert "refused for lost variety" in tuning_analysis.told(GOAL, rows, "remdm-cap", None, best)
 
 
 def test_the_command_confirms_the_best_beside_the_papers_values(study, tmp_path, monkeypatch, capsys):
     pytest.importorskip("optuna")
     toy, _ = study
-    monkeypatch.setattr(tuning, "bench", lambda domain: toy.bench())
+    mine = replace(registry.measurements()["text"], objective=GOAL, bench=toy.bench)
+    monkeypatch.setitem(registry.measurements(), "text", mine)
     main(["tune", "text", "--samplers", "remdm-loop", "--steps", "16", "--trials", "6", "--out", str(tmp_path)])
     with (tmp_path / "tuning-text.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from remdm.trace import Frame, Trace
+from remdm.runs.trace import Frame, Trace
 from remdm.views import charts, messages, numbers
 
 MASK, BOS, A, B, C, PAD = 0, 1, 2, 3, 4, 5

@@ -1,6 +1,6 @@
 /* The scene of Countdown: the problem large, its equations as they form, and what the checker says of each.
  *
- * It is fed what remdm/domains/countdown.py computes from the words alone; what a word shows (masked, decoded,
+ * It is fed what remdm/domains/countdown/domain.py computes from the words alone; what a word shows (masked, decoded,
  * thrown away) is read from the player's view, so that both always agree.
  */
 (() => {

@@ -1,6 +1,1 @@
-"""Domains: what a token means. One file each; the sampler knows none of this."""
-
-from remdm.domains import countdown, image, molecule, text
-
-DOMAINS = {"text": text.DOMAIN, "countdown": countdown.DOMAIN, "image": image.DOMAIN, "molecule": molecule.DOMAIN}
-"""Every domain by the name it has in flags and addresses."""
+"""Domains: what a token means. One folder each, named in registry.py; the sampler knows none of this."""

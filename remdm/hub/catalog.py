@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from remdm.hub.store import Source
+from remdm.hub.store import Source, size
 
 GPT2 = Source("openai-community/gpt2", ("tokenizer.json",))
 LLAMAGEN = Source("FoundationVision/LlamaGen", ("vq_ds16_c2i.pt",))
@@ -44,6 +44,12 @@ class Entry:
     def repo(self) -> str:
         """The hub id of its weights."""
         return self.sources[0].repo
+
+    @property
+    def summary(self) -> str:
+        """What it is, its size and its licence, as the page says it."""
+        facts = [f"{size(self.download)} to download once" if self.download else "", f"licence: {self.licence}"]
+        return f"{self.about} ({'; '.join(fact for fact in facts if fact)}.)"
 
 
 def _filler(name: str, title: str, repo: str, weights: int, download: int, licence: str) -> Entry:

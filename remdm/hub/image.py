@@ -8,9 +8,9 @@ import torch
 from tokenizers import Tokenizer, models
 from torch import Tensor
 
-from remdm.checkpoints import Checkpoint
 from remdm.hub import memory
 from remdm.hub.store import nearby
+from remdm.models.checkpoints import Checkpoint
 from remdm.models.halton import load_halton
 from remdm.models.labels import LabelDenoiser, LabelNetwork
 from remdm.models.maskgit import load_maskgit

@@ -7,12 +7,12 @@ import time
 
 import torch
 
-from remdm import checkpoints
-from remdm.checkpoints import total_parameters
 from remdm.hub.catalog import ENTRIES, REFUSED, Entry
-from remdm.hub.door import fetching, find, load
 from remdm.hub.image import ImageCheckpoint
+from remdm.hub.loading import fetching, find, load
 from remdm.hub.store import LOCAL, found, size
+from remdm.models import checkpoints
+from remdm.models.checkpoints import total_parameters
 from remdm.models.dit import DiTConfig
 from remdm.models.dit import blank as blank_dit
 from remdm.models.llada import LLaDA, LLaDAConfig

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from remdm.checkpoints import CheckpointError
 from remdm.hub.store import size
+from remdm.models.checkpoints import CheckpointError
 from remdm.models.network import Compute
 
 ROOM = 1.2

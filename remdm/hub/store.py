@@ -24,7 +24,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import tqdm as HubBar
 
-from remdm.checkpoints import CheckpointError
+from remdm.models.checkpoints import CheckpointError
 
 LOCAL = "REMDM_CHECKPOINTS"
 """The environment variable that names a folder of checkpoints, to be used in place of the hub."""

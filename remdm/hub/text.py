@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from remdm.checkpoints import Checkpoint
 from remdm.hub import memory
+from remdm.models.checkpoints import Checkpoint
 from remdm.models.dit import load_hub_folder, load_lightning
 from remdm.models.llada import load_llada
 from remdm.models.masked_lm import load_masked_lm

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from remdm.denoiser import subs
+from remdm.sampling.denoiser import subs
 
 
 class LabelNetwork(Protocol):

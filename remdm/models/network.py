@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from remdm.denoiser import subs
+from remdm.sampling.denoiser import subs
 
 
 class Network(Protocol):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from remdm.models.network import NetworkDenoiser, hidden_at
-from remdm.recording import Live
+from remdm.runs.record import Live
 
 POSITIONS = 1024
 """Positions of a shared forward, 8 sequences of 128: more would make it slow for all and hardly cheaper for each."""

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from remdm.checkpoints import total_parameters
+from remdm.models.checkpoints import total_parameters
 from remdm.models.network import Compute
-from remdm.nelbo import corrupt, cross_entropies, mdlm_nelbo, stratified_times
+from remdm.models.transformer import PlainTransformer, TransformerConfig
+from remdm.sampling.nelbo import corrupt, cross_entropies, mdlm_nelbo, stratified_times
 
 STATE = "training.pt"
 LOG = "training.jsonl"
@@ -110,6 +112,26 @@ def heldout_nelbo(network: nn.Module, task: Task, passes: int = 2) -> float:
         ]  # fmt: skip
     network.train()
     return torch.cat(total).mean().item()
+
+
+def started(
+    folder: Path, shape: TransformerConfig, seed: int, begin: Callable[[PlainTransformer], None] | None = None
+) -> PlainTransformer:
+    """A network to train: with the weights of the folder's checkpoint if that has the same shape, else fresh.
+
+    A fresh one goes through `begin`, where that is given.
+
+    A state that training left behind comes before both (loop.Run); it is not kept in the repository, the weights are.
+    """
+    torch.manual_seed(seed)
+    network = PlainTransformer(shape)
+    weights, config = folder / "model.safetensors", folder / "config.json"
+    if weights.is_file() and json.loads(config.read_text())["shape"] == asdict(shape):
+        network.load_state_dict(load_file(weights))
+        print(f"Going on from the weights in {folder}")
+    elif begin:
+        begin(network)
+    return network
 
 
 class Run:

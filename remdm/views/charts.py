@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from remdm.trace import Trace
+from remdm.runs.trace import Trace
 from remdm.views.numbers import counts
 
 BLUE, ORANGE, GREY, PINK = "#2478bd", "#cf5f12", "#8a8f98", "#c8327f"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from remdm.trace import Trace, replay
+from remdm.runs.trace import Trace, replay
 from remdm.views.messages import title
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont

@@ -1,11 +1,11 @@
-"""A trace as the player's messages: compact JSON strings, one for each step (assets/player.js)."""
+"""A trace as the player's messages: compact JSON strings, one for each step (assets/js/player.js)."""
 
 import base64
 import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from remdm.trace import Frame, Trace
+from remdm.runs.trace import Frame, Trace
 
 Notes = Sequence[tuple[Sequence[int], str, str]]
 """(positions, kind, sentence) of each error at one moment."""

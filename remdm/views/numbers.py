@@ -8,7 +8,7 @@ from math import log
 
 import numpy as np
 
-from remdm.trace import Trace, replay
+from remdm.runs.trace import Trace, replay
 from remdm.views.messages import held_after, mean_sigma, title
 
 

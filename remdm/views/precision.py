@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from remdm.views.curves import GREY, layout, log_ticks
 from remdm.views.frontier import COLOURS
-from remdm.views.scaling import GREY, layout, log_ticks
 
 Row = Mapping[str, str]
 LOOKS = {"32": (COLOURS[1], "square"), "64": (COLOURS[3], "circle")}

@@ -1,4 +1,4 @@
-"""Pictures of all samples of one press as a message of the grid under the player (assets/tiles.js)."""
+"""Pictures of all samples of one press as a message of the grid under the player (assets/js/tiles.js)."""
 
 from collections.abc import Mapping
 

@@ -1,0 +1,82 @@
+"""The gallery: recorded runs with an instructive error or repair. No model is needed to look at them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from remdm.app.components.player import Player
+from remdm.app.errors import refusal
+from remdm.app.samples import Sample, checked
+from remdm.app.workbench.settings_events import QUIET
+from remdm.runs.domain import Domain
+from remdm.runs.trace import TraceError, load
+
+ABOUT = """Recorded runs that show something: one that goes wrong, and one that finds its way back. They play without a
+model. Any run of yours can be kept in the same form with *Save this trace* and shown here."""
+
+
+def pieces(folder: Path) -> list[dict[str, str]]:
+    """What hangs there: `file` (a trace), `title` and `told` (two sentences) of each, from the folder's index.json."""
+    index = folder / "index.json"
+    return json.loads(index.read_text()) if index.is_file() else []
+
+
+def seen(file: Path, domains: Mapping[str, Domain]) -> Sample:
+    """A trace of any domain with its errors found anew.
+
+    Raises:
+        TraceError: if it is none, or of a domain that is not known here.
+    """
+    trace = load(file)
+    name = trace.run.get("domain")
+    if name not in domains:
+        raise TraceError(f"Its domain is none of {', '.join(domains)}.")
+    return checked(domains[name], trace)
+
+
+class Gallery:
+    """Builds the tab; its callbacks are the methods below."""
+
+    def __init__(self, domains: Mapping[str, Domain], folder: Path) -> None:
+        self.domains, self.folder, self.pieces = domains, folder, pieces(folder)
+        titles = [(each["title"], place) for place, each in enumerate(self.pieces)]
+        with gr.Row(elem_classes="lesson"):
+            with gr.Column(elem_classes="lesson-side", scale=2, min_width=280):
+                gr.Markdown(ABOUT)
+                self.which = gr.Radio(
+                    titles, value=0 if titles else None, label="Choose one", elem_id="gallery-which",
+                    elem_classes="gallery-list",
+                )  # fmt: skip
+                with gr.Row(elem_classes="files"):
+                    self.opened = gr.UploadButton(
+                        "Open a trace", file_types=[".json", ".gz"], size="sm", elem_id="gallery-open"
+                    )
+            with gr.Column(scale=5, min_width=320):
+                self.told = gr.Markdown(self.pieces[0]["told"] if titles else "Nothing hangs here yet.",
+                                        elem_id="gallery-told")  # fmt: skip
+                self.player = Player(self.sample(0).message() if titles else None, elem_id="gallery-player")
+        self.which.input(self.chosen, self.which, [self.told, self.player], **QUIET)
+        self.opened.upload(self.open_trace, self.opened, [self.which, self.told, self.player], **QUIET)
+
+    def sample(self, place: int) -> Sample:
+        """A piece with its errors found anew."""
+        return seen(self.folder / self.pieces[place]["file"], self.domains)
+
+    def chosen(self, place: int) -> list[str]:
+        """Show another piece."""
+        return [self.pieces[place]["told"], self.sample(place).message()]
+
+    def open_trace(self, file: str) -> list[Any]:
+        """Show a trace file of the visitor's, of any domain."""
+        try:
+            sample = seen(Path(file), self.domains)
+        except TraceError as error:
+            raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
+        return [
+            None,
+            f"A {sample.domain.title.lower()} run of yours.",
+            sample.message("opened from a file"),
+        ]

@@ -1,0 +1,1 @@
+"""A domain's tab: stage, settings, and what a run leaves behind."""

@@ -1,0 +1,94 @@
+"""What a run leaves behind, under the stage: files, numbers and charts, drawn once when it ends."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from remdm.app.samples import Sample, file_of
+from remdm.runs.domain import Domain
+from remdm.views import charts, numbers
+
+Changes = dict[gr.components.Component, Any]
+
+
+MOST_CHARTS = 2
+"""So many charts over all samples a domain may bring (`Model.charts`)."""
+NAMES = ("masks", "sigma", "remasks", "errors")
+
+
+class Outcome:
+    """Builds that part of the page and says how it changes; `first` is None while there is no run."""
+
+    def __init__(self, domain: Domain, first: Sample | None) -> None:
+        where = domain.name
+        drawn = charts.run_charts(first.trace, first.errors) if first else dict.fromkeys(NAMES)
+        with gr.Row(elem_classes="files"):
+            file = file_of(first.trace) if first else None
+            self.saved = gr.DownloadButton(
+                "Save this trace", value=file, interactive=bool(first), size="sm", elem_id=f"{where}-export"
+            )
+            self.opened = gr.UploadButton(
+                "Open a trace", file_types=[".json", ".gz"], size="sm", elem_id=f"{where}-import"
+            )
+        with gr.Column(elem_classes="outcome"):
+            self._over_all(domain, first)
+            self.numbers = gr.HTML(numbers.html(first.trace) if first else "", elem_id=f"{where}-numbers")
+            with gr.Row(elem_classes="charts", elem_id=f"{where}-charts"):
+                self.charts = {
+                    name: gr.Plot(
+                        figure,
+                        show_label=False,
+                        visible=figure is not None,
+                        elem_id=f"{where}-{name}",
+                        elem_classes=name,
+                    )
+                    for name, figure in drawn.items()
+                }
+
+    def _over_all(self, domain: Domain, first: Sample | None) -> None:
+        """Numbers and charts over all samples of a press, in the domains that have them."""
+        self._told = any(model.numbers for model in domain.models)
+        plots = MOST_CHARTS if any(model.charts for model in domain.models) else 0
+        told, drawn = _all_of([first] if first else [])
+        self.all_numbers = gr.HTML(told, visible=self._told, elem_id=f"{domain.name}-all-numbers")
+        with gr.Row(elem_classes="charts", visible=bool(plots)):
+            self.all_charts = [
+                gr.Plot(figure, show_label=False, visible=figure is not None, elem_id=f"{domain.name}-all-{place}")
+                for place, figure in enumerate([*drawn, None, None][:plots])
+            ]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """Everything that changes with the samples shown."""
+        return [self.saved, self.numbers, *self.charts.values(), self.all_numbers, *self.all_charts]
+
+    def of(self, sample: Sample) -> Changes:
+        """What to show of a sample."""
+        figures = charts.run_charts(sample.trace, sample.errors)
+        drawn = {
+            self.charts[name]: gr.Plot(value=figure, visible=figure is not None) for name, figure in figures.items()
+        }
+        return {
+            self.numbers: numbers.html(sample.trace),
+            self.saved: gr.DownloadButton(value=file_of(sample.trace), interactive=True),
+            **drawn,
+        }
+
+    def of_all(self, samples: Sequence[Sample]) -> Changes:
+        """What to show of all samples of a press."""
+        told, figures = _all_of(samples)
+        plots = {
+            plot: gr.Plot(value=figure, visible=figure is not None)
+            for plot, figure in zip(self.all_charts, [*figures, None, None], strict=False)
+        }
+        return {**plots, **({self.all_numbers: told} if self._told else {})}
+
+
+def _all_of(samples: Sequence[Sample]) -> tuple[str, list[Any]]:
+    """The numbers over samples as HTML, and the figures; none where their model has none."""
+    model = samples[0].model if samples else None
+    words = [sample.words for sample in samples]
+    title = "This sample" if len(words) == 1 else f"All {len(words)} samples"
+    told = numbers.cells(title, "", model.numbers(words)) if model and model.numbers else ""
+    return told, list(model.charts(words).values()) if model and model.charts else []

@@ -1,0 +1,185 @@
+"""The settings beside the stage, in three groups: what to generate, how to remask, how to draw."""
+
+from collections.abc import Sequence
+from dataclasses import Field, replace
+from typing import Any
+
+import gradio as gr
+
+from remdm.app.components.controls import Dial, choices, control, defaults, part_control, part_knobs, shown
+from remdm.runs.domain import Domain, Model
+from remdm.runs.record import MAX_SEED, Order
+from remdm.sampling.denoiser import Truncation
+from remdm.sampling.knobs import knobs
+from remdm.sampling.methods import METHODS, TABLES, applicable, settings
+from remdm.sampling.schedule import SCHEDULES
+
+FIRST = "remdm-loop"
+FIRST_STEPS = 64
+MOST_STEPS = 1024
+
+
+class Panel:
+    """The controls of a domain's tab and what they mean together."""
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        own = {"sampler": FIRST, "steps": FIRST_STEPS, **domain.models[0].defaults}
+        self._first, self._first_steps = own["sampler"], own["steps"]
+        self._visible = shown(METHODS[self._first].parts)
+        self._start = {"schedule": "linear", **defaults(self._first, self._first_steps), **own}
+        self._what_to_generate()
+        self._how_to_remask()
+        self._how_to_draw()
+
+    def _id(self, name: str) -> str:
+        return f"{self.domain.name}-{name}"
+
+    def _what_to_generate(self) -> None:
+        model = self.domain.models[0]
+        gr.Markdown("### What to generate")
+        self.model = gr.Dropdown(
+            [(each.title, each.name) for each in self.domain.models], value=model.name, label="Model",
+            elem_id=self._id("model"), elem_classes="whole", filterable=self.domain.other is not None,
+            allow_custom_value=self.domain.other is not None,
+            info="One of these, or type a hub id or a folder." if self.domain.other else None,
+        )  # fmt: skip
+        self.about = gr.Markdown(model.about, elem_classes="hint")
+        self.prompt = gr.Textbox(
+            label="Prompt", lines=2, max_lines=5, max_length=2000, elem_id=self._id("prompt"), elem_classes="whole",
+            placeholder=model.placeholder, info=model.prompt_help, visible=bool(model.prompt_help),
+        )  # fmt: skip
+        self.examples = gr.Dropdown(
+            list(model.examples), label="Try a prompt", value=None, elem_id=self._id("examples"), elem_classes="whole",
+            filterable=False, visible=bool(model.examples),
+        )  # fmt: skip
+        fields, asked = knobs(self.domain.ask), self.domain.ask()
+        self.asked = {
+            name: control(
+                name, each, first_of(model, name, asked), self.domain.name, choices=model.choices.get(name, ()),
+                elem_classes="whole",
+            )
+            for name, each in fields.items()
+        }  # fmt: skip
+        self.length = Dial(
+            *(model.lengths or (1, model.length)), step=1, value=model.length, label="Length · L", info="Positions.",
+            visible=model.lengths is not None, elem_id=self._id("length"), elem_classes="whole", buttons=[],
+        )  # fmt: skip
+        self.seed = gr.Number(7, label="Seed", elem_id=self._id("seed"), info="The same seed, the same run.")
+        self.samples = Dial(
+            1, self.domain.most_samples, step=1, value=1, label="Samples", info="Runs of this seed.",
+            elem_id=self._id("count"), buttons=[],
+        )  # fmt: skip
+        self.another = gr.Button("Another seed", size="sm", elem_id=self._id("another"), elem_classes="another")
+
+    def _how_to_remask(self) -> None:
+        gr.Markdown("### How to remask")
+        self.sampler = gr.Dropdown(
+            choices(), value=self._first, label="Sampler", elem_id=self._id("sampler"), elem_classes="whole",
+            info="A preset with its paper's values.", filterable=False,
+        )  # fmt: skip
+        self.cite = gr.Markdown(METHODS[self._first].cite, elem_classes="hint")
+        self.best = gr.Button("Best known for this T", size="sm", elem_id=self._id("best"), elem_classes="another")
+        self.known = gr.Markdown("", elem_id=self._id("known"), elem_classes="hint")
+        self.steps = Dial(
+            1, MOST_STEPS, step=1, value=self._first_steps, label="Steps · T", elem_id=self._id("steps"),
+            elem_classes="whole", info="More steps give remasking more chances.", buttons=[],
+        )  # fmt: skip
+        self.outlook = gr.HTML("", elem_id=self._id("outlook"), elem_classes="whole")
+        where = self.domain.name
+        self.knobs = {
+            name: control(name, each, self._start[name], where, self._visible[name])
+            for name, each in part_knobs().items()
+        }
+        with gr.Accordion("Its parts, freely combined", open=False, elem_id=self._id("parts"), elem_classes="parts"):
+            self.parts = {
+                table: part_control(table, self._start[table], where, self._visible[table]) for table in TABLES
+            }
+            self.schedule = gr.Dropdown(
+                list(SCHEDULES), value=self._start["schedule"], label="Schedule · α(t)",
+                info="How fast tokens are decoded.", elem_id=self._id("schedule"), filterable=False,
+                visible=self._visible["schedule"],
+            )  # fmt: skip
+
+    def _how_to_draw(self) -> None:
+        gr.Markdown("### How to draw")
+        self.drawing = {
+            name: control(name, each, self._start[name], self.domain.name) for name, each in knobs(Truncation).items()
+        }
+        self.precision = gr.Radio(
+            [64, 32], value=64, label="Noise precision · bits", info="32 truncates the noise: less diverse text.",
+            elem_id=self._id("precision"),
+        )  # fmt: skip
+        self.recorded = gr.Radio(
+            [("every masked position", "all"), ("decoded tokens only", "decoded")], value="all",
+            label="Recorded confidence", info="Only decoded ones: faster, and the map stays blank where masked.",
+            elem_id=self._id("recorded"), elem_classes="whole",
+        )  # fmt: skip
+
+    @property
+    def inputs(self) -> list[gr.Component]:
+        """All controls, in the order that `orders` takes their values."""
+        return [
+            self.model, self.prompt, *self.asked.values(), self.length, self.seed, self.samples, self.sampler,
+            self.steps, *self.parts.values(), self.schedule, *self.knobs.values(), *self.drawing.values(),
+            self.precision, self.recorded,
+        ]  # fmt: skip
+
+    def orders(self, values: Sequence[Any]) -> list[Order]:
+        """What the controls ask for, one order a sample.
+
+        Raises:
+            ValueError: with one sentence, for values that will not do.
+        """
+        rest = iter(values)
+        model = self.domain.model(next(rest))
+        prompt = next(rest)
+        wish = {name: filled(name, each, next(rest)) for name, each in knobs(self.domain.ask).items()}
+        length, seed, samples, sampler, steps = (next(rest) for _ in range(5))
+        parts = {table: next(rest) for table in self.parts}
+        schedule = next(rest)
+        given = {**parts, "schedule": "linear" if parts["plan"] == "capped" else schedule}
+        turned = {name: next(rest) for name in self.knobs}
+        if all(row in TABLES[table] for table, row in parts.items()):
+            given |= {name: filled(name, each, turned[name]) for name, each in applicable(parts).items()}
+        given |= {name: filled(name, each, next(rest)) for name, each in knobs(Truncation).items()}
+        given["precision"], recorded = next(rest), next(rest)
+        count = whole("samples", samples, 1, self.domain.most_samples)
+        chosen = settings(sampler, whole("steps", steps, 1, MOST_STEPS), **given)
+        length = whole("length", length, *model.lengths) if model.lengths else model.length
+        seed = whole("seed", seed, 0, MAX_SEED)
+        wish = self.domain.ask(**wish)
+        watch = recorded == "all"
+        first = Order(self.domain, model, prompt or "", length, chosen, seed, asked=wish, watch=watch)
+        return [replace(first, index=index) for index in range(count)]
+
+
+def first_of(model: Model, name: str, asked: Any) -> Any:
+    """What a model starts with: its own default or the domain's where the model has it, else its own first choice."""
+    value, allowed = model.defaults.get(name, getattr(asked, name)), model.choices.get(name)
+    return value if allowed is None or value in allowed else allowed[0]
+
+
+def filled(name: str, each: Field, value: Any) -> Any:
+    """A knob's value as its field's kind, for the browser sends 1 and 1.0 alike.
+
+    Raises:
+        ValueError: where the field is empty.
+    """
+    if value is None:
+        raise ValueError(f"{name} is empty; give it a value.")
+    if each.metadata["knob"]["choices"] or isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return int(value) if isinstance(each.metadata["knob"]["step"], int) and value == int(value) else float(value)
+
+
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """A whole number in its range.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or not low <= value <= high:
+        got = "nothing" if value is None else f"{value}"
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, got {got}.")
+    return int(value)

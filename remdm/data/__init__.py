@@ -1,1 +1,0 @@
-"""Data: the story world, prose and tables that models are trained on."""

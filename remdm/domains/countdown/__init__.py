@@ -1,0 +1,1 @@
+"""Countdown: three numbers, a target and the equations that reach it."""

@@ -1,0 +1,186 @@
+"""Countdown answers, drawn and scored: what one sampler makes of many problems."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from remdm.domains.countdown import problems as countdown
+from remdm.domains.countdown.domain import verdict
+from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, WORDS, Problem
+from remdm.evaluation.metrics.diversity import Interval, bootstrap
+from remdm.evaluation.metrics.statistics import mean_interval, pooled
+from remdm.evaluation.sweeps.table import markdown
+from remdm.sampling.denoiser import Denoiser
+from remdm.sampling.methods import Settings, run
+
+
+def starts(problems: Sequence[Problem]) -> Tensor:
+    """Each problem with its answer masked, int64 `[B, LENGTH]`."""
+    masked = [IDS["<mask>"]] * (LENGTH - PROMPT)
+    return torch.tensor([countdown.row(each.numbers, each.target, ())[:PROMPT] + masked for each in problems])
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers to problems: ids int32 `[n, LENGTH]` and network calls int32 `[n]`."""
+
+    tokens: np.ndarray
+    forwards: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+def answer(
+    denoiser: Denoiser, chosen: Settings, problems: Sequence[Problem], seeds: Sequence[Sequence[int]],
+    tick: Callable[[int], Any] = lambda size: None,
+) -> Answers:  # fmt: skip
+    """One answer to each problem.
+
+    Args:
+        denoiser: x_theta.
+        chosen: the sampler's settings.
+        problems: what is asked.
+        seeds: for each problem one seed, or several: then as many answers are drawn, and the one whose tokens had the
+            greatest probability when they were drawn is kept: what a sampler that never revises can do with more calls.
+        tick: called after each step with the number of sequences.
+    """
+    best: Answers | None = None
+    for turn in zip(*seeds, strict=True):
+        running = run(denoiser, chosen, starts(problems), tuple(turn), watch=False)
+        for record in running:
+            after = record.after
+            tick(len(problems))
+        sure = after.psi.log().where(~after.given, 0.0).sum(1).numpy()
+        tokens, forwards = after.tokens.numpy().astype(np.int32), running.forwards.numpy().astype(np.int32)
+        if best is None:
+            best, surest = Answers(tokens, forwards), sure
+        else:
+            better = sure > surest
+            best = Answers(np.where(better[:, None], tokens, best.tokens), best.forwards + forwards)
+            surest = np.maximum(sure, surest)
+    if best is None:
+        raise ValueError("each problem needs a seed, got none")
+    return best
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the checker says of each answer.
+
+    Attributes:
+        correct: by the paper's rules, bool `[n]`. fair: each number used once, bool `[n]`.
+        equations: shares of its equations that hold, float `[n]`.
+        copied: whether the operands are the given numbers and the first result, bool `[n]`.
+        broken: how often each rule is broken, by its name.
+    """
+
+    correct: np.ndarray
+    fair: np.ndarray
+    equations: np.ndarray
+    copied: np.ndarray
+    broken: dict[str, int]
+
+
+RULES = ("equation", "count", "unused", "stranger", "target")
+
+
+def score(tokens: np.ndarray) -> Score:
+    """Score complete rows `[n, LENGTH]`; each holds its own problem."""
+    words = [[WORDS[token] for token in row] for row in tokens]
+    found = [verdict(row) for row in words]
+    held = [np.mean([line.state == "right" for line in each.lines]) for each in found]
+    broken = {rule: sum(rule in {each.rule for each in one.broken} for one in found) for rule in RULES}
+    usage = {"count", "unused", "stranger"}
+    copied = [not usage & {each.rule for each in one.broken} for one in found]
+    return Score(
+        np.array([each.correct for each in found], bool), np.array([each.fair for each in found], bool),
+        np.array(held, float), np.array(copied, bool), broken,
+    )  # fmt: skip
+
+
+def over_problems(correct: np.ndarray, problems: Sequence[Problem]) -> Interval:
+    """The share of correct answers; its interval takes problems that differ in order alone together.
+
+    Args:
+        correct: bool `[n]`.
+        problems: as many.
+    """
+    return _over_groups(correct.astype(float), problems)
+
+
+def gain(correct: np.ndarray, plain: np.ndarray, problems: Sequence[Problem]) -> Interval:
+    """How much more is solved than by a plain sampler, problem by problem; the interval as in `over_problems`."""
+    return _over_groups(correct.astype(float) - plain.astype(float), problems)
+
+
+def _over_groups(values: np.ndarray, problems: Sequence[Problem]) -> Interval:
+    groups: dict[tuple, list[float]] = {}
+    for each, value in zip(problems, values.tolist(), strict=True):
+        counts = groups.setdefault((*sorted(each.numbers), each.target), [0.0, 0.0])
+        counts[0] += value
+        counts[1] += 1.0
+    return bootstrap(list(groups.values()), lambda means: means[..., 0] / means[..., 1])
+
+
+def shown(interval: Interval, sign: str = "") -> str:
+    """A share as a percentage with its interval: `61.2% ± 0.8`; with the sign "+" also before what is positive."""
+    return f"{100 * interval.value:{sign}.1f}% ± {50 * (interval.high - interval.low):.1f}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sampler at one number of steps, over all its seeds; `gain` is on the plain sampler of its kind."""
+
+    name: str
+    steps: int
+    seeds: int
+    solved: Interval
+    gain: Interval | None
+    reference: str
+    forwards: float
+    fair: float
+    equations: float
+    copied: float
+
+
+Row = Mapping[str, str]
+
+
+def summary(rows: Sequence[Row]) -> list[Line]:
+    """The lines of a results file, few steps first, the order of the file within."""
+    cells: dict[tuple[str, str, int], dict[str, Row]] = {}
+    for row in rows:
+        cells.setdefault((row["sampler"], row["overrides"], int(row["steps"])), {})[row["seed"]] = row
+    lines = []
+    for (sampler, overrides, steps), by_seed in sorted(cells.items(), key=lambda item: item[0][2]):
+        means = {
+            name: float(np.mean([float(row[name]) for row in by_seed.values()]))
+            for name in ("forwards", "fair", "equations", "copied")
+        }
+        solved, paired = pooled(list(by_seed.values()), "solved"), [row for row in by_seed.values() if row["gain"]]
+        gain = mean_interval(paired, "gain") if paired else None
+        reference = paired[0]["reference"] if paired else ""
+        name = f"{sampler} {overrides}".strip()
+        lines.append(Line(name, steps, len(by_seed), solved, gain, reference, **means))
+    return lines
+
+
+def render(rows: Sequence[Row]) -> str:
+    """The results as Markdown."""
+    header = ("sampler", "T", "network calls", "pass@1", "gain", "fair", "equations right", "numbers copied",
+              "seeds")  # fmt: skip
+    body = [
+        (
+            line.name, str(line.steps), f"{line.forwards:.1f}", shown(line.solved),
+            f"{shown(line.gain, '+')} on {line.reference}" if line.gain else "",
+            f"{100 * line.fair:.1f}%", f"{100 * line.equations:.1f}%",
+            f"{100 * line.copied:.1f}%", str(line.seeds),
+        )
+        for line in summary(rows)
+    ]  # fmt: skip
+    return markdown(header, body)

@@ -1,0 +1,163 @@
+"""The Countdown tab: the workbench, and under it pass@1 of many samplers, measured live and beforehand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from remdm.app.components.controls import Dial
+from remdm.app.components.player import ASSETS
+from remdm.app.errors import failure
+from remdm.app.measuring import Measuring
+from remdm.app.workbench.outcome import Changes
+from remdm.app.workbench.workbench import Workbench
+from remdm.domains.countdown.problems import test_problems
+from remdm.domains.countdown.race import Race, Standing
+from remdm.domains.countdown.scores import Line, summary
+from remdm.evaluation.measurement import Measurement
+from remdm.evaluation.sweeps import results
+from remdm.models.network import compute
+from remdm.runs.domain import Domain
+from remdm.sampling.methods import METHODS, Settings, settings
+from remdm.serving.streamed_runs import RUNS
+from remdm.views.bars import Entry, board
+
+MEASURED = ASSETS / "results" / "countdown.csv"
+YOURS = "as set above"
+FIRST = ("mdlm", "llada", "remdm-llada", "remdm-loop")
+AGAIN = {f"{name} restarts=3": (name, 3) for name in ("mdlm", "llada")}
+"""Samplers that never revise, with several answers to spend their network calls on."""
+ABOUT = """### How often is it right?
+**pass@1** is the share of problems whose first answer keeps every rule. All samplers get the same held-out problems,
+the same random numbers and the same number of steps T; network calls are counted, since an answer that never changes
+again needs no more of them than it has words. *Likeliest of 3* spends as many calls as remasking does: three answers,
+of which the one that the model was surest of counts."""
+
+
+class CountdownTab(Measuring):
+    """Builds the tab inside `gr.Blocks`; its callbacks are the methods below."""
+
+    def __init__(self, domain: Domain, recorded: Path, measurement: Measurement | None) -> None:
+        self.model = domain.models[0]
+        self.bench = Workbench(domain, recorded, measurement)
+        with gr.Column(elem_classes="race"):
+            gr.Markdown(ABOUT)
+            self._controls()
+            with gr.Row(elem_classes="race-actions"):
+                self.go = gr.Button("Measure", variant="primary", elem_id="countdown-measure", min_width=120)
+                self.stop = gr.Button("Stop", interactive=False, elem_id="countdown-measure-stop", min_width=120)
+            self.live = gr.HTML("", elem_id="countdown-live")
+            self.before = gr.HTML(measured(MEASURED), elem_id="countdown-measured")
+        self.ticket = gr.State(None)
+        self._listen()
+
+    def _controls(self) -> None:
+        names = [name for name in (*METHODS, *AGAIN, YOURS) if name != "maskgit"]
+        self.samplers = gr.CheckboxGroup(
+            [(_title(name), name) for name in names], value=list(FIRST), label="Samplers",
+            elem_id="countdown-race-samplers",
+            info="With their papers' settings; the last with the settings beside the stage.",
+        )  # fmt: skip
+        most = min(1000, len(test_problems()))
+        with gr.Row(elem_classes="race-asked"):
+            self.steps = Dial(
+                1, 256, step=1, value=32, label="Steps · T", elem_id="countdown-race-steps", buttons=[],
+                info="An answer has 11 words; the paper takes 32 steps and 64.",
+            )  # fmt: skip
+            self.problems = Dial(
+                10, most, step=10, value=100, label="Problems", elem_id="countdown-race-problems", buttons=[],
+                info="Neither their numbers nor their target were in training.",
+            )  # fmt: skip
+            self.seeds = Dial(
+                1, 5, step=1, value=2, label="Seeds", elem_id="countdown-race-seeds", buttons=[],
+                info="From two on, the interval is over them.",
+            )  # fmt: skip
+
+    def _listen(self) -> None:
+        asked = [self.samplers, self.steps, self.problems, self.seeds, *self.bench.panel.inputs]
+        self.measures(self.race, asked, [self.live, self.go, self.stop])
+
+    def race(
+        self, ticket: str | None, samplers: list[str], steps: int, problems: int, seeds: int, *values: Any
+    ) -> Iterator[Changes]:
+        """Measure, showing the standings as they change."""
+        halt = RUNS.pressed(ticket).halt
+        try:
+            chosen = {_title(name): self._settings(name, int(steps), values) for name in samplers}
+            restarts = {_title(name): count for name, (_, count) in AGAIN.items()}
+            denoiser = self.model.load(compute()).denoiser
+            running = Race(denoiser, chosen, int(problems), range(int(seeds)), restarts, halt)
+            for standings in running.run():
+                if halt.is_set():
+                    return
+                done = sum(each.done for each in standings.values()) / sum(each.total for each in standings.values())
+                yield {
+                    self.live: standing_board(standings, f"T = {int(steps)}, {int(problems)} problems"),
+                    self.go: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
+                }
+        except Exception as error:
+            yield self._ready()
+            raise failure(error, "The measurement") from error
+        yield self._ready()
+
+    def _settings(self, name: str, steps: int, values: tuple) -> Settings:
+        if name == YOURS:
+            return self.bench.panel.orders(values)[0].settings
+        return settings(AGAIN[name][0] if name in AGAIN else name, steps)
+
+
+def _gain(line: Line) -> str:
+    """How many points more than its reference, with the interval, pair by pair of answers to the same problem."""
+    if line.gain is None:
+        return ""
+    value, low, high = (f"{100 * share:+.1f}" for share in (line.gain.value, line.gain.low, line.gain.high))
+    return f"{value} ({low} to {high}) on {_title(line.reference)}"
+
+
+def _title(name: str) -> str:
+    """A sampler's title, with what was changed in it behind."""
+    if name in AGAIN:
+        sampler, count = AGAIN[name]
+        return f"{METHODS[sampler].title}, likeliest of {count}"
+    sampler, _, changes = name.partition(" ")
+    return f"{METHODS[sampler].title} {changes}".strip() if sampler in METHODS else name
+
+
+def standing_board(standings: dict[str, Standing], caption: str) -> str:
+    """The standings as a table."""
+    entries = []
+    for name, each in standings.items():
+        found = each.pass1
+        facts = (f"{each.done} of {each.total}", f"{sum(each.solved)}", f"{each.calls:.1f}" if each.done else "–")
+        low, high = (found.low, found.high) if found else (0.0, 0.0)
+        entries.append(Entry(name, facts, found.value if found else None, low, high, each.done / each.total))
+    return board(entries, ("answers", "solved", "network calls"), "pass@1, 95% interval", caption)
+
+
+def measured(path: Path) -> str:
+    """What was measured beforehand: a table for each T; empty if the file is not there."""
+    rows = [row for row in results.read(path) if row["domain"] == "countdown"]
+    if not rows:
+        return ""
+    lines = summary(rows)
+    made = []
+    for steps in sorted({line.steps for line in lines}):
+        entries = [
+            Entry(_title(line.name), (_gain(line), f"{line.forwards:.1f}", f"{100 * line.equations:.0f}%"),
+                  line.solved.value, line.solved.low, line.solved.high)
+            for line in lines if line.steps == steps
+        ]  # fmt: skip
+        made.append(
+            board(entries, ("gain", "network calls", "equations right"), "pass@1, 95% interval", f"T = {steps}")
+        )
+    seeds, problems = max(line.seeds for line in lines), max(int(row["problems"]) for row in rows)
+    counted = f"{seeds} seed{'' if seeds == 1 else 's'}"
+    head = (
+        f"<h3>Measured beforehand</h3><p>{problems:,} held-out problems, up to {counted}, by <code>python -m remdm "
+        "evaluate countdown</code>. Intervals are over seeds where there are three or more, else over problems.</p>"
+    )
+    return f'<div class="measured">{head}{"".join(made)}</div>'
+
+
+TAB = CountdownTab

@@ -1,0 +1,1 @@
+"""Images: emoji as codes on a grid, and public ImageNet models."""

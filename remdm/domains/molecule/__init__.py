@@ -1,0 +1,1 @@
+"""Molecules: SMILES strings learned from QM9."""

@@ -1,0 +1,50 @@
+"""Histograms of generated molecules beside those of QM9, as Plotly figures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from remdm.domains.molecule.novelty import QED_EDGES, Known
+from remdm.domains.molecule.properties import Measured, properties
+
+BLUE, GREY = "#2478bd", "#8a8f98"
+FONT = "Source Sans Pro, ui-sans-serif, system-ui, sans-serif"
+
+
+def histograms(found: Measured, facts: Known) -> dict[str, go.Figure]:
+    """Rings and QED of the valid molecules, as shares; none where nothing is valid."""
+    if not found.valid:
+        return {}
+    made = [properties(each) for each in found.valid]
+    most = max(len(facts.rings) - 1, *(each.rings for each in made))
+    counts = np.bincount([each.rings for each in made], minlength=most + 1)
+    rings = np.pad(facts.rings, (0, most + 1 - len(facts.rings)))
+    bins = np.histogram([each.qed for each in made], QED_EDGES)[0]
+    middle = (QED_EDGES[:-1] + QED_EDGES[1:]) / 2
+    return {
+        "rings": _histogram("Rings", list(range(most + 1)), counts, rings),
+        "qed": _histogram("Drug-likeness, QED", middle.round(4).tolist(), bins, facts.qed),
+    }
+
+
+def _histogram(title: str, x: Sequence[float], made: np.ndarray, qm9: np.ndarray) -> go.Figure:
+    """Shares of the generated ones as bars, of QM9 as a stepped line."""
+    bars = {
+        "type": "bar", "x": x, "y": made / max(1, made.sum()), "name": "these", "marker": {"color": BLUE},
+        "hovertemplate": "%{y:.1%}",
+    }  # fmt: skip
+    steps = {
+        "type": "scatter", "x": x, "y": qm9 / max(1, qm9.sum()), "name": "QM9", "mode": "lines",
+        "hovertemplate": "%{y:.1%}", "line": {"color": GREY, "width": 2, "shape": "hvh", "dash": "dot"},
+    }  # fmt: skip
+    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
+    layout = {
+        "title": {"text": title, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 14}},
+        "height": 230, "margin": {"l": 40, "r": 10, "t": 58, "b": 36}, "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
+        "hovermode": "x unified", "dragmode": False, "bargap": 0.15,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left", "itemclick": False},
+        "xaxis": axis, "yaxis": {**axis, "rangemode": "tozero", "tickformat": ".0%"},
+    }  # fmt: skip
+    return go.Figure([bars, steps], layout)

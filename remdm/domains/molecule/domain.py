@@ -1,0 +1,294 @@
+"""Molecules: SMILES strings learned from QM9, guided towards many rings or high drug-likeness."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from remdm.domains.molecule import novelty
+from remdm.domains.molecule.charts import histograms
+from remdm.domains.molecule.chemistry import atoms, faults, split
+from remdm.domains.molecule.drawing import draw, fragment
+from remdm.domains.molecule.properties import measure
+from remdm.domains.molecule.qm9 import LABELS, LENGTH, SPECIALS, SYMBOLS
+from remdm.models.checkpoints import ROOT, Checkpoint, load_embedded
+from remdm.models.noised import load_classifier
+from remdm.runs.domain import Domain, Figures, Model, Note, Words
+from remdm.sampling.denoiser import Denoiser
+from remdm.sampling.guidance import ClassifierGuided, Guided, Prefixed, Without
+from remdm.sampling.knobs import check, knob
+from remdm.sampling.methods import Settings, settings
+
+FOLDER = ROOT / "qm9"
+_LOOP = {"rule": "rescale", "eta": 0.9, "weighting": "conf", "plan": "loop-times", "t_on": 0.25, "t_off": 0.125}
+_UNGUIDED = {"eta": 0.1, "nucleus_p": 0.8}
+PRESETS: dict[str, dict[str, Any]] = {
+    "mdlm": {},
+    "remdm-cap": {},
+    "remdm-rescale": {"eta": 0.1},
+    "remdm-conf": {"eta": 0.9},
+    "remdm-switch": {"rule": "rescale", "eta": 0.1, "weighting": "conf", "t_switch": 0.1},
+    "remdm-loop": _LOOP,
+    "fb": {},
+    "dfm": {},
+}
+"""Settings for QM9 by sampler, all without a nucleus. The paper's best (section 5.2, D.3) are `remdm-loop` for rings
+with D-CFG, and `remdm-switch` for QED with D-CFG; its values for D-CBG are in BEST."""
+BEST: dict[str, tuple[str, dict[str, Any]]] = {
+    "Unguided: rescale 0.1, nucleus 0.8": ("remdm-rescale", _UNGUIDED),
+    "Rings, D-CFG: rescale 0.9, conf, loop": ("remdm-loop", _LOOP),
+    "QED, D-CFG: rescale 0.1, conf, late": ("remdm-switch", PRESETS["remdm-switch"]),
+    "Rings, D-CBG: rescale 0.9, conf": ("remdm-conf", PRESETS["remdm-conf"]),
+    "QED, D-CBG: rescale 1, conf, from t 0.5": (
+        "remdm-switch",
+        {**PRESETS["remdm-switch"], "eta": 1.0, "t_switch": 0.5},
+    ),
+}
+"""What the paper found best in each of its four experiments, and first, which it leaves open, what suits our model."""
+PROPERTIES = ("none", "rings", "qed")
+GUIDANCE = ("D-CFG", "D-CBG")
+_GOES_ON = ("...", "…")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a molecule should be like."""
+
+    property: str = knob(
+        "none", choices=PROPERTIES, label="Property",
+        help="Guide towards QM9's upper tenth: four rings or more, or QED above 0.55.",
+    )  # fmt: skip
+    guidance: str = knob(
+        "D-CFG", choices=GUIDANCE, label="Guidance",
+        help="By the labels that the model knows (D-CFG), or by a classifier of noised molecules (D-CBG, slow).",
+    )  # fmt: skip
+    guidance_scale: float = knob(
+        1.0, 0, 10, step=0.5, symbol="γ", help="0 ignores the property, 1 is the plain condition, more exaggerates it."
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def preset(sampler: str, steps: int, **more: Any) -> Settings:
+    """A sampler's settings for QM9: those of PRESETS where it has an entry, no nucleus, changed where asked."""
+    return settings(sampler, steps, **{"nucleus_p": 1.0, **PRESETS.get(sampler, {}), **more})
+
+
+def labelled(checkpoint: Checkpoint, **high: str) -> Denoiser:
+    """x_theta of the model with the labels of these properties set to `high`, all others saying nothing."""
+    vocab = checkpoint.tokenizer.get_vocab()
+    labels = tuple(vocab[f"<{name}:{high.get(name, 'any')}>"] for name in PROPERTIES[1:])
+    return Without(Prefixed(checkpoint.denoiser, labels), tuple(vocab[label] for label in LABELS))
+
+
+def denoiser(checkpoint: Checkpoint, asked: Asked) -> Denoiser:
+    """x_theta under what was asked; for D-CBG with the classifier that tilts the posterior."""
+    free = labelled(checkpoint)
+    if asked.property == "none":
+        return free
+    if asked.guidance == "D-CFG":
+        return Guided(labelled(checkpoint, **{asked.property: "high"}), free, asked.guidance_scale)
+    classifier = load_classifier(FOLDER, checkpoint.compute.device)
+    return ClassifierGuided(free, classifier.likelihood(asked.property), asked.guidance_scale)
+
+
+def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
+    """Start ids `[length]` for a fragment: its tokens are given, `_` and what follows it are masks.
+
+    Raises:
+        ValueError: for what is no SMILES fragment, unknown tokens, or more tokens than there are positions.
+    """
+    prompt = "".join(prompt.split())
+    goes_on = prompt.endswith(_GOES_ON) or "_" not in prompt
+    for ending in _GOES_ON:
+        prompt = prompt.removesuffix(ending)
+    vocab, tokens = checkpoint.tokenizer.get_vocab(), split(prompt)
+    if not tokens:
+        return torch.full((length,), checkpoint.mask_id)
+    _refuse(tokens)
+    room = length - 1 - (not goes_on)
+    if len(tokens) > room:
+        raise ValueError(f"The fragment has {len(tokens)} tokens, but there is room for {room}; shorten it.")
+    words = ["<bos>", *("<mask>" if token == "_" else token for token in tokens)]
+    words += [] if goes_on else ["<eos>"]
+    words += ["<mask>" if goes_on else "<pad>"] * (length - len(words))
+    return torch.tensor([vocab[word] for word in words])
+
+
+def _refuse(tokens: Sequence[str]) -> None:
+    """Refuse tokens that QM9 does not have, and fragments that no molecule can begin with."""
+    for token in tokens:
+        if token != "_" and token not in SYMBOLS:
+            raise ValueError(
+                f"“{token[:20]}” is no SMILES token that the model knows; it knows C N O F c n o, bonds = # -, "
+                "rings 1-5, branches ( ) and atoms such as [nH] and [NH3+]."
+            )
+    depth = 0
+    for place, token in enumerate(tokens):
+        depth += (token == "(") - (token == ")")
+        if depth < 0 and "_" not in tokens[:place]:
+            raise ValueError(
+                f"No molecule begins with {''.join(tokens[: place + 1])}: a branch closes before it opens."
+            )
+    if tokens[0] != "_" and not (tokens[0][0].isalpha() or tokens[0][0] == "["):
+        raise ValueError(f"A SMILES begins with an atom, not with {tokens[0]}; put _ first to leave it open.")
+
+
+def piece(token: int, checkpoint: Checkpoint) -> str:
+    """A token as printed; nothing stands between SMILES tokens."""
+    return str(checkpoint.tokenizer.id_to_token(token))
+
+
+def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
+    """The bare SMILES: everything but special tokens, as the paper's evaluation reads it."""
+    return "".join(body([checkpoint.tokenizer.id_to_token(int(token)) for token in ids])[1])
+
+
+def body(words: Words) -> tuple[list[int], list[str]]:
+    """The SMILES tokens among all words, and their positions; masks and special tokens left out."""
+    found = [(place, word) for place, word in enumerate(words) if word is not None and word in SYMBOLS]
+    return [place for place, _ in found], [word for _, word in found]
+
+
+def smiles(words: Words) -> str:
+    """The bare SMILES of finished words."""
+    return "".join(body(words)[1])
+
+
+def notes(words: Words) -> tuple[Note, ...]:
+    """Why a finished string is no molecule: what RDKit's parser and its checks blame. Nothing while masks remain."""
+    if None in words:
+        return ()
+    positions, tokens = body(words)
+    return tuple(
+        Note(tuple(positions[place] for place in fault.places), fault.kind, fault.message)
+        for fault in faults(tuple(tokens))
+    )
+
+
+def scene(words: Words) -> dict[str, Any]:
+    """The drawing beside the tokens: the molecule once it is whole, before that only a piece that is whole by itself.
+
+    Of a string that cannot be drawn, the longest whole piece is shown, and said to be one.
+    `atoms` has each drawn atom's position in the sequence and its place in the drawing; `near` tells for the other
+    tokens which atom they belong to.
+    """
+    if None in words:
+        return _piece_of(words)
+    positions, tokens = body(words)
+    found = faults(tuple(tokens))
+    drawn = draw("".join(tokens))
+    made = _drawn(positions, tokens, drawn) if drawn else {**_piece_of(words), "piece": True}
+    blamed = [positions[place] for fault in found for place in fault.places]
+    return {**made, "state": "wrong" if found else "whole", "smiles": "".join(tokens), "blamed": blamed}
+
+
+def _drawn(positions: Sequence[int], tokens: Sequence[str], drawing: Any) -> dict[str, Any]:
+    where = atoms(tokens)
+    near = {positions[place]: max(0, sum(at <= place for at in where) - 1) for place in range(len(tokens))}
+    spots = [[positions[at], x, y] for at, (x, y) in zip(where, drawing.atoms, strict=True)]
+    return {"svg": drawing.svg, "atoms": spots, "near": near}
+
+
+def _piece_of(words: Words) -> dict[str, Any]:
+    """The longest run of neighbouring tokens that is whole by itself."""
+    masked = sum(word is None for word in words)
+    found = longest(words)
+    if found is None:
+        return {"state": "open", "masked": masked}
+    first, tokens = found
+    drawn = draw("".join(tokens), open_ended=True)
+    made = _drawn(range(first, first + len(tokens)), tokens, drawn) if drawn else {}
+    return {"state": "open", "masked": masked, "smiles": "".join(tokens), **made}
+
+
+def longest(words: Words) -> tuple[int, list[str]] | None:
+    """The longest whole fragment among unfinished words: its first position and its tokens."""
+    best: tuple[int, list[str]] | None = None
+    begin = 0
+    for place in range(len(words) + 1):
+        if place < len(words) and words[place] in SYMBOLS:
+            continue
+        run = [word for word in words[begin:place] if word]
+        cut = fragment(run) if len(run) > 1 else None
+        if cut and (best is None or cut[1] - cut[0] > len(best[1])):
+            best = (begin + cut[0], run[cut[0] : cut[1]])
+        begin = place + 1
+    return best
+
+
+def tile(words: Words) -> str:
+    """A molecule as a small drawing; unfinished or wrong, its tokens as cells, hatched where masked."""
+    _, tokens = body(words)
+    wrong = None not in words and faults(tuple(tokens))
+    drawn = None if None in words or wrong else draw("".join(tokens))
+    if drawn:
+        return f'<span class="mol-tile" data-state="whole">{drawn.svg}</span>'
+    last = max((place for place, word in enumerate(words) if word not in ("<pad>", "<eos>")), default=0)
+    blamed = {place for note in notes(words) for place in note.positions}
+    cells = "".join(_cell(word, place in blamed) for place, word in enumerate(words[: last + 1]) if word != "<bos>")
+    state = "wrong" if wrong else "open"
+    return f'<span class="mol-tile" data-state="{state}"><span class="mol-cells">{cells}</span></span>'
+
+
+def _cell(word: str | None, blamed: bool) -> str:
+    if word is None:
+        return "<i></i>"
+    mark = ' data-blamed=""' if blamed else ""
+    return f"<b{mark}>{escape('·' if word in SPECIALS else word)}</b>"
+
+
+def numbers(samples: Sequence[Words]) -> Sequence[tuple[str, str, str]]:
+    """Valid, unique and novel molecules, and the mean properties of the novel ones."""
+    done = [words for words in samples if None not in words]
+    found = measure([smiles(words) for words in done], novelty.load(FOLDER))
+
+    def mean(name: str, digits: int) -> str:
+        value = found.mean(name)
+        return "–" if value is None else f"{value:.{digits}f}"
+
+    return (
+        ("valid", f"{len(found.valid)} of {found.total}", "Strings that RDKit reads as a molecule."),
+        ("unique", f"{len(found.unique)} of {len(found.valid)}", "Different molecules among the valid ones."),
+        ("novel", f"{len(found.novel)} of {len(found.unique)}", "Those that QM9 does not have."),
+        ("rings, novel", mean("rings", 2), "Mean number of rings of the novel molecules; QM9's is 1.76."),
+        ("QED, novel", mean("qed", 3), "Mean drug-likeness of the novel molecules; QM9's is 0.466."),
+        ("SA score, novel", mean("sa", 2), "How hard to make, 1 (easy) to 10, by Ertl and Schuffenhauer."),
+    )
+
+
+def charts(samples: Sequence[Words]) -> Figures:
+    """Rings and drug-likeness of the valid molecules beside QM9's."""
+    strings = [smiles(words) for words in samples if None not in words]
+    facts = novelty.load(FOLDER)
+    return histograms(measure(strings, facts), facts)
+
+
+QM9 = Model(
+    "qm9",
+    "QM9, labels for rings and QED",
+    "Molecules of up to nine heavy atoms (C, N, O, F) as SMILES, learned from QM9. RDKit checks each of them, and "
+    "marks what it blames. Most that come out are in QM9 already; novel ones are counted.",
+    partial(load_embedded, "qm9"),
+    start,
+    piece,
+    text,
+    notes,
+    length=LENGTH,
+    defaults={"sampler": "remdm-rescale", "steps": 128, **_UNGUIDED},
+    examples=("c1ccc(_)cc1...", "O=C1CC_CN1", "C1CC2_C1_2...", "N#C..."),
+    denoiser=denoiser,
+    scene=scene,
+    tile=tile,
+    numbers=numbers,
+    charts=charts,
+    prompt_help="A SMILES fragment: its tokens stay as given. _ is one blank; a final ... lets the molecule go on.",
+    placeholder="Empty: any molecule",
+)
+
+DOMAIN = Domain("molecule", "Molecules", (QM9,), Asked, most_samples=64, together=True, layout="line")

@@ -1,0 +1,143 @@
+"""`python -m remdm train molecule`: the QM9 model with its labels, and the classifier of noised molecules."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from remdm.domains.molecule import novelty, qm9
+from remdm.domains.molecule.chemistry import PROPERTIES
+from remdm.models.checkpoints import save_embedded
+from remdm.models.network import compute
+from remdm.models.noised import NoisedClassifier, save_classifier
+from remdm.models.transformer import TransformerConfig
+from remdm.sampling.nelbo import corrupt, stratified_times
+from remdm.training.loop import Recipe, Task, started, train
+
+LABELLED = {(): 0.45, ("rings",): 0.2, ("qed",): 0.2, ("rings", "qed"): 0.15}
+"""Which properties a training molecule's labels tell, and how often; () trains the unconditional model."""
+HIGH_SHARE = 0.5
+"""Of molecules with one label, so many are drawn from the high ones: p(x | y) stays, and a tenth of QM9 is enough."""
+CONDITION = len(PROPERTIES)
+"""Label tokens before the sequence."""
+
+
+class LabelledBatches:
+    """Molecules behind their labels; batch `index` is the same on every machine."""
+
+    def __init__(self, data: qm9.QM9) -> None:
+        vocab = qm9.smiles_tokenizer().get_vocab()
+        self.tokens = data.tokens[data.heldout :]
+        self.high = {name: data.high(name)[data.heldout :] for name in PROPERTIES}
+        self.pools = {name: (np.flatnonzero(~high), np.flatnonzero(high)) for name, high in self.high.items()}
+        self.labels = {
+            name: np.array([vocab[f"<{name}:{value}>"] for value in ("low", "high", "any")]) for name in PROPERTIES
+        }
+
+    def __call__(self, index: int, size: int) -> Tensor:
+        """Labels and clean tokens, int64 `[size, 2 + 32]`."""
+        rng = np.random.default_rng((7, index))
+        kinds = rng.choice(len(LABELLED), size=size, p=list(LABELLED.values()))
+        return torch.from_numpy(np.stack([self._row(list(LABELLED)[kind], rng) for kind in kinds]).astype(np.int64))
+
+    def _row(self, told: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
+        """A molecule drawn from those with a drawn label, so that p(x | label) is QM9's; all of QM9 without one."""
+        pool = self.pools[told[0]][int(rng.random() < HIGH_SHARE)] if len(told) == 1 else None
+        place = int(rng.integers(len(self.tokens))) if pool is None else int(pool[rng.integers(len(pool))])
+        which = [int(self.high[name][place]) if name in told else 2 for name in PROPERTIES]
+        return np.concatenate(([self.labels[n][w] for n, w in zip(PROPERTIES, which, strict=True)], self.tokens[place]))
+
+
+def unlabelled(tokens: np.ndarray) -> Tensor:
+    """Sequences behind labels that say nothing, int64 `[n, 2 + 32]`."""
+    vocab = qm9.smiles_tokenizer().get_vocab()
+    labels = torch.tensor([vocab[f"<{name}:any>"] for name in PROPERTIES])
+    ids = torch.from_numpy(tokens.astype(np.int64))
+    return torch.cat((labels.expand(len(ids), -1), ids), dim=1)
+
+
+def train_qm9(folder: Path, recipe: Recipe) -> None:
+    """Train the molecule model and export it to `folder` as it goes; fetches and prepares its data first."""
+    data = qm9.prepare(folder / "training" / "data")
+    novelty.save(folder, data)
+    tokenizer = qm9.smiles_tokenizer()
+    mask_id = tokenizer.token_to_id("<mask>")
+    shape = TransformerConfig(
+        tokenizer.get_vocab_size(), CONDITION + qm9.LENGTH, width=128, depth=6, heads=4, recall_heads=1, absolute=True
+    )
+    task = Task(
+        started(folder, shape, recipe.seed),
+        LabelledBatches(data),
+        unlabelled(data.tokens[: data.heldout])[:256],
+        mask_id,
+        lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
+        given=lambda tokens: (torch.arange(tokens.shape[1]) < CONDITION).expand(tokens.shape),
+    )
+    train(task, recipe, folder / "training", compute("cpu"))
+
+
+class Examples:
+    """Clean molecules `[N, 32]` and whether each property is high, float32 `[N, P]`."""
+
+    def __init__(self, data: qm9.QM9, chosen: slice) -> None:
+        self.tokens = torch.from_numpy(data.tokens[chosen].astype(np.int64))
+        self.high = torch.stack([torch.from_numpy(data.high(name)[chosen]).float() for name in PROPERTIES], dim=1)
+
+    def noised(self, places: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """z_t at times spread evenly over (0, 1], and the labels."""
+        x = self.tokens[places]
+        return corrupt(x, 1.0 - stratified_times(len(x), generator), 0, generator), self.high[places]
+
+
+def classifier_scores(network: NoisedClassifier, examples: Examples) -> dict[str, float]:
+    """Cross-entropy of each property in nats on noised molecules, beside that of the bare frequencies."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        z, high = examples.noised(torch.arange(len(examples.tokens)), generator)
+        logits = torch.cat([network(part) for part in z.split(512)])
+    shares = high.mean(0)
+    bare = -(shares * shares.log() + (1 - shares) * (1 - shares).log())
+    losses = F.binary_cross_entropy_with_logits(logits, high, reduction="none").mean(0)
+    return {
+        **{f"{name}_nats": round(losses[place].item(), 4) for place, name in enumerate(PROPERTIES)},
+        **{f"{name}_bare_nats": round(bare[place].item(), 4) for place, name in enumerate(PROPERTIES)},
+    }
+
+
+def train_classifier(folder: Path, recipe: Recipe) -> None:
+    """Train the classifier of noised molecules and write it beside the model; a few minutes, so from scratch."""
+    folder = folder.parent / "qm9"  # it belongs to that model, and shares its data and tokenizer
+    data = qm9.prepare(folder / "training" / "data")
+    generator = torch.Generator().manual_seed(recipe.seed)
+    torch.manual_seed(recipe.seed)
+    vocab_size = qm9.smiles_tokenizer().get_vocab_size()
+    shape = TransformerConfig(vocab_size, qm9.LENGTH, width=64, depth=2, heads=4, recall_heads=1)
+    network = NoisedClassifier(shape, tuple(PROPERTIES))
+    examples = Examples(data, slice(data.heldout, None))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.other_rate, betas=(0.9, 0.98))
+    begun, done, step = time.monotonic(), 0.0, 0
+    with tqdm(total=round(recipe.minutes * 60), unit="s", mininterval=10) as bar:
+        while done < 1:
+            optimiser.param_groups[0]["lr"] = recipe.other_rate * min(1.0, (step + 1) / 100, (1 - done) / 0.7)
+            z, high = examples.noised(
+                torch.randint(len(examples.tokens), (recipe.batch,), generator=generator), generator
+            )
+            loss = F.binary_cross_entropy_with_logits(network(z), high)
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            step, done = step + 1, (time.monotonic() - begun) / 60 / recipe.minutes
+            bar.update(round(done * recipe.minutes * 60) - bar.n)
+    scores = classifier_scores(network, Examples(data, slice(data.heldout)))
+    about = {"minutes": recipe.minutes, "batch": recipe.batch, "step": step, "seed": recipe.seed, **scores}
+    save_classifier(folder, network.eval(), about)
+    print(about)
+
+
+TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"qm9": train_qm9, "qm9-classifier": train_classifier}
+"""The embedded molecule models by name."""

@@ -1,0 +1,58 @@
+"""The domains: the one place that names them.
+
+A domain is one folder here and one word below. Its `domain.py` says what a token means; what else it has is found by
+the module's name: `measure` (its figures), `train` (its embedded models), `tab` (more on its tab than a workbench),
+`paper` (the paper's tables that belong to it).
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from remdm.evaluation.measurement import Measurement
+from remdm.runs.domain import Domain
+from remdm.training.loop import Recipe
+
+NAMES = ("text", "image", "molecule", "countdown")
+"""In the order of the page's tabs."""
+
+Trainer = Callable[[Path, Recipe], None]
+"""Trains a model by a recipe and exports it to a folder as it goes."""
+
+
+def role(domain: str, name: str) -> ModuleType | None:
+    """A module of a domain by its role, None where the domain does not have it."""
+    dotted = f"{__package__}.{domain}.{name}"
+    return import_module(dotted) if find_spec(dotted) else None
+
+
+def _each(name: str, attribute: str) -> dict[str, Any]:
+    """An attribute of that role's module, by domain, for the domains that have the role."""
+    modules = {domain: role(domain, name) for domain in NAMES}
+    return {domain: getattr(module, attribute) for domain, module in modules.items() if module}
+
+
+DOMAINS: dict[str, Domain] = _each("domain", "DOMAIN")
+"""Every domain by the name it has in flags and addresses."""
+
+
+@cache
+def measurements() -> dict[str, Measurement]:
+    """What each domain measures, by domain."""
+    return _each("measure", "MEASUREMENT")
+
+
+@cache
+def trainers() -> dict[str, dict[str, Trainer]]:
+    """Every embedded model that can be trained, by domain and name; a domain's first model is its default."""
+    return _each("train", "TRAINERS")
+
+
+@cache
+def tabs() -> dict[str, Callable[..., Any]]:
+    """What builds a domain's tab, for domains whose tab has more on it than a workbench."""
+    return _each("tab", "TAB")

@@ -1,0 +1,1 @@
+"""Text: the story world with its checker, prose, and public language models."""

@@ -1,0 +1,139 @@
+"""Quality against measured forwards: the points that a results file has, and cells measured while one waits."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from remdm.evaluation.measurement import Measure, Measurement
+from remdm.evaluation.metrics.diversity import Interval
+from remdm.evaluation.metrics.statistics import pooled
+from remdm.evaluation.sweeps.results import Row
+from remdm.evaluation.sweeps.samples import Cell, Samples, Stopped
+from remdm.evaluation.sweeps.table import WORLD
+from remdm.sampling.methods import METHODS, build
+
+
+@dataclass(frozen=True)
+class Point:
+    """One sampler with its changes at one number of steps; the interval is the value alone where there is none."""
+
+    sampler: str
+    changes: str
+    steps: int
+    forwards: float
+    value: Interval
+    n: int
+    seeds: int = 1
+
+    @property
+    def label(self) -> str:
+        """The sampler's title, and what was changed in it."""
+        return f"{METHODS[self.sampler].title} ({self.changes})" if self.changes else METHODS[self.sampler].title
+
+
+def changes(kind: Measurement, row: Row) -> str:
+    """What was changed in a row's sampler beyond what the domain gives it, told by its overrides."""
+    base = {name: str(value) for name, value in kind.base(row["sampler"]).items()}
+    wished = {"property", "guidance", "γ", "guidance_scale"}
+    pairs = (pair.partition("=") for pair in row["overrides"].split(",") if pair)
+    return ", ".join(f"{name}={value}" for name, _, value in pairs if name not in wished and base.get(name) != value)
+
+
+def changed(kind: Measurement, row: Row) -> bool:
+    """Whether a row's sampler is set otherwise than the domain sets it; rows of the data themselves are not."""
+    return row["sampler"] in METHODS and bool(changes(kind, row))
+
+
+def newest(rows: Sequence[Row]) -> list[Row]:
+    """Rows of each model's latest weights alone."""
+    last = {row["model"]: row["model_hash"] for row in rows}
+    return [row for row in rows if row["model_hash"] == last[row["model"]]]
+
+
+def conditions(kind: Measurement, rows: Sequence[Row]) -> list[str]:
+    """What was asked for in the rows, the domain's own first."""
+    found = list(dict.fromkeys(kind.condition(row) for row in rows))
+    return sorted(found, key=lambda each: each != kind.own)
+
+
+def points(kind: Measurement, rows: Sequence[Row], measure: Measure, condition: str) -> list[Point]:
+    """The points of a measure, few steps first; seeds of the same cell are taken together."""
+    cells: dict[tuple[str, str, int], list[Row]] = {}
+    for row in newest(rows):
+        if row["sampler"] in METHODS and kind.condition(row) == condition and row.get(measure.column):
+            cells.setdefault((row["sampler"], changes(kind, row), int(row["steps"])), []).append(row)
+    made = [
+        Point(
+            sampler, changed, steps, float(np.mean([float(row["forwards"]) for row in own])),
+            pooled(own, measure.column), sum(int(row[measure.count]) for row in own), len(own),
+        )
+        for (sampler, changed, steps), own in cells.items()
+    ]  # fmt: skip
+    order = list(METHODS)
+    return sorted(made, key=lambda point: (order.index(point.sampler), point.changes, point.steps))
+
+
+def world(kind: Measurement, rows: Sequence[Row], measure: Measure, condition: str) -> float | None:
+    """What the data themselves come to, where that was measured."""
+    own = [row for row in rows if row["sampler"] == WORLD and kind.condition(row) == condition]
+    return float(own[-1][measure.column]) if own and own[-1].get(measure.column) else None
+
+
+# Measured while one waits
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A cell as far as it has been drawn: equally many samples of each of its draws, and what they come to."""
+
+    cell: Cell
+    groups: tuple[Samples, ...] = ()
+    figures: Mapping[str, Any] | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self.groups))
+
+    def point(self, measure: Measure) -> Point | None:
+        """Its place on the chart; None before the first round, and for a measure that it does not have."""
+        value = (self.figures or {}).get(measure.column)
+        if value is None:
+            return None
+        forwards = float(np.mean([group.forwards.mean() for group in self.groups]))
+        between = value if isinstance(value, Interval) else Interval(value, value, value)
+        return Point(self.cell.sampler, "", self.cell.steps, forwards, between, len(self))
+
+
+def begin(kind: Measurement, sampler: str, steps: int, seed: int = 0) -> Drawn:
+    """A cell of which nothing is drawn yet.
+
+    Raises:
+        ValueError: for settings that will not do.
+    """
+    cell = kind.bench().cell(sampler, steps, seed, {})
+    build(cell.settings)
+    return Drawn(cell)
+
+
+def more(kind: Measurement, drawn: Drawn, count: int, halt: threading.Event) -> Iterator[Drawn]:
+    """Draw until there are `count` more samples at least, a round at a time; `halt` ends it within one step."""
+    made = kind.bench()
+    draws = made.draws(drawn.cell)
+
+    def tick(size: int) -> None:
+        if halt.is_set():
+            raise Stopped
+
+    goal = len(drawn) + count
+    while len(drawn) < goal:
+        done = len(drawn) // len(draws)
+        stop = done + min(kind.batch, -(-(goal - len(drawn)) // len(draws)))
+        before = drawn.groups or (None,) * len(draws)
+        try:
+            groups = tuple(draw(done, stop, tick).after(old) for draw, old in zip(draws, before, strict=True))
+        except Stopped:
+            return
+        drawn = replace(drawn, groups=groups, figures=made.score(groups))
+        yield drawn

@@ -1,0 +1,1 @@
+"""Figures of samples, and how sure they are."""

@@ -1,0 +1,44 @@
+"""The model of a sweep, compiled on request: for a sweep of hours the minute that it takes is well spent."""
+
+import argparse
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from remdm.models.checkpoints import Checkpoint
+
+
+class Compiled(nn.Module):
+    """A network whose greatest part is compiled for any batch."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.head = network, network.head
+        self.hidden = torch.compile(network.hidden, dynamic=True)
+
+
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """The flag."""
+    help_compile = "compile the network first (a minute, needs a C++ compiler): a fifth to a third faster"
+    parser.add_argument("--compile", action="store_true", help=help_compile)
+
+
+def compiled(args: argparse.Namespace, checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with its network compiled, if the flag asks for it.
+
+    Raises:
+        ValueError: if Ray is asked for as well.
+    """
+    if not args.compile:
+        return checkpoint
+    if args.ray:
+        raise ValueError("--compile and --ray exclude each other: a compiled network cannot be sent to workers")
+    denoiser = checkpoint.denoiser
+    return replace(checkpoint, denoiser=replace(denoiser, network=Compiled(denoiser.network)))
+
+
+def number_type(checkpoint: Checkpoint) -> str:
+    """The number type a model runs in; compiled it rounds otherwise, so that is said too."""
+    is_compiled = isinstance(checkpoint.denoiser.network, Compiled)
+    return str(checkpoint.compute.dtype).removeprefix("torch.") + (" compiled" if is_compiled else "")

@@ -1,0 +1,234 @@
+"""Cells of a sweep: the samples of one sampler at one number of steps, kept in a file to be scored again.
+
+Sample k of a cell depends on (seed, k) alone, so an interrupted cell goes on where it stopped and a larger one begins
+with the smaller one's samples. (Equal up to the rounding of the network, which may differ with the batch it shares.)
+"""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from remdm.runs.record import run_seed
+from remdm.sampling.denoiser import Denoiser
+from remdm.sampling.methods import METHODS, Settings, run, settings
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One sampler, changed by `overrides`, at one number of steps, from one seed."""
+
+    sampler: str
+    steps: int
+    seed: int = 0
+    overrides: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def settings(self) -> Settings:
+        """The whole settings; raises ValueError for overrides that do not apply."""
+        return settings(self.sampler, self.steps, **dict(self.overrides))
+
+    @property
+    def changes(self) -> str:
+        """The overrides as one word, such as `eta=0.02,t_on=0.6`."""
+        return ",".join(f"{name}={value}" for name, value in sorted(self.overrides))
+
+    @property
+    def file(self) -> str:
+        """The file's name; its digest is that of the whole settings, so that a changed default means other samples."""
+        digest = hashlib.sha256(json.dumps(self.settings.flat(), sort_keys=True).encode()).hexdigest()[:6]
+        parts = (self.sampler, f"T{self.steps}", f"seed{self.seed}", self.changes, digest)
+        return "_".join(part for part in parts if part) + ".npz"
+
+    def seeds(self, first: int, stop: int) -> tuple[int, ...]:
+        """The seeds of samples first .. stop - 1, those of the runs that `sample --seed --count` makes."""
+        return tuple(run_seed(self.seed, k) for k in range(first, stop))
+
+
+def _value(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def variants(changes: Sequence[str], sampler: str) -> list[tuple[tuple[str, Any], ...]]:
+    """The overrides of each variant of a sampler that `--set` asks for; one without any if it asks for none.
+
+    Raises:
+        ValueError: for a change of another form than SAMPLER:KEY=VALUE,KEY=VALUE.
+    """
+    everywhere: dict[str, Any] = {}
+    own: list[dict[str, Any]] = []
+    for change in changes:
+        name, colon, rest = change.partition(":")
+        pairs = [pair.partition("=") for pair in rest.split(",") if pair]
+        if not colon or (name != "all" and name not in METHODS) or not all(key and sign for key, sign, _ in pairs):
+            raise ValueError(f"--set takes SAMPLER:KEY=VALUE,KEY=VALUE with a sampler's name or all, got {change}")
+        values = {key: _value(value) for key, _, value in pairs}
+        if name == "all":
+            everywhere |= values
+        elif name == sampler:
+            own.append(values)
+    return [tuple(sorted((everywhere | values).items())) for values in own or [{}]]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What was drawn in a cell.
+
+    Attributes:
+        tokens: final ids, int32 `[n, L]`.
+        forwards: network calls of each, int32 `[n]`.
+        seconds: a batch's time shared by its members, float64 `[n]`.
+        judged: nats and tokens by the judge, of the first m, float64 `[m, 2]`.
+        dtype: the number type the network ran in, `mixed` if it was not always the same.
+        machine: where they were drawn, `mixed` likewise; empty where nobody noted it.
+    """
+
+    tokens: np.ndarray
+    forwards: np.ndarray
+    seconds: np.ndarray
+    judged: np.ndarray
+    dtype: str
+    machine: str = ""
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def first(self, count: int) -> "Samples":
+        """The first samples alone."""
+        cut = (each[:count] for each in (self.tokens, self.forwards, self.seconds, self.judged))
+        return Samples(*cut, self.dtype, self.machine)
+
+    def after(self, before: "Samples | None") -> "Samples":
+        """These behind others, which keep what the judge said of them."""
+        if before is None or not len(before):
+            return self if before is None else replace(self, judged=before.judged)
+        arrays = (
+            np.concatenate((getattr(before, name), getattr(self, name))) for name in ("tokens", "forwards", "seconds")
+        )
+        kinds = (
+            one if one == other else "mixed"
+            for one, other in ((before.dtype, self.dtype), (before.machine, self.machine))
+        )
+        return Samples(*arrays, before.judged, *kinds)
+
+
+def empty(length: int, dtype: str) -> Samples:
+    """No samples yet."""
+    none = np.zeros(0)
+    return Samples(np.zeros((0, length), np.int32), none.astype(np.int32), none, np.zeros((0, 2)), dtype)
+
+
+@cache
+def machine() -> str:
+    """What a time in seconds depends on: the processor and its cores, the GPU if there is one."""
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{platform.machine()}, {os.cpu_count()} cores{gpu}"
+
+
+def load(path: Path) -> Samples | None:
+    """The samples of a file, None if there is none."""
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as data:
+        arrays = [data[name] for name in ("tokens", "forwards", "seconds", "judged")]
+        return Samples(*arrays, str(data["dtype"]), str(data["machine"]) if "machine" in data else "")
+
+
+def save(path: Path, samples: Samples) -> None:
+    """Write the samples, all or nothing: an interruption leaves the file as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(
+            file, tokens=samples.tokens, forwards=samples.forwards, seconds=samples.seconds, judged=samples.judged,
+            dtype=np.array(samples.dtype), machine=np.array(samples.machine),
+        )  # fmt: skip
+    os.replace(part, path)
+
+
+def draw(
+    denoiser: Denoiser, chosen: Settings, length: int, seeds: tuple[int, ...], tick: Callable[[int], Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Final ids `[B, L]` and forwards `[B]` of a batch that starts from nothing but masks.
+
+    `tick` is called after each step with the number of sequences.
+    """
+    running = run(denoiser, chosen, torch.full((len(seeds), length), denoiser.mask_id), seeds, watch=False)
+    for record in running:
+        after = record.after
+        tick(len(seeds))
+    return after.tokens.numpy().astype(np.int32), running.forwards.numpy().astype(np.int32)
+
+
+Tick = Callable[[int], Any]
+"""Called after each step with the number of sequences that took it."""
+
+
+class Stopped(Exception):
+    """What a tick raises to end the drawing in the middle of a batch."""
+
+
+def silent(size: int) -> None:
+    """No progress is shown."""
+
+
+class Draw(Protocol):
+    """Draws samples `first` to `stop - 1` of a cell; what is drawn depends on the cell and their places alone."""
+
+    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
+        """Draw them in one batch."""
+
+
+@dataclass(frozen=True)
+class Free:
+    """Draws a cell's samples from nothing but masks. It can be sent to another machine: it holds all it needs."""
+
+    denoiser: Denoiser
+    cell: Cell
+    length: int
+    dtype: str = "float32"
+
+    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
+        """Draw them in one batch."""
+        begun = time.perf_counter()
+        tokens, forwards = draw(self.denoiser, self.cell.settings, self.length, self.cell.seeds(first, stop), tick)
+        return timed(tokens, forwards, begun, self.dtype)
+
+
+def timed(tokens: np.ndarray, forwards: np.ndarray, begun: float, dtype: str) -> Samples:
+    """A batch as samples, with the time since `begun` shared among them."""
+    seconds = np.full(len(tokens), (time.perf_counter() - begun) / len(tokens))
+    return Samples(tokens, forwards, seconds, np.zeros((0, 2)), dtype, machine())
+
+
+def batches(done: int, count: int, batch: int) -> Iterator[tuple[int, int]]:
+    """What is missing of `count` samples if `done` are there: (first, stop) of batches that end at whole multiples."""
+    while done < count:
+        stop = min(count, (done // batch + 1) * batch)
+        yield done, stop
+        done = stop
+
+
+def fill(made: Draw, count: int, path: Path, *, batch: int = 32, tick: Tick = silent) -> Samples:
+    """At least `count` samples: those of the file, and drawn ones, saved batch by batch."""
+    samples = load(path)
+    for first, stop in batches(len(samples or ()), count, batch):
+        samples = made(first, stop, tick).after(samples)
+        save(path, samples)
+    if samples is None:
+        raise ValueError(f"count must be at least 1, got {count}")
+    return samples

@@ -1,0 +1,188 @@
+"""`python -m remdm tune DOMAIN`: a search for eta, t_on, t_off and alpha_on at a fixed number of steps (optuna).
+
+Every trial is a row of OUT/tuning-DOMAIN.csv, so that the same command goes on where it stopped. All trials draw with
+the same random numbers; who wins so is a little lucky, and its figure is measured again with fresh ones (`confirmed`).
+Trials that lose variety against MDLM are refused (`Measurement.objective`).
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+import remdm
+from remdm.evaluation.measurement import Measurement, Objective
+from remdm.evaluation.metrics.diversity import Interval
+from remdm.evaluation.sweeps import results
+from remdm.evaluation.sweeps.samples import Cell, Samples, batches, machine
+from remdm.evaluation.sweeps.sweep import Bench
+from remdm.evaluation.tuning.tuning_analysis import SPACES, best_of, chosen, knobs_of, merit, optuna, space, told
+from remdm.models.checkpoints import ROOT, weights_hash
+
+PLAIN, TRIAL, CONFIRMED, PAPER = "plain", "trial", "confirmed", "paper"
+"""What a row is for: MDLM, which sets the floors; the search; its best again, and the paper's values, both with fresh
+random numbers, so that the two can be compared."""
+FRESH = 1
+"""How far the seed of the confirming samples lies from that of the trials."""
+COLUMNS = (
+    *results.KEY, "phase", "goal", "goal_low", "goal_high", "kept", "variety", "samples", "forwards", "settings",
+    "version", "machine",
+)  # fmt: skip
+
+
+def file_of(domain: str) -> str:
+    """The name of the study file."""
+    return f"tuning-{domain}.csv"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Trials of one domain's embedded model at one T, all measured alike; `objective` is what counts."""
+
+    domain: str
+    name: str
+    objective: Objective
+    steps: int
+    seed: int
+    samples: int
+    folder: Path
+    bench: Bench
+    batch: int = 16
+
+    @property
+    def path(self) -> Path:
+        """The study file."""
+        return self.folder / file_of(self.domain)
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """The model's name and its weights."""
+        return self.name, weights_hash(ROOT / self.name)
+
+    def key(self, cell: Cell) -> dict[str, str]:
+        """What names a cell in the file."""
+        name, digest = self.model
+        return {
+            "domain": self.domain, "model": name, "model_hash": digest, "sampler": cell.sampler,
+            "overrides": cell.changes, "steps": str(cell.steps), "seed": str(cell.seed),
+        }  # fmt: skip
+
+    def rows(self) -> list[dict[str, str]]:
+        """What the file has of this model, T, number of samples and kind of seed."""
+        name, digest = self.model
+        mine = (name, digest, str(self.steps), str(self.samples), str(self.seed))
+        about = ("model", "model_hash", "steps", "samples", "seed")
+        return [row for row in results.read(self.path) if tuple(row[each] for each in about) == mine]
+
+    def measure(self, cell: Cell, phase: str, plain: Mapping[str, float]) -> dict[str, str]:
+        """The row of a cell: read, or else drawn, scored and appended."""
+        key = self.key(cell)
+        for row in self.rows():
+            if all(row[name] == value for name, value in key.items()):
+                return row
+        draws = self.bench.draws(cell)
+        groups: list[Samples | None] = [None] * len(draws)
+        for first, stop in batches(0, max(1, self.samples // len(draws)), self.batch):
+            groups = [draw(first, stop).after(old) for draw, old in zip(draws, groups, strict=True)]
+        drawn = [group for group in groups if group is not None]
+        found = self.bench.score(drawn)
+        variety = {name: round(_value(found[name]), 4) for name in self.objective.floors}
+        row = results.flat({
+            **key, "phase": phase, "goal": _interval(found[self.objective.column]),
+            "kept": "yes" if self.objective.varied(variety, plain) else "no",
+            "variety": json.dumps(variety, sort_keys=True),
+            "samples": self.samples, "forwards": float(np.mean([group.forwards.mean() for group in drawn])),
+            "settings": json.dumps(cell.settings.flat(), sort_keys=True),
+            "version": getattr(remdm, "__version__", ""), "machine": machine(),
+        })  # fmt: skip
+        results.append(self.path, row, COLUMNS)
+        return row
+
+    def plain(self) -> dict[str, float]:
+        """MDLM's variety at this T, which sets the floors."""
+        row = self.measure(self.bench.cell("mdlm", self.steps, self.seed, {}), PLAIN, {})
+        return json.loads(row["variety"])
+
+
+def _value(figure: Any) -> float:
+    return float(figure.value if isinstance(figure, Interval) else figure)
+
+
+def _interval(figure: Any) -> Interval:
+    return figure if isinstance(figure, Interval) else Interval(float(figure), float(figure), float(figure))
+
+
+def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: None) -> list[dict[str, str]]:
+    """The rows of so many trials of a sampler; those that the file has are taken from there.
+
+    Raises:
+        ValueError: if optuna is not installed.
+    """
+    package, plain = optuna(), study.plain()
+    knobs = space(sampler, study.bench.cell(sampler, study.steps, study.seed, {}).settings.flat())
+    made = [row for row in study.rows() if row["sampler"] == sampler and row["phase"] == TRIAL][:trials]
+    # another seed where trials are there: else the first random ones would come again
+    tree = package.samplers.TPESampler(seed=study.seed + len(made))
+    searched = package.create_study(direction="maximize", sampler=tree)
+    for row in made:
+        searched.add_trial(
+            package.trial.create_trial(
+                params=chosen(row, knobs), distributions=knobs, value=merit(study.objective, row)
+            )
+        )
+    tick(len(made))
+    while len(made) < trials:
+        asked = searched.ask(knobs)
+        cell = study.bench.cell(
+            sampler, study.steps, study.seed, {name: round(value, 4) for name, value in asked.params.items()}
+        )
+        made.append(study.measure(cell, TRIAL, plain))
+        searched.tell(asked, merit(study.objective, made[-1]))
+        tick(1)
+    return made
+
+
+def add_arguments(parser: argparse.ArgumentParser, domains: Sequence[str]) -> None:
+    """The flags of the command."""
+    parser.add_argument("domain", choices=domains)
+    parser.add_argument("--samplers", nargs="+", default=tuple(SPACES), choices=tuple(SPACES), metavar="NAME",
+                        help=f"any of {', '.join(SPACES)}")  # fmt: skip
+    parser.add_argument("--steps", type=int, default=64, metavar="T", help="the same for all trials (default 64)")
+    parser.add_argument("--trials", type=int, default=20, help="for each sampler (default 20)")
+    parser.add_argument("--samples", type=int, default=32, help="of each trial (default 32)")
+    parser.add_argument("--confirm", type=int, default=64, help="samples that measure the best again (default 64)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("results"))
+
+
+def run(args: argparse.Namespace, measurement: Measurement, name: str) -> None:
+    """Search the settings of a domain's embedded model, confirm the best, and say how far each knob may go.
+
+    Raises:
+        ValueError: for counts below 1, or if optuna is not installed.
+    """
+    for count in ("steps", "trials", "samples", "confirm"):
+        if getattr(args, count) < 1:
+            raise ValueError(f"{count} must be at least 1, got {getattr(args, count)}")
+    optuna()
+    torch.set_num_threads(1)
+    model, batch = (measurement.tuning_bench or measurement.bench)(), measurement.batch * 2
+    about = (args.domain, name, measurement.objective, args.steps)
+    study = Study(*about, args.seed, args.samples, args.out, model, batch)
+    again = Study(*about, args.seed + FRESH, args.confirm, args.out, model, batch)
+    for sampler in args.samplers:
+        with tqdm(total=args.trials, desc=sampler, unit="trial") as bar:
+            rows = search(study, sampler, args.trials, bar.update)
+        best, plain = best_of(study.objective, rows), again.plain()
+        papers = again.measure(model.cell(sampler, args.steps, again.seed, {}), PAPER, plain)
+        confirmed = None
+        if best is not None:
+            cell = model.cell(sampler, args.steps, again.seed, chosen(best, knobs_of(best)))
+            confirmed = again.measure(cell, CONFIRMED, plain)
+        print(told(study.objective, rows, sampler, confirmed, papers))

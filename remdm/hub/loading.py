@@ -1,0 +1,219 @@
+"""The one door: any model by the name of an entry, a hub id or a folder, loaded once, on one device in one type."""
+
+import gc
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from remdm.hub import memory
+from remdm.hub.catalog import ENTRIES, GPT2, LLAMAGEN, REFUSED, Entry
+from remdm.hub.image import load_halton_files, load_maskgit_files
+from remdm.hub.memory import NoRoom
+from remdm.hub.store import Fetched, Source, fetch, found, local, nearby, path_in
+from remdm.hub.text import load_filler, load_llada_folder, load_mdlm
+from remdm.models.checkpoints import Checkpoint, CheckpointError, is_embedded, load_embedded
+from remdm.models.network import Compute
+
+Loader = Callable[[tuple[Path, ...], str, Compute], Checkpoint]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of checkpoint: how it is loaded, of which kind its models are, and what it needs beside its weights."""
+
+    load: Loader
+    kind: str
+    beside: tuple[Source, ...] = ()
+
+
+FAMILIES: dict[str, Family] = {
+    "mdlm": Family(load_mdlm, "text", (GPT2,)),
+    "llada": Family(load_llada_folder, "text"),
+    "masked-lm": Family(load_filler, "text"),
+    "halton": Family(load_halton_files, "image", (LLAMAGEN,)),
+    "maskgit": Family(load_maskgit_files, "image"),
+}
+"""Who loads what. To add a family: its network in models/, its loader beside these, a row here."""
+
+UNIFORM = (
+    "{} is trained with uniform noise (UDLM): its noisy tokens are ordinary tokens, not masks, so there is nothing to "
+    "unmask or remask. Choose a masked diffusion model."
+)
+
+
+def find(name: str) -> Entry:
+    """The entry of a name: one of the catalog, its hub id, a folder or file here, or any hub id.
+
+    Raises:
+        CheckpointError: for a model that cannot be sampled, or one that this server does not offer.
+    """
+    for entry in ENTRIES.values():
+        if name in (entry.name, entry.repo) and (name == entry.name or entry.kind == "text"):
+            return entry
+    several = [entry.name for entry in ENTRIES.values() if entry.repo == name]
+    if several:
+        raise CheckpointError(f"{name} holds several models; name one of {', '.join(several)}.")
+    if REFUSED.get(name) == "uniform":
+        raise CheckpointError(UNIFORM.format(name))
+    if not open_to_all():
+        raise CheckpointError(f"{name[:80]} is not among the models that this server offers: {', '.join(ENTRIES)}.")
+    where = local(name)
+    if where is None and (not 1 <= name.count("/") + 1 <= 2 or name.startswith((".", "/", "~"))):
+        raise CheckpointError(f"There is no folder {name[:120]}, and it is no hub id such as kuleshov-group/mdlm-owt.")
+    family = detect(where) if where else ""
+    kind = FAMILIES[family].kind if family else "text"
+    return Entry(name, name, "Named by you; its defaults are general ones.", kind, family, (Source(name),))
+
+
+def own(name: str) -> bool:
+    """Whether a name is that of an embedded model, and no path."""
+    return Path(name).name == name and is_embedded(name)
+
+
+def open_to_all() -> bool:
+    """Whether any hub id or folder may be named: REMDM_MODELS is `any` or `listed`; on a Space, `listed` if unset."""
+    return os.environ.get("REMDM_MODELS", "listed" if os.environ.get("SPACE_ID") else "any") == "any"
+
+
+def detect(place: Path) -> str:
+    """The family of a folder or file.
+
+    Raises:
+        CheckpointError: if there is no model there, or one that cannot be sampled.
+    """
+    if place.is_file():
+        return "mdlm"
+    config = place / "config.json"
+    if config.is_file():
+        try:
+            content = json.loads(config.read_text(encoding="utf-8"))
+            kind = str(content.get("model_type", ""))
+        except (ValueError, AttributeError) as error:
+            raise CheckpointError(f"The config.json of {place.name} is not a JSON object.") from error
+        if kind == "udlm" or content.get("diffusion") == "uniform":
+            raise CheckpointError(UNIFORM.format(place.name))
+        return kind if kind in FAMILIES else "masked-lm"
+    for pattern, family in (("MaskGIT_ImageNet_*.pth", "maskgit"), ("ImageNet_*.pth", "halton"), ("*.ckpt", "mdlm")):
+        if nearby(place, pattern):
+            return family
+    raise CheckpointError(
+        f"{place.name} has no config.json, no *.ckpt and no ImageNet_*.pth, so no model is known there."
+    )
+
+
+def fetching(name: str, compute: Compute) -> Iterator[Fetched]:
+    """Download what a model lacks, with progress; iterate it to its end. It ends at once if all is there.
+
+    Raises:
+        CheckpointError: with one sentence, before anything is downloaded that could not be used.
+    """
+    if own(name):
+        return
+    entry = find(name)
+    if entry.weights and found(entry.sources[0]) is None:  # else the files themselves will be counted
+        _room(entry.name, entry.weights, compute)
+
+    def allow(total: int) -> None:
+        if not entry.weights:  # a file holds at least a weight for every four bytes
+            _room(entry.name, total // 4, compute)
+
+    yield from fetch(entry.sources[0], allow)
+    for source in beside(entry):
+        yield from fetch(source, allow)
+
+
+def _room(name: str, weights: int, compute: Compute) -> None:
+    """As `memory.check`, after dropping other models if it must be."""
+    try:
+        memory.check(name, weights, compute)
+    except NoRoom:
+        SHELF.empty()
+        memory.check(name, weights, compute)
+
+
+def beside(entry: Entry) -> tuple[Source, ...]:
+    """What an entry needs beside its weights, once these are there; its own folder may hold it already."""
+    folder = found(entry.sources[0])
+    if folder is None:
+        raise CheckpointError(f"The files of {entry.name} were there a moment ago and are not any more; try again.")
+    home = folder if folder.is_dir() else folder.parent
+    needed = entry.sources[1:] or FAMILIES[entry.family or detect(folder)].beside
+    return tuple(source for source in needed if not _inside(home, source))
+
+
+def _inside(folder: Path, source: Source) -> bool:
+    """Whether a folder has a source's files, or GPT-2's in their older form."""
+    if all(path_in(folder, name).is_file() for name in source.files):
+        return True
+    return source == GPT2 and (folder / "merges.txt").is_file()
+
+
+class Shelf:
+    """The models that are loaded; all are dropped as soon as another one lacks memory."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded: dict[tuple[str, Compute], Checkpoint] = {}
+
+    def get(self, name: str, compute: Compute) -> Checkpoint:
+        """A model, loaded if it is not there yet."""
+        with self._lock:
+            if (name, compute) not in self._loaded:
+                try:
+                    self._loaded[name, compute] = _load(name, compute)
+                except NoRoom:
+                    if not self._loaded:
+                        raise
+                    self.empty()
+                    self._loaded[name, compute] = _load(name, compute)
+            return self._loaded[name, compute]
+
+    def peek(self, name: str) -> Checkpoint | None:
+        """A model if it is loaded."""
+        return next((loaded for (known, _), loaded in self._loaded.items() if known == name), None)
+
+    def empty(self) -> None:
+        """Drop all."""
+        self._loaded.clear()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+SHELF = Shelf()
+
+
+def load(name: str, compute: Compute) -> Checkpoint:
+    """A model by name, hub id or folder; downloads what is lacking.
+
+    Raises:
+        CheckpointError: with one sentence that says what is wrong and what to do.
+    """
+    return load_embedded(name, compute) if own(name) else SHELF.get(name, compute)
+
+
+def _load(name: str, compute: Compute) -> Checkpoint:
+    entry = find(name)
+    for _ in fetching(name, compute):
+        pass
+    others = beside(entry)
+    places = [place for source in (entry.sources[0], *others) if (place := found(source)) is not None]
+    family = entry.family or detect(places[0])
+    try:
+        loaded = FAMILIES[family].load(tuple(places), entry.name, compute)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise CheckpointError(f"{entry.name} cannot be loaded: {_plain(error, places)}") from error
+    return replace(loaded, name=entry.name)
+
+
+def _plain(error: Exception, places: list[Path]) -> str:
+    """An error's text in one line, without the paths of this machine."""
+    text = " ".join(str(error).split())
+    for place in places:
+        text = text.replace(f"{place}/", "").replace(str(place), place.name)
+    return text[:400]

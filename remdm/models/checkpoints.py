@@ -1,0 +1,113 @@
+"""Checkpoints: what is embedded in `checkpoints/`, and reading it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import nn
+
+from remdm.models.network import Compute, NetworkDenoiser
+from remdm.models.square_transformer import GridConfig, GridTransformer
+from remdm.models.transformer import PlainTransformer, TransformerConfig
+
+ROOT = Path(__file__).resolve().parents[2] / "checkpoints"
+
+ARCHITECTURES = {
+    "plain-transformer": (PlainTransformer, TransformerConfig),
+    "grid-transformer": (GridTransformer, GridConfig),
+}
+"""Networks of embedded models by their name in config.json; a shape says its `length`."""
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be used; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded model.
+
+    Attributes:
+        name: its folder's name.
+        denoiser: x_theta.
+        tokenizer: between text and ids.
+        mask_id: the mask's id.
+        length: the longest sequence.
+        compute: device and number type, with the reason.
+    """
+
+    name: str
+    denoiser: NetworkDenoiser
+    tokenizer: Tokenizer
+    mask_id: int
+    length: int
+    compute: Compute
+
+
+def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_id: int, about: dict) -> None:
+    """Write weights in half precision, config with `about` (how it was trained) and tokenizer to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: weight.detach().half().contiguous() for name, weight in network.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    config = {
+        "architecture": next(name for name, (kind, _) in ARCHITECTURES.items() if type(network) is kind),
+        "mask_id": mask_id,
+        "shape": asdict(network.config),
+        "training": about,
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def is_embedded(name: str) -> bool:
+    """Whether there is a model of this name in `checkpoints/`."""
+    return (ROOT / name / "model.safetensors").is_file()
+
+
+def weights_hash(folder: Path) -> str:
+    """Twelve digits that tell the weights in a folder from all others: results are kept by them."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
+
+
+@cache
+def load_embedded(name: str, compute: Compute) -> Checkpoint:
+    """The embedded model of a name, loaded once per device and type.
+
+    Raises:
+        CheckpointError: if a file of it is missing or does not fit its config.
+    """
+    folder = ROOT / name
+    missing = [file for file in ("config.json", "model.safetensors", "tokenizer.json") if not (folder / file).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"The embedded model {name} lacks {' and '.join(missing)} in checkpoints/{name}; "
+            f"restore the folder from the repository or train it with: python -m remdm train text --model {name}"
+        )
+    config = json.loads((folder / "config.json").read_text())
+    kind, shape = ARCHITECTURES[config["architecture"]]
+    network: nn.Module = kind(shape(**config["shape"]))
+    try:
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"The weights of {name} do not fit its config.json; restore checkpoints/{name}"
+        ) from error
+    network = network.to(device=compute.device, dtype=compute.dtype).eval().requires_grad_(False)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return Checkpoint(
+        name,
+        NetworkDenoiser(network, config["mask_id"]),
+        tokenizer,
+        config["mask_id"],
+        network.config.length,
+        compute,
+    )
+
+
+def total_parameters(network: nn.Module) -> int:
+    """How many weights a network has."""
+    return sum(weight.numel() for weight in network.parameters())

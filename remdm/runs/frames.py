@@ -1,0 +1,65 @@
+"""From a step's record (torch, a whole batch) to the frame of one sequence (numpy, small, kept)."""
+
+import numpy as np
+from torch import Tensor
+
+from remdm.runs.trace import Frame
+from remdm.sampling.transition import StepRecord
+
+TOP = 5
+"""How many alternatives are kept for each decoded token."""
+
+
+def _sigma(record: StepRecord, row: int) -> float | tuple[float, ...]:
+    if not isinstance(record.sigma, Tensor):
+        return float(record.sigma)
+    values = record.sigma[row].tolist()
+    return values[0] if min(values) == max(values) else tuple(round(value, 9) for value in values)
+
+
+def _weights(record: StepRecord, row: int, remasked: list[int]) -> tuple[float, ...]:
+    """Each remasked position's share of sigma among the decoded ones, where positions differ."""
+    sigma = _sigma(record, row)
+    if not isinstance(sigma, tuple):
+        return ()
+    total = sum(sigma[position] for position in record.before.decoded[row].nonzero()[:, 0].tolist())
+    return tuple(round(sigma[position] / total, 6) if total else 0.0 for position in remasked)
+
+
+def _of_row(values: Tensor, rows: Tensor, row: int) -> Tensor:
+    """What belongs to sequence `row` of values that stand, one after the other, for each True of `rows`."""
+    begin = int(rows[:row].sum())
+    return values[begin : begin + int(rows[row].sum())]
+
+
+def frame(record: StepRecord, row: int, forwards: int) -> Frame:
+    """The frame of sequence `row` of a record."""
+    step, after = record.step, record.after
+    confidence = after.psi[row].where(~after.masked[row], 0.0).clamp(max=1.0)  # psi of given positions is inf
+    tops: dict[int, tuple[tuple[int, float], ...]] = {}
+    decoded = record.decoded[row].nonzero()[:, 0].tolist()
+    if record.peak is not None:
+        watched = record.watched[row]
+        peak = _of_row(record.peak, record.watched, row).exp().double()
+        confidence[watched] = peak.where(after.masked[row][watched], confidence[watched])
+    if record.log_x is not None and decoded:
+        probability = _of_row(record.log_x, record.decoded, row).exp()
+        top = probability.topk(min(TOP, probability.shape[1]))
+        for position, values, ids in zip(decoded, top.values.tolist(), top.indices.tolist(), strict=True):
+            tops[position] = tuple((token, round(p, 6)) for token, p in zip(ids, values, strict=True) if p > 5e-7)
+    remasked = record.remasked[row].nonzero()[:, 0].tolist()
+    tokens, psi = after.tokens[row].tolist(), after.psi[row].tolist()
+    return Frame(
+        step.t,
+        step.s,
+        step.alpha_t,
+        step.alpha_s,
+        _sigma(record, row),
+        step.phase,
+        tuple((position, tokens[position], round(min(psi[position], 1.0), 6)) for position in decoded),
+        tuple(remasked),
+        (confidence * 255).round().numpy().astype(np.uint8),
+        forwards,
+        tuple(tops.get(position, ()) for position in decoded),
+        _weights(record, row, remasked),
+    )

@@ -1,0 +1,1 @@
+"""The method: schedule, remasking, posterior, draw. It imports nothing else of this project."""

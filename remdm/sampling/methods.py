@@ -1,0 +1,327 @@
+"""The papers' samplers as a table: each is a choice of transition, rule, weighting and plan.
+
+The parts combine freely; a name is a preset over them with its paper's defaults. To add a method, write a class in
+remasking.py, grid.py or transition.py, give it a row in its table here, and add a row to METHODS.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from remdm.sampling.coupled_noise import Coupled, keyed
+from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation
+from remdm.sampling.guidance import ClassifierGuided
+from remdm.sampling.knobs import knobs
+from remdm.sampling.noise import Noise
+from remdm.sampling.remasking import (
+    Cap,
+    CapRescale,
+    Confidence,
+    Corrector,
+    Never,
+    Remasking,
+    Rescale,
+    Rescored,
+    Switch,
+    WhileHeld,
+    bump,
+    flat,
+)
+from remdm.sampling.sampler import sample
+from remdm.sampling.schedule import SCHEDULES
+from remdm.sampling.state import State, start
+from remdm.sampling.time_grid import Capped, Draft, Grid, Plateau, PlateauTimes, Step, Uniform, steps
+from remdm.sampling.transition import Ancestral, EvenCounts, MaskgitCounts, StepRecord, TopConfidence, Transition
+
+LONG = 1024
+"""From this many steps on, the paper uses the eta of its long runs (section 5.1, Tables 1 and 6)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One choice of a table: its title on the page, what it does, the knobs it brings and how it is made."""
+
+    title: str
+    help: str
+    make: Callable[..., Any]
+    knobs: Mapping[str, Field] = field(default_factory=dict)
+
+
+def _part(title: str, kind: type, make: Callable[..., Any] | None = None, only: tuple[str, ...] = ()) -> Part:
+    """A part that brings the knobs of a class, or only some of them; its hint is the first line of the docstring."""
+    brought = {name: each for name, each in knobs(kind).items() if not only or name in only}
+    return Part(title, (kind.__doc__ or "").splitlines()[0], make or kind, brought)
+
+
+RULES: dict[str, Part] = {
+    "never": _part("never", Never),
+    "cap": _part("capped", Cap),
+    "rescale": _part("rescaled", Rescale),
+    "cap-rescale": _part("capped and rescaled", CapRescale),
+    "fb": Part("forward-backward", "The corrector of Campbell et al. 2022 as a sigma.", lambda: Corrector(flat)),
+    "dfm": Part("DFM corrector", "The corrector of Gat et al. 2024 as a sigma.", lambda: Corrector(bump)),
+}
+"""How much is remasked."""
+
+WEIGHTINGS: dict[str, Part] = {
+    "even": Part("all alike", "Every decoded token is equally likely to go.", lambda inner: inner),
+    "conf": _part("unsure when decoded", Confidence),
+    "rescored": _part("unsure now", Rescored),
+}
+"""Which tokens are remasked more than others."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The times visited, and the wrapper that says when remasking is on."""
+
+    grid: Grid
+    when: Callable[[Remasking], Remasking] = lambda rule: rule
+
+
+def _switch(t_switch: float) -> Plan:
+    return Plan(Uniform(), lambda rule: Switch(rule, t_switch))
+
+
+PLANS: dict[str, Part] = {
+    "always": Part("at every step", "Equal steps, remasking on throughout.", lambda: Plan(Uniform())),
+    "switch": _part("late only", Switch, _switch),
+    "loop": _part("loop, by share of steps", Plateau, lambda **values: Plan(Plateau(**values), WhileHeld)),
+    "loop-times": _part(
+        "loop, by schedule time", PlateauTimes, lambda **values: Plan(PlateauTimes(**values), WhileHeld)
+    ),
+    "capped": Part("short steps", "Steps short enough for the DFM corrector.", lambda: Plan(Capped(bump))),
+    "draft": _part("draft, revise, complete", Draft, lambda **values: Plan(Draft(**values))),
+}
+"""When remasking is on, and which times are visited."""
+
+TRANSITIONS: dict[str, Part] = {
+    "ancestral": Part("each position alone", "Every position decides alone, by the posterior.", Ancestral),
+    "maskgit": _part(
+        "surest first (MaskGIT)",
+        TopConfidence,
+        lambda **values: TopConfidence(MaskgitCounts(), **values),
+        ("choice_temperature",),
+    ),
+    "llada": Part(
+        "surest first (LLaDA)", "Even numbers of tokens a step, the surest first.", lambda: TopConfidence(EvenCounts())
+    ),
+    "llada-loop": _part(
+        "surest first, swapping while held",
+        TopConfidence,
+        lambda **values: TopConfidence(EvenCounts(), **values),
+        ("swaps",),
+    ),
+    "llada-swap": _part(
+        "surest first, swapping always",
+        TopConfidence,
+        lambda **values: TopConfidence(EvenCounts(), held_only=False, **values),
+        ("swaps",),
+    ),
+}
+"""Who decides which positions decode."""
+
+TABLES = {"transition": TRANSITIONS, "rule": RULES, "weighting": WEIGHTINGS, "plan": PLANS}
+
+
+def _short_or_long(short: float, long: float) -> Callable[[int], dict[str, Any]]:
+    return lambda n: {"eta": long if n >= LONG else short}
+
+
+def _fixed(**values: Any) -> Callable[[int], dict[str, Any]]:
+    return lambda n: values
+
+
+@dataclass(frozen=True)
+class Method:
+    """A named sampler: its parts, its paper's defaults for n steps, and where they come from."""
+
+    name: str
+    title: str
+    cite: str
+    transition: str = "ancestral"
+    rule: str = "never"
+    weighting: str = "even"
+    plan: str = "always"
+    defaults: Callable[[int], Mapping[str, Any]] = _fixed()
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Table name -> row name."""
+        return {table: getattr(self, table) for table in TABLES}
+
+
+_REMDM = "arXiv 2503.00307"
+# One row a sampler, laid out by hand.
+# fmt: off
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("mdlm", "MDLM", "arXiv 2406.07524, eq. 2"),
+        Method("remdm-cap", "ReMDM-cap", f"{_REMDM}, section 4.1, Table 6",
+               rule="cap", defaults=_short_or_long(0.04, 0.008)),
+        Method("remdm-rescale", "ReMDM-rescale", f"{_REMDM}, section 4.1, Table 6",
+               rule="rescale", defaults=_short_or_long(0.045, 0.015)),
+        Method("remdm-conf", "ReMDM-conf", f"{_REMDM}, section 4.1: sigma_max, weighted by confidence",
+               rule="rescale", weighting="conf", defaults=_fixed(eta=1.0)),
+        Method("remdm-switch", "ReMDM-switch", f"{_REMDM}, Algorithm 2; eta as for cap, t_switch ours",
+               rule="cap", plan="switch", defaults=_short_or_long(0.04, 0.008)),
+        Method("remdm-loop", "ReMDM-loop", f"{_REMDM}, section 4.1, Tables 1 and 6",
+               rule="cap", plan="loop", defaults=_short_or_long(0.055, 0.02)),
+        Method("fb", "Forward-backward", f"Campbell et al. 2022; {_REMDM}, Proposition 4.2", rule="fb"),
+        Method("dfm", "DFM", f"Gat et al. 2024; {_REMDM}, Proposition 4.3", rule="dfm", plan="capped"),
+        Method("maskgit", "MaskGIT", "arXiv 2202.04200",
+               transition="maskgit", defaults=_fixed(nucleus_p=1.0, choice_temperature=4.5)),
+        Method("llada", "LLaDA", "arXiv 2502.09992", transition="llada", defaults=_fixed(nucleus_p=1.0)),
+        Method("remdm-llada", "ReMDM-LLaDA", f"{_REMDM}, Appendix D.4",
+               transition="llada-loop", plan="draft", defaults=_fixed(nucleus_p=1.0, swaps=1)),
+        Method("llada-dfm", "LLaDA-DFM", f"{_REMDM}, Appendix D.4",
+               transition="llada-swap", defaults=_fixed(nucleus_p=1.0, swaps=1)),
+    )
+}
+# fmt: on
+"""Every sampler by the name it has in flags, addresses, files and on the page."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides a run beside the model and its start: `values` holds the knobs of the chosen parts.
+
+    Build it with `settings`, which fills in the paper's defaults and refuses what does not apply.
+    """
+
+    sampler: str
+    steps: int
+    parts: Mapping[str, str]
+    values: Mapping[str, Any]
+    truncation: Truncation = Truncation()
+    schedule: str = "linear"
+    precision: int = 64
+
+    def flat(self) -> dict[str, Any]:
+        """One level of plain values, for files and addresses."""
+        truncation = {name: getattr(self.truncation, name) for name in knobs(Truncation)}
+        return {**self.parts, **self.values, **truncation, "schedule": self.schedule, "precision": self.precision}
+
+
+def applicable(parts: Mapping[str, str]) -> dict[str, Field]:
+    """The knobs that the chosen parts bring, by name."""
+    found: dict[str, Field] = {}
+    for table, row in parts.items():
+        if parts["transition"] != "ancestral" and table in ("rule", "weighting"):
+            continue  # exact counts leave no room for a sigma
+        found.update(TABLES[table][row].knobs)
+    return found
+
+
+def _choice(name: str, value: str, table: Mapping[str, Any]) -> str:
+    if value not in table:
+        raise ValueError(f"{name} must be one of {', '.join(table)}, got {value}")
+    return value
+
+
+def settings(sampler: str, steps: int, **given: Any) -> Settings:
+    """A sampler by name with its paper's defaults for this many steps, changed where asked.
+
+    Args:
+        sampler: a name of METHODS.
+        steps: T, the number of steps asked for.
+        given: parts (`rule`, `weighting`, `plan`, `transition`), knobs of the chosen parts (`eta`, `t_on`, ...),
+            `nucleus_p`, `temperature`, `nucleus`, `schedule`, `precision`. None means the default.
+
+    Raises:
+        ValueError: for an unknown name, a value out of range, or one that does not apply to the chosen parts.
+    """
+    method = METHODS[_choice("sampler", sampler, METHODS)]
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= 8192:
+        raise ValueError(f"steps must be a whole number from 1 to 8192, got {steps}")
+    given = {name: value for name, value in given.items() if value is not None}
+    parts = {table: _choice(table, given.pop(table, getattr(method, table)), rows) for table, rows in TABLES.items()}
+    schedule = _choice("schedule", given.pop("schedule", "linear"), SCHEDULES)
+    if parts["plan"] == "capped" and schedule != "linear":
+        raise ValueError(f"plan capped needs the linear schedule, got {schedule}")
+    precision = given.pop("precision", 64)
+    Noise((), precision)
+    defaults = method.defaults(steps)
+    drawing = {name: given.pop(name, defaults.get(name, each.default)) for name, each in knobs(Truncation).items()}
+    allowed = applicable(parts)
+    for name in given:
+        if name not in allowed:
+            raise ValueError(
+                f"{name} does not apply to {sampler} with {', '.join(f'{k} {v}' for k, v in parts.items())}"
+            )
+    values = {name: given.get(name, defaults.get(name, each.default)) for name, each in allowed.items()}
+    made = Settings(sampler, steps, parts, values, Truncation(**drawing), schedule, precision)
+    build(made)  # raises for values that are out of range or do not go together
+    return made
+
+
+def _make(chosen: Settings, table: str, **more: Any) -> Any:
+    part = TABLES[table][chosen.parts[table]]
+    return part.make(**{name: chosen.values[name] for name in part.knobs}, **more)
+
+
+def build(chosen: Settings) -> tuple[Transition, tuple[Step, ...]]:
+    """The transition and the steps of a run."""
+    plan: Plan = _make(chosen, "plan")
+    walk = steps(plan.grid, chosen.steps, SCHEDULES[chosen.schedule])
+    if chosen.parts["transition"] != "ancestral":
+        return _make(chosen, "transition"), walk
+    rule = _make(chosen, "weighting", inner=_make(chosen, "rule"))
+    return Ancestral(plan.when(rule)), walk
+
+
+@dataclass
+class Running:
+    """A run under way: iterate it for records; `forwards` counts network calls of each sequence so far."""
+
+    records: Iterator[StepRecord]
+    steps: tuple[Step, ...]
+    _cache: Cached
+
+    def __iter__(self) -> Iterator[StepRecord]:
+        return self.records
+
+    @property
+    def forwards(self) -> Tensor:
+        """Network calls of each sequence, int64 `[B]`."""
+        return self._cache.forwards
+
+
+def run(
+    denoiser: Denoiser,
+    chosen: Settings,
+    tokens: Tensor | State,
+    seeds: tuple[int, ...],
+    *,
+    watch: bool = True,
+    first: int = 0,
+    coupled: bool = False,
+) -> Running:
+    """Start a run, or take one up.
+
+    Args:
+        denoiser: x_theta of the model, its condition bound.
+        chosen: the settings.
+        tokens: the start, int64 `[B, L]`: the mask's id where something is to be written, anything else is given. Or
+            the state at which a run is taken up.
+        seeds: one for each sequence.
+        watch: see `sampler.sample`.
+        first: the index of the first step taken; those before it are over.
+        coupled: whether the random numbers have addresses (see coupling.py) rather than come in turn.
+    """
+    transition, walk = build(chosen)
+    if isinstance(denoiser, ClassifierGuided):  # it tilts the posterior, which is built from the truncated x_theta
+        cache = Cached(denoiser.denoiser)
+        x_theta: Denoiser = denoiser.around(Truncated(cache, chosen.truncation))
+    else:
+        cache = Cached(denoiser)
+        x_theta = Truncated(cache, chosen.truncation)
+    cache.forwards = torch.zeros(len(seeds), dtype=torch.int64)  # a run taken up may go on for steps without a call
+    state = tokens if isinstance(tokens, State) else start(tokens, denoiser.mask_id)
+    noise = Coupled(seeds, chosen.precision) if coupled else Noise(seeds, chosen.precision)
+    rest = keyed(walk[first:], noise) if isinstance(noise, Coupled) else walk[first:]
+    return Running(sample(x_theta, transition, rest, state, noise, watch=watch), walk, cache)

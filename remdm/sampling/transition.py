@@ -1,0 +1,198 @@
+"""One reverse step: from z_t and x_theta to z_s, and the record of what happened.
+
+`Ancestral` lets each position decide alone: MDLM, ReMDM, forward-backward, DFM. `TopConfidence` decodes exact
+numbers of tokens, the surest first: MaskGIT and LLaDA.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from remdm.sampling.denoiser import Denoiser, Truncated, peak
+from remdm.sampling.guidance import ClassifierGuided, tilted
+from remdm.sampling.knobs import check, knob
+from remdm.sampling.noise import Noise
+from remdm.sampling.posterior import mask_probability
+from remdm.sampling.remasking import Never, Remasking, bounded
+from remdm.sampling.state import State
+from remdm.sampling.time_grid import Step
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What one step did. It lives as long as its consumer holds it; frames (trace.py) are what is kept.
+
+    Attributes:
+        step: the interval.
+        before: the state at t. after: the state at s.
+        remasked: decoded tokens sent back to the mask, bool `[B, L]`; happens before decoding.
+        decoded: masked positions given a token, bool `[B, L]`.
+        sigma: remasking probability that the posterior used, a number or `[B, L]`.
+        log_x: log x_theta at the decoded positions, `[n, V]`; None if there are none.
+        watched: masked positions whose likeliest token was computed, bool `[B, L]`, m of them.
+        peak: log x_theta of that token, `[m]`; None if there are none.
+    """
+
+    step: Step
+    before: State
+    after: State
+    remasked: Tensor
+    decoded: Tensor
+    sigma: Tensor | float
+    log_x: Tensor | None
+    watched: Tensor
+    peak: Tensor | None
+
+
+class Transition(Protocol):
+    """A way from z_t to z_s. With `watch`, the record also says how sure the network is at every masked position."""
+
+    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise, watch: bool) -> StepRecord:
+        """Take one step."""
+
+
+def decode(state: State, rows: Tensor, ids: Tensor, log_p: Tensor) -> State:
+    """Write tokens `[n]` at bool `[B, L]` rows and remember the probability each was drawn with."""
+    tokens, psi = state.tokens.clone(), state.psi.clone()
+    tokens[rows] = ids
+    psi[rows] = log_p.double().exp()
+    return replace(state, tokens=tokens, psi=psi)
+
+
+def remask(state: State, rows: Tensor) -> State:
+    """Send the tokens at bool `[B, L]` rows back to the mask."""
+    return replace(
+        state, tokens=state.tokens.masked_fill(rows, state.mask_id), psi=state.psi.masked_fill(rows, torch.inf)
+    )
+
+
+def present_score(denoiser: Denoiser, state: State, step: Step) -> Callable[[], Tensor]:
+    """Computes, when called, log p of each decoded token by the network's current output; 0 elsewhere. `[B, L]`.
+
+    Before truncation: a token outside the nucleus is unlikely, not impossible.
+    """
+    network = denoiser
+    while isinstance(network, Truncated | ClassifierGuided):
+        network = network.denoiser
+
+    def score() -> Tensor:
+        log_x = network(state.tokens, torch.ones_like(state.masked), step.t)
+        picked = log_x.gather(1, state.tokens.reshape(-1, 1)).view_as(state.tokens).double()
+        return picked.where(state.decoded, 0.0)
+
+    return score
+
+
+@dataclass(frozen=True)
+class Ancestral:
+    """Every position decides alone, by the posterior.
+
+    Who changes is drawn before the network is asked: it needs alpha and sigma only. So the network is called for
+    the decoding positions of the sequences that have any, which changes no probability.
+    """
+
+    remasking: Remasking = Never()
+
+    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise, watch: bool) -> StepRecord:
+        """Draw who is masked at s, then tokens for those who decode."""
+        masked = state.masked
+        sigma = bounded(self.remasking.sigma(step, state, present_score(denoiser, state, step)), step)
+        leaves = tilted(mask_probability(masked, step, sigma), denoiser, state, step.t)
+        goes = noise.uniform(masked.shape[1]).to(masked.device) < leaves
+        remasked, decoded = state.decoded & goes, masked & ~goes
+        watched = masked if watch else torch.zeros_like(masked)
+        # first the many rows, so that the few come from memory
+        surest = peak(denoiser, state.tokens, watched, step.t) if watched.any() else None
+        after, log_x = remask(state, remasked), None
+        if decoded.any():
+            log_x = denoiser(state.tokens, decoded, step.t)
+            ids = noise.draw(log_x, decoded)
+            after = decode(after, decoded, ids, log_x.gather(1, ids[:, None]).squeeze(1))
+        return StepRecord(step, state, after, remasked, decoded, sigma, log_x, watched, surest)
+
+
+class Counts(Protocol):
+    """How many positions decode in a step, for one sequence."""
+
+    def decode(self, step: Step, masked: int, free: int) -> int:
+        """Out of `masked` masks among `free` positions that are not given."""
+
+
+@dataclass(frozen=True)
+class MaskgitCounts:
+    """floor(free (1 - alpha_s)) masks are left, at least one token decodes, and one waits for the last step."""
+
+    def decode(self, step: Step, masked: int, free: int) -> int:
+        """MaskGIT's `max(1, min(masked - 1, floor(...)))` masks; none at alpha_s = 1 (method of arXiv 2202.04200)."""
+        if step.alpha_s >= 1.0:
+            return masked
+        return masked - max(1, min(masked - 1, int(free * (1.0 - step.alpha_s) + 1e-9))) if masked > 1 else 0
+
+
+@dataclass(frozen=True)
+class EvenCounts:
+    """The masks of a phase are spread evenly over its steps, the remainder first: LLaDA's transfer counts."""
+
+    def decode(self, step: Step, masked: int, free: int) -> int:
+        """ceil(masks that this phase decodes / its steps left)."""
+        goal = round(free * (1.0 - step.alpha_goal))
+        return -(-max(0, masked - goal) // step.left)
+
+
+@dataclass(frozen=True)
+class TopConfidence:
+    """Exact counts: all masked positions draw a token, the surest of them keep it.
+
+    With `swaps`, as many of the least sure decoded tokens (by psi) are remasked first and as many more decoded:
+    ReMDM on LLaDA while the plan holds (arXiv 2503.00307, Appendix D.4), or at every step (its DFM baseline).
+    """
+
+    counts: Counts
+    choice_temperature: float = knob(
+        0.0, 0, 20, step=0.1, symbol="c", help="Random order: noise on the confidence, fading to 0."
+    )
+    swaps: int = knob(0, 0, 64, step=1, symbol="k", help="How many of the least sure tokens are remasked in a step.")
+    held_only: bool = True
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise, watch: bool) -> StepRecord:
+        """Remask the least sure, draw, keep the surest."""
+        remasked, count = self._swap(state, step)
+        after = remask(state, remasked)
+        rows = after.masked
+        log_x = denoiser(after.tokens, rows, step.t) if rows.any() else None
+        highest = None
+        decoded = torch.zeros_like(rows)
+        share = remasked.sum(1).double() / state.decoded.sum(1).clamp(min=1)
+        if log_x is not None:
+            ids = noise.draw(log_x, rows)
+            log_p = log_x.gather(1, ids[:, None]).squeeze(1)
+            surest = torch.full(rows.shape, -torch.inf, dtype=torch.float64, device=rows.device)
+            surest[rows] = log_p.double()
+            if self.choice_temperature:
+                surest += self.choice_temperature * step.s * noise.gumbel(rows.shape[1]).to(rows.device)
+            for row, extra in enumerate(count):
+                wanted = extra + self.counts.decode(step, int(state.masked[row].sum()), int((~state.given[row]).sum()))
+                decoded[row, surest[row].topk(min(wanted, int(rows[row].sum()))).indices] = True
+            kept = decoded[rows]
+            after = decode(after, decoded, ids[kept], log_p[kept])
+            highest, log_x = log_x.amax(dim=-1), log_x[kept]
+        return StepRecord(
+            step, state, after, remasked, decoded, share[:, None].expand(rows.shape), log_x, rows, highest
+        )
+
+    def _swap(self, state: State, step: Step) -> tuple[Tensor, list[int]]:
+        """Which tokens are remasked, and how many in each sequence."""
+        remasked = torch.zeros_like(state.given)
+        if self.swaps and (step.held or not self.held_only):
+            for row, decoded in enumerate(state.decoded):
+                least = (
+                    state.psi[row].where(decoded, torch.inf).topk(min(self.swaps, int(decoded.sum())), largest=False)
+                )
+                remasked[row, least.indices] = True
+        return remasked, remasked.sum(1).tolist()

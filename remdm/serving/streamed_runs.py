@@ -1,0 +1,109 @@
+"""The runs that the page has shown lately: so that the browser can ask for a step it missed."""
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from remdm.runs.domain import Note
+from remdm.runs.record import Live
+from remdm.runs.trace import Frame
+
+KEPT = 256
+MAX_ASKED = 20_000
+
+
+Step = tuple[Frame, tuple[Note, ...], Callable[[], str]]
+"""A step as it was shown: its frame, what the checker found after it, what writes its message."""
+
+
+@dataclass
+class Shown:
+    """A run as it is being shown. `halt` is shared by all the runs of one press: once set, nothing is added."""
+
+    run_id: str
+    live: Live
+    halt: threading.Event
+    start: str = ""
+    end: str = ""
+    steps: list[Step] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, step: Step) -> bool:
+        """Keep a step; False if the run was stopped meanwhile, and the step came too late."""
+        with self._lock:
+            if not self.halt.is_set():
+                self.steps.append(step)
+            return not self.halt.is_set()
+
+    def stop(self) -> None:
+        """Let nothing more be added: what is there now is the run."""
+        with self._lock:
+            self.halt.set()
+
+
+@dataclass
+class Press:
+    """One press of Run: its halt flag, the runs that it has begun, and which of them is looked at."""
+
+    halt: threading.Event = field(default_factory=threading.Event)
+    runs: list[Shown] = field(default_factory=list)
+    focus: int = 0
+
+    def stop(self) -> None:
+        """End all of it; nothing is added any more."""
+        self.halt.set()
+        for shown in self.runs:
+            shown.stop()
+
+
+class Runs:
+    """The latest runs by unguessable id; old ones are dropped."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept, self._lock = kept, threading.Lock()
+        self._runs: OrderedDict[str, Shown] = OrderedDict()
+        self._presses: OrderedDict[str, Press] = OrderedDict()
+
+    def press(self) -> str:
+        """A ticket for one press of Run: it can be stopped before anything has begun."""
+        ticket = secrets.token_urlsafe(12)
+        with self._lock:
+            self._presses[ticket] = Press()
+            while len(self._presses) > self._kept:
+                self._presses.popitem(last=False)
+        return ticket
+
+    def pressed(self, ticket: str | None) -> Press:
+        """The press of a ticket; one that nobody else holds for a ticket that is not known (any more)."""
+        return self._presses.get(ticket or "", Press())
+
+    def open(self, live: Live, press: Press) -> Shown:
+        """Begin a run of a press, under an id that nobody can guess."""
+        shown = Shown(secrets.token_urlsafe(12), live, press.halt)
+        with self._lock:
+            press.runs.append(shown)
+            self._runs[shown.run_id] = shown
+            while len(self._runs) > self._kept:
+                self._runs.popitem(last=False)
+        return shown
+
+    def get(self, run_id: str | None) -> Shown | None:
+        """A run by id, None if it is not known (any more)."""
+        return self._runs.get(run_id) if isinstance(run_id, str) else None
+
+    def frames(self, run_id: str, first: int, last: int) -> str:
+        """Step messages `first` to `last` of a run as a JSON list; empty for an unknown run. Anyone may call this.
+
+        A `first` below 0 asks for the start too (a page that opened late missed it), and for the end if there is one.
+        """
+        shown = self.get(run_id)
+        if shown is None or not all(isinstance(place, int) and -1 <= place <= MAX_ASKED for place in (first, last)):
+            return "[]"
+        ends = (shown.start, shown.end) if first < 0 else ("", "")
+        found = [ends[0], *(write() for _, _, write in shown.steps[max(0, first) : last + 1]), ends[1]]
+        return f"[{','.join(message for message in found if message)}]"
+
+
+RUNS = Runs()

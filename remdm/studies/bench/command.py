@@ -1,0 +1,129 @@
+"""The command: which rows are made, and where they go."""
+
+import argparse
+import json
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from remdm.models.checkpoints import load_embedded
+from remdm.models.network import Compute, compute
+from remdm.studies.bench.browser import click_row, scrub_row
+from remdm.studies.bench.crowd import alone_ms, crowds
+from remdm.studies.bench.page import PageError, page_row
+from remdm.studies.bench.report import markdown
+from remdm.studies.bench.rows import CLOCKS, Row, table
+from remdm.studies.bench.steps import GEOMETRIES, embedded_cases, measured, random_case
+from remdm.studies.bench.targets import verdicts
+
+CROWDED = "stories"
+SAME = ("name", "geometry", "dtype", "visitors")
+"""What tells two rows of a file apart."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    names = ", ".join((*GEOMETRIES, "the embedded models, visitors, page, click, scrub"))
+    parser.add_argument("--json", type=Path, help="write the rows to this file; others that it has stay")
+    parser.add_argument("--table", action="store_true", help="only print what is in that file, as Markdown")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=f"any of {names} (default all)")
+    parser.add_argument("--repeats", type=int, help="timings of each step (default 3 to 15, by size)")
+    parser.add_argument("--threads", type=int, help="of torch (default all cores)")
+    help_clock = "time that passed, or the process's own: for a machine with other work, with one thread"
+    parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall", help=help_clock)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+
+
+def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], Iterator[Row]]]:
+    """What can be measured, by name."""
+
+    def step(make: Callable) -> Callable[[], Iterator[Row]]:
+        def rows() -> Iterator[Row]:
+            yield measured(make(), args.clock, args.repeats)
+
+        return rows
+
+    def visitors() -> Iterator[Row]:
+        checkpoint = load_embedded(CROWDED, chosen)
+        yield from crowds(CROWDED, checkpoint.denoiser, checkpoint.length)
+
+    def page() -> Iterator[Row]:
+        checkpoint = load_embedded(CROWDED, chosen)
+        yield page_row("text", CROWDED, alone_ms(checkpoint.denoiser, checkpoint.length))
+
+    def click() -> Iterator[Row]:
+        yield click_row("text", CROWDED)
+
+    def scrub() -> Iterator[Row]:
+        yield scrub_row()
+
+    made = {geometry: step(lambda geometry=geometry: random_case(geometry, chosen)) for geometry in GEOMETRIES}
+    made |= {name: step(make) for name, make in embedded_cases(chosen)}
+    return made | {"visitors": visitors, "page": page, "click": click, "scrub": scrub}
+
+
+def run(args: argparse.Namespace) -> None:
+    """`bench`: print the table as it grows, write the rows, and say which targets they meet; or only the page of them.
+
+    Raises:
+        ValueError: for a name that is none, numbers below 1, or a page of rows that are not there.
+    """
+    for name in ("repeats", "threads"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(args, name)}")
+    if args.table:
+        if args.json is None or not (kept := read(args.json)):
+            raise ValueError("table needs rows: name their file with --json, or run the command without --table first")
+        print(markdown(kept), end="")
+        return
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    chosen = compute(args.device)
+    there = works(chosen, args)
+    for name in args.only or ():
+        if name not in there:
+            raise ValueError(f"only must be any of {', '.join(there)}, got {name}")
+    machine = f"{torch.get_num_threads()} threads, {platform.processor() or platform.machine()}"
+    print(f"{chosen.device.type} {str(chosen.dtype).removeprefix('torch.')}: {chosen.reason}; {machine}")
+    rows: list[Row] = []
+    for name in args.only or there:
+        try:
+            for made in there[name]():
+                lines = table([made]).splitlines()
+                print("\n".join(lines[bool(rows) :]), flush=True)
+                rows.append(made)
+                if args.json:
+                    write(args.json, made)
+        except PageError as error:
+            if args.only:
+                raise
+            print(f"{name}: {error}", flush=True)
+    for each in verdicts(read(args.json) if args.json else rows):
+        print(f"{each.said}: {each.target} ({each.measured or 'no row'})")
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file, none where there is no such file.
+
+    Raises:
+        ValueError: for a file that holds something else.
+    """
+    if not path.is_file():
+        return []
+    rows = json.loads(path.read_text())
+    if not isinstance(rows, list) or not all(isinstance(each, dict) and "geometry" in each for each in rows):
+        raise ValueError(f"{path.name} holds no rows of the benchmark")
+    return rows
+
+
+def write(path: Path, made: Row) -> None:
+    """Put a row into a file, in the place of the one that measured the same before."""
+    rows, same = read(path), [made.get(key) for key in SAME]
+    places = [place for place, each in enumerate(rows) if [each.get(key) for key in SAME] == same]
+    if places:
+        rows[places[0]] = made
+    else:
+        rows.append(made)
+    path.write_text(json.dumps(rows, indent=2) + "\n")

@@ -1,0 +1,148 @@
+"""One sampling step, ours and the literal one, on the same weights and the same half-decoded sequence."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from remdm.domains.registry import DOMAINS
+from remdm.models.checkpoints import is_embedded
+from remdm.models.dit import DiT, DiTConfig
+from remdm.models.network import Compute, NetworkDenoiser
+from remdm.models.transformer import PlainTransformer, TransformerConfig
+from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation
+from remdm.sampling.noise import Noise
+from remdm.sampling.remasking import Cap
+from remdm.sampling.state import State, start
+from remdm.sampling.time_grid import Step
+from remdm.sampling.transition import Ancestral, StepRecord, decode
+from remdm.studies.bench.literal import literal_step
+from remdm.studies.bench.rows import Row, interleaved, row
+
+NUCLEUS_P = 0.9
+ETA = 0.04
+STEPS = 64
+SPREAD = 4.0
+"""Standard deviation of random logits: at V = 50k the nucleus then holds some 270 tokens, as a trained model's may."""
+AT_HALF = Step(0, 0.5, 0.5 - 1 / STEPS, 0.5, 0.5 + 1 / STEPS)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A geometry: x_theta in the type that this machine is quick in, the same in float32, and a start `[1, L]`."""
+
+    geometry: str
+    ours: Denoiser
+    plain: Denoiser
+    start: Tensor
+    repeats: int
+
+
+def random_transformer(shape: TransformerConfig) -> PlainTransformer:
+    """Random weights whose logits are spread as a trained model's: none of it copies words of the sequence."""
+    network = PlainTransformer(shape)
+    nn.init.constant_(network.norm.weight, SPREAD)
+    for block in network.blocks:
+        if block.recall is not None:
+            nn.init.zeros_(block.recall.gate.bias)
+    return network
+
+
+def random_dit(shape: DiTConfig) -> DiT:
+    """Random weights; training starts from a network that says nothing, so its silent parts get some too."""
+    network = DiT(shape)
+    for weight in network.parameters():
+        if weight.ndim > 1:
+            nn.init.normal_(weight, std=0.02)
+    nn.init.normal_(network.output_layer.linear.weight, std=SPREAD * shape.hidden_dim**-0.5)
+    return network
+
+
+GEOMETRIES: dict[str, tuple[int, int, Callable[[], nn.Module], int]] = {
+    "owt-1024": (50_258, 1024, lambda: random_dit(DiTConfig(50_258, 1024, 768, 128, 12, 12)), 3),
+    "text-256": (4097, 256, lambda: random_transformer(TransformerConfig(4097, 256, 384, 6, 6)), 7),
+    "image-256": (1025, 256, lambda: random_dit(DiTConfig(1025, 256, 768, 128, 12, 12)), 5),
+    "smiles-32": (41, 32, lambda: random_transformer(TransformerConfig(41, 32, 192, 6, 4)), 15),
+}
+"""Vocabulary with the mask (the last id), length, network, and how often each step is timed."""
+
+
+def random_case(geometry: str, compute: Compute) -> Case:
+    """A geometry with random weights."""
+    size, length, make, repeats = GEOMETRIES[geometry]
+    torch.manual_seed(0)
+    network = make().eval().requires_grad_(False)
+    plain = NetworkDenoiser(network, size - 1)
+    ours = NetworkDenoiser(deepcopy(network).to(compute.dtype), size - 1)
+    return Case(geometry, ours, plain, torch.full((1, length), size - 1), repeats)
+
+
+def embedded_cases(compute: Compute) -> Iterator[tuple[str, Callable[[], Case]]]:
+    """The embedded models by name, each under its domain's default condition."""
+    for domain in DOMAINS.values():
+        for model in domain.models:
+            if is_embedded(model.name):
+
+                def make(domain=domain, model=model) -> Case:  # noqa: ANN001
+                    made = []
+                    for dtype in (compute.dtype, torch.float32):
+                        checkpoint = model.load(Compute(compute.device, dtype, compute.reason))
+                        made.append(model.denoiser(checkpoint, domain.ask()))
+                    begin = torch.full((1, model.length), checkpoint.mask_id)
+                    return Case(model.name, made[0], made[1], begin, 15)
+
+                yield model.name, make
+
+
+def half_decoded(case: Case) -> State:
+    """A state at t = 0.5: every second position, by chance, with a draw of the model's own."""
+    state, noise = start(case.start, case.ours.mask_id), Noise((0,))
+    rows = state.masked & (noise.uniform(case.start.shape[1]) < 0.5)
+    log_x = case.ours(state.tokens, rows, 1.0)
+    ids = noise.draw(log_x, rows)
+    return decode(state, rows, ids, log_x.gather(1, ids[:, None]).squeeze(1))
+
+
+def measured(case: Case, clock: str, repeats: int | None = None) -> Row:
+    """The row of a case: our step, the same as the page watches it, the literal step, and the network alone.
+
+    The network alone is the floor: everything before the vocabulary, and the vocabulary for the rows that decode.
+    """
+    state, mask_id = half_decoded(case), case.ours.mask_id
+    ancestral, sigma = Ancestral(Cap(ETA)), min(ETA, AT_HALF.sigma_max)
+    every = torch.ones_like(state.masked)
+
+    def ours(seed: int, watch: bool = False) -> StepRecord:
+        denoiser = Truncated(Cached(case.ours), Truncation(NUCLEUS_P))
+        return ancestral(denoiser, state, AT_HALF, Noise((seed,)), watch)
+
+    def plain(z: Tensor) -> Tensor:
+        return case.plain(z, every, 0.5).view(*z.shape, -1)
+
+    record, seed = next((each, seed) for seed in range(1, 100) if (each := ours(seed)).decoded.any())
+    with torch.inference_mode():
+        step, watched, literal, network = interleaved(
+            (
+                lambda: ours(seed),
+                lambda: ours(seed, watch=True),
+                lambda: literal_step(plain, state.tokens, mask_id, AT_HALF, sigma, NUCLEUS_P),
+                lambda: case.ours(state.tokens, record.decoded, 0.5),
+            ),
+            repeats or case.repeats,
+            clock,
+        )
+    nucleus = (record.log_x > -torch.inf).sum(1).double().mean()  # type: ignore[operator]
+    return row(
+        "step", case.geometry, step, literal, dtype=number_type(case.ours), network_ms=network,
+        not_network=max(0.0, 1 - network / step), watched_ms=watched, decoded=int(record.decoded.sum()),
+        nucleus=round(float(nucleus), 1), clock=clock, threads=torch.get_num_threads(),
+    )  # fmt: skip
+
+
+def number_type(denoiser: Denoiser) -> str:
+    """The type of the network within."""
+    while not isinstance(denoiser, NetworkDenoiser):
+        denoiser = denoiser.denoiser  # type: ignore[attr-defined]
+    return str(next(denoiser.network.parameters()).dtype).removeprefix("torch.")

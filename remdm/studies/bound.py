@@ -1,0 +1,74 @@
+"""`python -m remdm bound text`: MDLM's and ReMDM's training bound on held-out text, beside the world's entropy."""
+
+import argparse
+
+import torch
+from torch import Tensor
+
+from remdm.domains.registry import DOMAINS
+from remdm.domains.text import prose, storyworld
+from remdm.domains.text.train import story_batch
+from remdm.models.network import compute
+from remdm.sampling.nelbo import mdlm_nelbo, step_nelbo, stratified_times
+from remdm.sampling.schedule import Linear
+from remdm.sampling.time_grid import Uniform, steps
+
+CHUNK = 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    parser.add_argument("domain", choices=("text",))
+    parser.add_argument("--model", default="stories", choices=[model.name for model in DOMAINS["text"].models])
+    parser.add_argument("--texts", type=int, default=256, help="held-out texts (default 256)")
+    parser.add_argument("--passes", type=int, default=4, help="estimates of each (default 4)")
+    parser.add_argument("--steps", type=int, default=1024, help="T of ReMDM's bound (default 1024)")
+    parser.add_argument("--eta", type=float, default=0.02, help="sigma of ReMDM's bound: min(eta, sigma_max)")
+    parser.add_argument("--prepared", help="folder of the prepared prose (default: where training keeps it)")
+
+
+def _heldout(args: argparse.Namespace, checkpoint: object) -> Tensor:
+    if args.model == "stories":
+        return story_batch(checkpoint.tokenizer, 0, args.texts, "heldout")
+    from remdm.models.checkpoints import ROOT
+
+    data = prose.prepare(args.prepared or ROOT / "prose" / "training" / "data")
+    return torch.from_numpy(data.heldout[: args.texts].astype("int64"))
+
+
+def _interval(values: Tensor) -> str:
+    mean, error = values.mean().item(), values.std().item() / len(values) ** 0.5
+    return f"{mean:.2f} ± {1.96 * error:.2f}"
+
+
+def run(args: argparse.Namespace) -> None:
+    """`bound`: print nats a text (its padding included, which costs nearly nothing)."""
+    checkpoint = DOMAINS["text"].model(args.model).load(compute("auto"))
+    x = _heldout(args, checkpoint)
+    generator = torch.Generator().manual_seed(0)
+
+    def log_x(z: Tensor, rows: Tensor) -> Tensor:
+        return checkpoint.denoiser(z, rows, 0.0)
+
+    chunks = [part for _ in range(args.passes) for part in x.split(CHUNK)]
+    plain = torch.cat(
+        [
+            mdlm_nelbo(log_x, part, stratified_times(len(part), generator), checkpoint.mask_id, generator)
+            for part in chunks
+        ]
+    )
+    walk = steps(Uniform(), args.steps, Linear())
+    places = (stratified_times(len(chunks), generator) * len(walk)).long().clamp(max=len(walk) - 1)
+    remasking = []
+    for part, place in zip(chunks, places.tolist(), strict=True):
+        step = walk[place]
+        sigma = min(args.eta, step.sigma_max)
+        remasking.append(len(walk) * step_nelbo(log_x, part, step, sigma, checkpoint.mask_id, generator))
+    length = x.shape[1]
+    print(
+        f"{args.model}: {len(x)} held-out texts, {args.passes} estimates each, {checkpoint.compute.dtype}; nats a text"
+    )
+    print(f"MDLM bound (sigma 0)                    {_interval(plain * length)}")
+    print(f"ReMDM bound (T {args.steps}, cap {args.eta})          {_interval(torch.cat(remasking) * length)}")
+    if args.model == "stories":
+        print(f"the world's own entropy, at most         {storyworld.entropy()[0]:.2f}")

@@ -1,0 +1,104 @@
+"""Tables of the paper and of ours, one under the other: the pieces that `paper_tables.py` puts together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from remdm.evaluation import curves
+from remdm.evaluation.curves import Point
+from remdm.evaluation.measurement import Measurement
+from remdm.evaluation.metrics.diversity import Interval
+from remdm.evaluation.sweeps.results import Row
+from remdm.evaluation.sweeps.table import markdown
+from remdm.studies.published import Published
+
+MISSING = "not measured"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table of ours: how it is called, the sampler, and what was changed in it (as `curves` words it)."""
+
+    name: str
+    sampler: str
+    changes: str = ""
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The rows of a domain under one condition."""
+
+    kind: Measurement
+    rows: Sequence[Row]
+    condition: str
+
+    def by_steps(self, line: Line, column: str) -> dict[int, Point]:
+        """A line's points of a measure by T."""
+        measure = self.kind.measure(column)
+        found = curves.points(self.kind, self.rows, measure, self.condition)
+        return {each.steps: each for each in found if (each.sampler, each.changes) == (line.sampler, line.changes)}
+
+    def values(self, line: Line, column: str, steps: Callable[[int], bool] = bool) -> dict[int, Interval]:
+        """The same as figures, of the T that are wanted."""
+        return {t: each.value for t, each in self.by_steps(line, column).items() if steps(t)}
+
+    def tables(self, lines: Sequence[Line], columns: Sequence[str]) -> list[str]:
+        """A table for each measure, every cell with its interval and n; the network calls; what is not measured."""
+        made = []
+        for column in columns:
+            measure = self.kind.measure(column)
+            found = {line: self.by_steps(line, column) for line in lines}
+            made += _grid(measure.title, found, lambda point, share=measure.share: _cell(point, share))
+        found = {line: self.by_steps(line, columns[0]) for line in lines}
+        made += _grid("network calls a sample", found, lambda point: f"{point.forwards:.1f}")
+        lacking = [line.name for line in lines if not any(self.by_steps(line, column) for column in columns)]
+        return [*made, f"Not measured: {'; '.join(lacking)}."] if lacking else made
+
+    @property
+    def parameters(self) -> str:
+        """Of the model, as the newest row has it."""
+        rows = [row for row in self.rows if self.kind.condition(row) == self.condition]
+        return f"{int(rows[-1]['parameters']) / 1e6:.1f}M parameters" if rows else "no rows yet"
+
+
+def _grid(title: str, found: Mapping[Line, Mapping[int, Point]], cell: Callable[[Point], str]) -> list[str]:
+    """A sampler a row, T a column; nothing where nothing was measured."""
+    wide = sorted({t for own in found.values() for t in own})
+    body = [[line.name, *(cell(own[t]) if t in own else MISSING for t in wide)] for line, own in found.items() if own]
+    return [markdown([f"ours: {title}", *(f"T = {t}" for t in wide)], body)] if body else []
+
+
+def shown(value: float, share: bool) -> str:
+    """A figure of ours as it is printed."""
+    if share:
+        return f"{100 * value:.1f}%"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _cell(point: Point, share: bool) -> str:
+    value = point.value
+    between = "" if value.low == value.high else f" ({shown(value.low, share)} to {shown(value.high, share)})"
+    return f"{shown(value.value, share)}{between}, n = {point.n:,}"
+
+
+def table(theirs: Published) -> str:
+    """A table of the paper as Markdown, with its source."""
+    head = ["paper", *(f"{figure}, {t}" for figure in theirs.figures for t in theirs.steps)]
+    digits = [
+        max(len(repr(value).partition(".")[2].rstrip("0")) for row in theirs.rows.values() for value in row[place])
+        for place in range(len(theirs.figures))
+    ]  # as many as the paper has
+    body = [
+        [name, *(f"{value:.{count}f}" for figure, count in zip(row, digits, strict=True) for value in figure)]
+        for name, row in theirs.rows.items()
+    ]
+    return f"{theirs.source}: {theirs.setting}.\n\n{markdown(head, body)}"
+
+
+def percent(value: float) -> str:
+    """A share of ours as it is printed."""
+    return shown(value, True)
+
+
+def number(value: float) -> str:
+    """Another figure of ours as it is printed."""
+    return shown(value, False)

@@ -1,0 +1,146 @@
+"""Quality against measured forwards as a Plotly figure, and the same numbers as a table."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import plotly.graph_objects as go
+
+from remdm.views.comparison import grid
+from remdm.views.frontier import COLOURS, FONT, MARKS
+
+MORE_MARKS = ("triangle-down", "x", "pentagon", "hexagram", "triangle-left", "hourglass")
+"""Marks of a second round through the colours."""
+GREY = "#8a8f98"
+TICKS = [digit * 10**power for power in range(4) for digit in (1, 2, 3, 5)]
+
+
+class Interval(Protocol):
+    """A figure with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Point(Protocol):
+    """What is drawn of a point."""
+
+    sampler: str
+    steps: int
+    forwards: float
+    value: Interval
+    n: int
+
+    @property
+    def label(self) -> str:
+        """The sampler's title and what was changed in it."""
+
+
+def look(place: int) -> tuple[str, str]:
+    """Colour and mark of the sampler that is at this place of the list; no two of twelve have both alike."""
+    return COLOURS[place % len(COLOURS)], (MARKS + MORE_MARKS)[place % (len(MARKS) + len(MORE_MARKS))]
+
+
+def _bars(points: Sequence[Point], scale: float) -> dict[str, Any]:
+    return {
+        "type": "data", "symmetric": False, "thickness": 1, "width": 3,
+        "array": [scale * (each.value.high - each.value.value) for each in points],
+        "arrayminus": [scale * (each.value.value - each.value.low) for each in points],
+    }  # fmt: skip
+
+
+def _line(points: Sequence[Point], place: int, share: bool, live: bool) -> dict[str, Any]:
+    """One sampler's points; what was measured just now is hollow and has no line."""
+    colour, mark = look(place)
+    scale = 100.0 if share else 1.0
+    unit = "%" if share else ""
+    first = points[0]
+    changed = "(" in first.label
+    return {
+        "type": "scatter", "name": f"yours: {first.label}" if live else first.label,
+        "x": [each.forwards for each in points], "y": [scale * each.value.value for each in points],
+        "mode": "markers" if live else "lines+markers",
+        "line": {"color": colour, "width": 1.5, "dash": "dot" if changed else "solid"},
+        "marker": {"symbol": f"{mark}-open" if live else mark, "size": 13 if live else 9, "color": colour,
+                   "line": {"width": 2.5 if live else 0, "color": colour}},
+        "error_y": _bars(points, scale),
+        "customdata": [
+            [each.steps, each.n, scale * each.value.low, scale * each.value.high] for each in points
+        ],
+        "hovertemplate": (
+            f"%{{y:.3~g}}{unit} (%{{customdata[2]:.3~g}} to %{{customdata[3]:.3~g}}{unit})<br>%{{x:.4~g}} forwards, "
+            "T = %{customdata[0]}, n = %{customdata[1]}<extra>%{fullData.name}</extra>"
+        ),
+    }  # fmt: skip
+
+
+def layout(title: str, height: int, legend: float, xaxis: dict[str, Any], yaxis: dict[str, Any],
+           **more: Any) -> dict[str, Any]:  # fmt: skip
+    """How a chart over a logarithmic axis looks; `legend` is how far below it the legend stands."""
+    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
+    return {
+        "title": {"text": title, "x": 0, "xref": "paper", "y": 0.985, "yanchor": "top", "font": {"size": 14}},
+        "height": height, "margin": {"l": 46, "r": 14, "t": 40, "b": 46}, "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
+        "dragmode": False, "hovermode": "closest",
+        "legend": {"orientation": "h", "x": 0, "y": -legend, "yanchor": "top", "xanchor": "left"},
+        "xaxis": {**axis, "type": "log", **xaxis}, "yaxis": {**axis, **yaxis}, **more,
+    }  # fmt: skip
+
+
+def log_ticks(values: Sequence[int], title: str) -> dict[str, Any]:
+    """Ticks at these values, with a title below."""
+    return {"tickvals": values, "ticktext": [f"{each:,}" for each in values], "title": {"text": title, "standoff": 6}}
+
+
+def figure(
+    points: Sequence[Point], live: Sequence[Point], places: dict[str, int], title: str, share: bool,
+    world: float | None = None,
+) -> go.Figure:  # fmt: skip
+    """A line a sampler over the network calls that it really made.
+
+    Args:
+        points: what was measured beforehand.
+        live: what was measured just now.
+        places: a sampler's name -> its place in the list of samplers, which decides its colour and mark.
+        title: what is measured.
+        share: whether it is a share, shown in percent.
+        world: what the data themselves come to, drawn as a dotted line; None for nothing.
+    """
+    data = []
+    for some, is_live in ((points, False), (live, True)):
+        for label in dict.fromkeys(each.label for each in some):
+            own = [each for each in some if each.label == label]
+            data.append(_line(own, places[own[0].sampler], share, is_live))
+    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "line": {"color": GREY, "width": 1, "dash": "dot"}}
+    height = (100.0 if share else 1.0) * (world or 0.0)
+    note = {"text": "the data themselves", "x": 1, "xref": "paper", "xanchor": "right", "y": height,
+            "yanchor": "bottom", "showarrow": False, "font": {"size": 11}}  # fmt: skip
+    ticks = log_ticks(TICKS, "network calls a sample, measured")
+    return go.Figure(data, layout(
+        title, 460, 0.14, ticks, {"ticksuffix": "%" if share else ""}, showlegend=True,
+        shapes=[] if world is None else [{**line, "y0": height, "y1": height}],
+        annotations=[] if world is None else [note],
+    ))  # fmt: skip
+
+
+def shown(value: Interval, share: bool) -> str:
+    """A figure with its interval, where it has one."""
+    scale, unit = (100.0, "%") if share else (1.0, "")
+
+    def digits(number: float) -> str:
+        return f"{scale * number:.1f}" if share or abs(number) >= 10 else f"{number:.2f}"
+
+    if value.low == value.high:
+        return f"{digits(value.value)}{unit}"
+    return f"{digits(value.value)}{unit} ({digits(value.low)} to {digits(value.high)})"
+
+
+def table(points: Sequence[Point], live: Sequence[Point], title: str, share: bool) -> str:
+    """The numbers behind the marks as HTML; every row says its n."""
+    rows = [
+        (f"{'yours: ' if mine else ''}{each.label}", str(each.steps), f"{each.forwards:.1f}",
+         shown(each.value, share), f"{each.n:,}")
+        for some, mine in ((live, True), (points, False)) for each in some
+    ]  # fmt: skip
+    return grid(f"{title}, with 95% intervals", ("", "T", "network calls", title, "n"), rows) if rows else ""
