@@ -167,7 +167,7 @@ def sample(args: argparse.Namespace) -> None:
     """`sample`: K runs of one seed, written as traces or printed."""
     from remdm.domains.registry import DOMAINS
     from remdm.hub.listing import get
-    from remdm.runs.record import Order, record
+    from remdm.runs.record import RunRequest, record
     from remdm.runs.trace import save
 
     if args.count < 1:
@@ -181,7 +181,7 @@ def sample(args: argparse.Namespace) -> None:
     for index, target in enumerate(targets):
         length = args.length or model.length
         watch = args.confidence == "all"
-        order = Order(domain, model, args.prompt, length, made, args.seed, index, args.device, wish, watch=watch)
+        order = RunRequest(domain, model, args.prompt, length, made, args.seed, index, args.device, wish, watch=watch)
         if model.fetch is not None:
             get(model.name, args.device)
         trace = record(order)

@@ -11,7 +11,7 @@ from remdm.domains.text.domain import DOMAIN
 from remdm.models.ideal import letters
 from remdm.models.network import NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.runs.record import Order, prepare
+from remdm.runs.record import RunRequest, prepare
 from remdm.runs.trace import dumps
 from remdm.sampling.methods import run, settings
 from remdm.serving.batcher import Batcher, batcher, shared
@@ -170,7 +170,7 @@ def test_who_leaves_in_the_middle_holds_up_nobody(denoiser):
 
 
 def test_runs_of_one_model_have_one_batcher():
-    order = Order(DOMAIN, DOMAIN.model(None), "", DOMAIN.model(None).length, settings("remdm-cap", 6), 4)
+    order = RunRequest(DOMAIN, DOMAIN.model(None), "", DOMAIN.model(None).length, settings("remdm-cap", 6), 4)
     live = prepare(order)
     first, second = shared(live), shared(live)
     seats = [each.checkpoint.denoiser.network for each in (first, second)]

@@ -19,7 +19,7 @@ from remdm.domains.countdown.scores import answer, gain, over_problems, render, 
 from remdm.domains.countdown.train import OCTAVES, PERIODS, circles, heldout, known
 from remdm.evaluation.metrics.statistics import over_seeds
 from remdm.models.network import compute
-from remdm.runs.record import Order, record, run_seed
+from remdm.runs.record import RunRequest, record, run_seed
 from remdm.sampling.methods import settings
 
 # The checker
@@ -354,7 +354,7 @@ SOLVED = 0.3
 
 
 def test_a_run_is_a_trace_that_keeps_its_problem():
-    order = Order(domain.DOMAIN, domain.COUNTDOWN, "", LENGTH, settings("remdm-loop", 32), 5, device="cpu")
+    order = RunRequest(domain.DOMAIN, domain.COUNTDOWN, "", LENGTH, settings("remdm-loop", 32), 5, device="cpu")
     trace = record(order)
     problem = domain.parse(trace.run["prompt"])
     question, written = trace.text.split("\n")

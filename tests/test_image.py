@@ -15,7 +15,7 @@ from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
 from remdm.models.network import compute
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.vq import VQ, VQConfig, as_input, as_pixels
-from remdm.runs.record import Order, prepare, record, together
+from remdm.runs.record import RunRequest, prepare, record, together
 from remdm.runs.trace import replay
 from remdm.sampling.denoiser import subs
 from remdm.sampling.methods import settings
@@ -31,7 +31,7 @@ def disc():
 def order(category="heart", steps=8, sampler="mdlm", seed=1, scale=1.0, start=None, **more):
     chosen = settings(sampler, steps, **({"nucleus_p": 1.0, "temperature": 0.8} | more))
     asked = domain.Asked(category, "any", scale)
-    return Order(domain.DOMAIN, domain.EMOJI, "", 256, chosen, seed, asked=asked, start=start)
+    return RunRequest(domain.DOMAIN, domain.EMOJI, "", 256, chosen, seed, asked=asked, start=start)
 
 
 # The tokenizer

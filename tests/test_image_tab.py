@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from remdm.domains.image.tab import SAME, read_wish, redrawn
+from remdm.domains.image.tab import SAME, read_redraw_request, redrawn
 
 WAIT = 180_000
 PLAYER = "#image-player .rp"
@@ -90,7 +90,7 @@ def test_marks_are_made_with_the_mouse(page):
     page.mouse.down()
     page.mouse.move(at(5), down(4))
     page.mouse.up()
-    marked = read_wish(page.evaluate("window.ReMDMPictures.wish()")).marked
+    marked = read_redraw_request(page.evaluate("window.ReMDMPictures.wish()")).marked
     assert marked == {row * 16 + column for row in (3, 4) for column in (2, 3, 4, 5)}
     expect(page.locator(f"{PLAYER} .im-count")).to_have_text("8 cells marked")
 
@@ -103,10 +103,10 @@ def test_marks_are_made_with_the_keyboard(page):
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "Space", "Shift+ArrowRight"):
         page.keyboard.press(key)
     page.keyboard.press("Shift+ArrowDown")
-    assert read_wish(page.evaluate("window.ReMDMPictures.wish()")).marked == {35, 36, 52}
+    assert read_redraw_request(page.evaluate("window.ReMDMPictures.wish()")).marked == {35, 36, 52}
     expect(page.locator(f"{PLAYER} .im-count")).to_have_text("Row 4, column 5, marked. 3 cells marked")
     page.keyboard.press("Space")
-    assert read_wish(page.evaluate("window.ReMDMPictures.wish()")).marked == {35, 36}
+    assert read_redraw_request(page.evaluate("window.ReMDMPictures.wish()")).marked == {35, 36}
     assert page.evaluate(f"document.querySelector('{PLAYER}').__player.state().step") == before, "no step of the run"
 
     page.locator(f"{PLAYER} .rp-stage .rp-t").nth(20).focus()
@@ -132,10 +132,10 @@ def test_files_of_the_run_in_the_player(page):
                                   '{"ids": [1], "marked": [true]}'])  # fmt: skip
 def test_a_wish_that_makes_no_sense_is_refused(text):
     with pytest.raises(ValueError, match="press Run first"):
-        read_wish(text)
+        read_redraw_request(text)
 
 
 def test_nothing_marked_is_refused():
-    wish = read_wish('{"ids": [1, 2], "marked": []}')
+    wish = read_redraw_request('{"ids": [1, 2], "marked": []}')
     with pytest.raises(ValueError, match="No cells are marked"):
         redrawn([], wish, SAME)

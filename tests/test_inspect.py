@@ -10,8 +10,8 @@ from remdm.evaluation.planted_errors import HEADINGS, experiment, planted, row
 from remdm.models.ideal import letters
 from remdm.runs.branch import (
     PLANTED,
+    BranchRequest,
     Change,
-    Wish,
     chosen_token,
     fate,
     pane,
@@ -20,7 +20,7 @@ from remdm.runs.branch import (
     state_after,
     told,
 )
-from remdm.runs.record import Order, record
+from remdm.runs.record import RunRequest, record
 from remdm.runs.trace import dumps, loads
 from remdm.sampling.coupled_noise import Coupled, mixed, taken_up
 from remdm.sampling.methods import build, run, settings
@@ -30,8 +30,8 @@ LOOP = settings("remdm-loop", 16, eta=0.3)
 
 
 @pytest.fixture(scope="module")
-def order() -> Order:
-    return Order(TEXT, TEXT.models[0], "", TEXT.models[0].length, LOOP, 7)
+def order() -> RunRequest:
+    return RunRequest(TEXT, TEXT.models[0], "", TEXT.models[0].length, LOOP, 7)
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +89,10 @@ def test_another_sampler_goes_on_at_the_same_time():
 
 
 def test_a_state_of_a_trace_is_the_state_of_its_run(order, trace):
-    made = pane(Wish(order))
+    made = pane(BranchRequest(order))
     frames = [seen[0] for seen in made.steps()]
     whole = pane_trace(made, frames)
-    again = pane(Wish(order, trace=whole, step=9))
+    again = pane(BranchRequest(order, trace=whole, step=9))
     assert again.first == 9 and len(again.past) == 9
     state = state_after(whole, 9)
     assert state.masked.sum() > 0 and (state.psi[state.masked] == torch.inf).all()
@@ -107,14 +107,14 @@ def test_mdlm_keeps_a_planted_error_and_remasking_may_not(order, trace):
     step = 12
     state = state_after(trace, step)
     place = int(state.decoded[0].nonzero()[5])
-    made = pane(Wish(order, trace=trace, step=step))
+    made = pane(BranchRequest(order, trace=trace, step=step))
     change = chosen_token(made.live, state, place, "unlikely")
     assert 0 < change.probability < 0.01 and change.token != int(state.tokens[0, place])
     again = chosen_token(made.live, state, place, "unlikely")
     assert again == change, "derived from the seed"
     hot = settings("remdm-loop", 64, eta=0.9)
     wishes = [
-        Wish(replace(order, settings=chosen), name, trace, step, change)
+        BranchRequest(replace(order, settings=chosen), name, trace, step, change)
         for name, chosen in (("mdlm", settings("mdlm", 16)), ("loop", hot))
     ]
     panes = [pane(wish) for wish in wishes]
@@ -131,11 +131,11 @@ def test_mdlm_keeps_a_planted_error_and_remasking_may_not(order, trace):
 
 
 def test_changes_that_cannot_be_made(order):
-    given = Order(TEXT, TEXT.models[0], "Rosa sat. ...", TEXT.models[0].length, LOOP, 7)
+    given = RunRequest(TEXT, TEXT.models[0], "Rosa sat. ...", TEXT.models[0].length, LOOP, 7)
     whole = record(given)
-    live = pane(Wish(given)).live
+    live = pane(BranchRequest(given)).live
     with pytest.raises(ValueError, match="Position 1 is part of the prompt"):
-        pane(Wish(given, trace=whole, step=3, change=Change(1, 9)))
+        pane(BranchRequest(given, trace=whole, step=3, change=Change(1, 9)))
     with pytest.raises(ValueError, match="is masked at this step already"):
         early = state_after(whole, 1)
         chosen_token(live, early, int(early.masked[0].nonzero()[0]), "mask")
@@ -159,7 +159,7 @@ def test_planting_in_many_runs_tells_samplers_apart(order):
         doing.append(what)
     plain, hot = tallies["plain"], tallies["hot"]
     assert doing[0] == "drafting" and {"plain", "hot", ""} < set(doing)
-    assert (plain.planted, plain.remasked, plain.replaced, plain.untouched) == (8, 0, 0, 0)
+    assert (plain.planted, plain.remasked, plain.replaced, plain.control_changed) == (8, 0, 0, 0)
     assert plain.median_wait is None and plain.repair_rate.high > 0.3, "eight runs prove little"
     assert hot.remasked == len(hot.waits) >= 6 and hot.replaced >= hot.restored and hot.replaced >= 5
     assert all(wait >= 1 for wait in hot.waits) and hot.repair_rate.low < hot.replaced / 8 < hot.repair_rate.high + 1e-9

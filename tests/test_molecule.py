@@ -29,7 +29,7 @@ from remdm.domains.molecule.properties import measure
 from remdm.evaluation.sweeps.samples import draw as drawn
 from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.network import compute
-from remdm.runs.record import Order, record, run_seed
+from remdm.runs.record import RunRequest, record, run_seed
 from remdm.runs.trace import dumps, loads
 from remdm.sampling.methods import METHODS, settings
 
@@ -306,7 +306,7 @@ def test_the_frontier_says_who_is_ahead():
 
 def test_a_guided_run_is_recorded_with_what_was_asked(checkpoint):
     chosen = settings("remdm-loop", 8, nucleus_p=1.0)
-    order = Order(DOMAIN, QM9, "c1cc_...", 32, chosen, 1, asked=Asked("rings", "D-CFG", 2.0))
+    order = RunRequest(DOMAIN, QM9, "c1cc_...", 32, chosen, 1, asked=Asked("rings", "D-CFG", 2.0))
     trace = record(order)
     assert trace.run["asked"] == {"property": "rings", "guidance": "D-CFG", "guidance_scale": 2.0}
     assert trace.text.startswith("c1cc")

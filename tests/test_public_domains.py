@@ -14,7 +14,7 @@ from remdm.hub.loading import load
 from remdm.models.labels import LabelDenoiser, gamma
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
-from remdm.runs.record import Order, record
+from remdm.runs.record import RunRequest, record
 from remdm.sampling.methods import settings
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
@@ -30,7 +30,7 @@ class Asked:
 @pytest.fixture(autouse=True)
 def apart(monkeypatch, tmp_path):
     monkeypatch.setenv(store.LOCAL, str(tmp_path))
-    loading.SHELF.empty()
+    loading.MODEL_CACHE.empty()
 
 
 def halton(tmp_path):
@@ -78,7 +78,7 @@ def test_a_finished_picture_is_drawn_and_an_unfinished_one_is_not_invented(tmp_p
     assert model.scene([None, *words[1:]]) is None, "on a CPU the decoder is too slow for every step"
     assert 'alt="a finished picture"' in model.tile(words)
     assert 'alt="15 of 16 cells known"' in model.tile([None, *words[1:]])
-    loading.SHELF.empty()
+    loading.MODEL_CACHE.empty()
     assert model.scene(words) is None and "<img" in model.tile(words), "a saved trace opens without the model"
 
 
@@ -89,7 +89,7 @@ def test_a_whole_picture_run(tmp_path):
     model = replace(imagenet.MODELS[3], length=16)
     domain = Domain("image", "Pictures", (model,), ask=Asked)
     chosen = settings("remdm-rescale", 8, eta=0.3, nucleus_p=1.0)
-    trace = record(Order(domain, model, "", 16, chosen, 5, asked=Asked("goldfish", guidance_scale=2.0)))
+    trace = record(RunRequest(domain, model, "", 16, chosen, 5, asked=Asked("goldfish", guidance_scale=2.0)))
     assert len(trace.text.split()) == 16 and max(map(int, trace.text.split())) < 40
     assert any(step.remasked for step in trace.steps)
 
@@ -158,5 +158,5 @@ def test_llada_on_countdown_runs(tmp_path):
     loaded, model = tiny_llada(tmp_path)
     domain = Domain("countdown", "Countdown", (model,))
     chosen = settings("remdm-llada", 32, nucleus_p=1.0)
-    trace = record(Order(domain, model, "", 700, chosen, 5))
+    trace = record(RunRequest(domain, model, "", 700, chosen, 5))
     assert trace.text.startswith("Question: Using the numbers [") and loaded.mask_id not in trace.final

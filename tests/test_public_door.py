@@ -23,7 +23,7 @@ from remdm.models.checkpoints import CheckpointError
 from remdm.models.dit import load_hub_folder
 from remdm.models.network import compute
 from remdm.runs import trace
-from remdm.runs.record import Order, record
+from remdm.runs.record import RunRequest, record
 from remdm.sampling.methods import run, settings
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
@@ -38,7 +38,7 @@ def apart(monkeypatch, tmp_path):
     for name in (store.LOCAL, "REMDM_MODELS", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    loading.SHELF.empty()
+    loading.MODEL_CACHE.empty()
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_hub_id_is_downloaded_with_what_its_family_needs_and_runs(hub, tmp_pat
     )
     assert not any("modeling" in path for path in hub.asked)
     asked = len(hub.asked)
-    loading.SHELF.empty()
+    loading.MODEL_CACHE.empty()
     load("some/mdlm", PLAIN)
     assert len(hub.asked) == asked, "what is in the cache is not asked for again"
 
@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_read(hub, monkeypatch):
 def test_a_download_that_needs_room_gets_it_from_other_models(hub, tmp_path, monkeypatch):
     mdlm_folder(tmp_path / "a")
     load(str(tmp_path / "a"), PLAIN)
-    monkeypatch.setattr(memory, "free", lambda device: 0 if loading.SHELF.peek(str(tmp_path / "a")) else 1 << 40)
+    monkeypatch.setattr(memory, "free", lambda device: 0 if loading.MODEL_CACHE.peek(str(tmp_path / "a")) else 1 << 40)
     hub.repos["kuleshov-group/mdlm-owt"] = hub.repos["some/mdlm"]
     load("mdlm-owt", PLAIN)
 
@@ -181,10 +181,13 @@ def test_other_models_make_room(tmp_path, monkeypatch):
         mdlm_folder(tmp_path / name)
     load(str(tmp_path / "a"), PLAIN)
     load(str(tmp_path / "b"), PLAIN)
-    assert loading.SHELF.peek(str(tmp_path / "a")) is not None
-    monkeypatch.setattr(memory, "free", lambda device: 0 if loading.SHELF.peek(str(tmp_path / "a")) else 1 << 40)
+    assert loading.MODEL_CACHE.peek(str(tmp_path / "a")) is not None
+    monkeypatch.setattr(memory, "free", lambda device: 0 if loading.MODEL_CACHE.peek(str(tmp_path / "a")) else 1 << 40)
     load(str(tmp_path / "c"), PLAIN)
-    assert loading.SHELF.peek(str(tmp_path / "a")) is None and loading.SHELF.peek(str(tmp_path / "c")) is not None
+    assert (
+        loading.MODEL_CACHE.peek(str(tmp_path / "a")) is None
+        and loading.MODEL_CACHE.peek(str(tmp_path / "c")) is not None
+    )
 
 
 def test_weights_are_counted_by_their_headers(tmp_path):
@@ -201,7 +204,7 @@ def test_a_folder_stands_in_for_the_hub(tmp_path, monkeypatch):
         root = tmp_path / place.replace("/", "-")
         mdlm_folder(root / place)
         monkeypatch.setenv(store.LOCAL, str(root))
-        loading.SHELF.empty()
+        loading.MODEL_CACHE.empty()
         sampled(load("mdlm-owt", PLAIN))
 
 
@@ -282,13 +285,13 @@ def test_a_space_offers_what_is_listed(tmp_path, monkeypatch):
 
 
 def order(name, prompt, length=64, **more):
-    return Order(DOMAIN, DOMAIN.model(name), prompt, length, settings("remdm-conf", 8), 3, **more)
+    return RunRequest(DOMAIN, DOMAIN.model(name), prompt, length, settings("remdm-conf", 8), 3, **more)
 
 
 def test_mdlm_writes_around_a_prompt(tmp_path):
     mdlm_folder(tmp_path / "a")
     trace = record(order("a", "Hi _ you ..."))
-    loaded = loading.SHELF.peek("a")
+    loaded = loading.MODEL_CACHE.peek("a")
     end = loaded.tokenizer.token_to_id("<|endoftext|>")
     spelled = [loaded.tokenizer.id_to_token(token) for token in trace.start[:9]]
     assert spelled == ["<|endoftext|>", "H", "i", "<mask>", "Ġ", "y", "o", "u", "<mask>"]
@@ -302,7 +305,7 @@ def test_llada_answers_a_question(tmp_path):
     """The question stands in the model's own turn; printed is the answer, up to its end."""
     llada_folder(tmp_path / "Tiny-Instruct")
     live = record(order("Tiny-Instruct", "Why?", length=96))
-    loaded = loading.SHELF.peek("Tiny-Instruct")
+    loaded = loading.MODEL_CACHE.peek("Tiny-Instruct")
     asked = loaded.tokenizer.decode(
         [token for token in live.start if token != loaded.mask_id], skip_special_tokens=False
     )

@@ -16,7 +16,7 @@ from remdm.hub import loading
 from remdm.hub.loading import load
 from remdm.models.checkpoints import CheckpointError
 from remdm.models.network import compute
-from remdm.runs.record import Order, record
+from remdm.runs.record import RunRequest, record
 from remdm.sampling.methods import settings
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
@@ -29,7 +29,7 @@ WIDTH, HEADS, FEED, BLOCKS, VOCAB = 24, 2, 40, 2, 16
 def apart(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("REMDM_CHECKPOINTS", raising=False)
-    loading.SHELF.empty()
+    loading.MODEL_CACHE.empty()
 
 
 def word_pieces():
@@ -154,7 +154,7 @@ def test_a_prompt_is_framed_and_blanks_are_filled(tmp_path):
     ]  # fmt: skip
     assert start("the capital ...") == ["[CLS]", "the", "cap", "##ital", *["[MASK]"] * 5, "[SEP]"]
     assert start("") == ["[CLS]", *["[MASK]"] * 8, "[SEP]"]
-    trace = record(Order(DOMAIN, model, "The capital of _2 is Paris.", 12, settings("remdm-conf", 8), 3))
+    trace = record(RunRequest(DOMAIN, model, "The capital of _2 is Paris.", 12, settings("remdm-conf", 8), 3))
     assert trace.text.startswith("the capital of ") and trace.text.endswith(" is paris.")
     assert trace.words[10] == " cap" and trace.words[11] == "ital" and trace.words[5] == "."
 
@@ -181,7 +181,7 @@ def test_other_kinds_load_by_the_same_door(tmp_path, config):
         expected = model(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits
     torch.testing.assert_close(loaded.denoiser.network.hidden(tokens), expected)
     assert loaded.mask_id == 4
-    record(Order(DOMAIN, DOMAIN.model("it"), "paris is ...", 16, settings("remdm-cap", 4), 0))
+    record(RunRequest(DOMAIN, DOMAIN.model("it"), "paris is ...", 16, settings("remdm-cap", 4), 0))
 
 
 def test_a_model_without_its_head_is_refused_by_name(tmp_path):

@@ -19,7 +19,7 @@ from remdm.domains.text.domain import DOMAIN
 from remdm.hub import image, loading
 from remdm.models.checkpoints import CheckpointError
 from remdm.models.network import compute
-from remdm.runs.record import Order, prepare
+from remdm.runs.record import RunRequest, prepare
 from remdm.sampling.methods import settings
 from remdm.serving import gpu
 
@@ -64,17 +64,17 @@ def lending(monkeypatch):
 def apart(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("REMDM_CHECKPOINTS", raising=False)
-    loading.SHELF.empty()
+    loading.MODEL_CACHE.empty()
 
 
 def order(seed):
-    return Order(DOMAIN, DOMAIN.model("a"), "Hi ...", 64, settings("remdm-conf", 8), seed)
+    return RunRequest(DOMAIN, DOMAIN.model("a"), "Hi ...", 64, settings("remdm-conf", 8), seed)
 
 
 def test_a_run_on_a_lent_gpu_is_the_same_run(tmp_path, lending):
     mdlm_folder(tmp_path / "a")
     lent = [frame for frame, _, _ in lending.steps_of(order(3))]
-    assert loading.SHELF.peek("a") is not None, (
+    assert loading.MODEL_CACHE.peek("a") is not None, (
         "loaded here, before the other process is forked: it need not do it again"
     )
     here = [frame for frame, _, _ in prepare(order(3)).steps()]
@@ -107,8 +107,8 @@ def test_a_gpu_is_asked_for_as_long_as_the_run_takes(tmp_path):
 def test_a_space_without_a_gpu_refuses_what_is_too_large_and_goes_on(monkeypatch):
     monkeypatch.setenv("SPACE_ID", "some/space")
     with pytest.raises(CheckpointError, match="needs a GPU"):
-        prepare(Order(DOMAIN, DOMAIN.model("llada-8b-base"), "Hi ...", 64, settings("llada", 8), 3))
-    first = Order(DOMAIN, DOMAIN.models[0], "", DOMAIN.models[0].length, settings("mdlm", 2), 3)
+        prepare(RunRequest(DOMAIN, DOMAIN.model("llada-8b-base"), "Hi ...", 64, settings("llada", 8), 3))
+    first = RunRequest(DOMAIN, DOMAIN.models[0], "", DOMAIN.models[0].length, settings("mdlm", 2), 3)
     assert next(iter(prepare(first).steps()))[0].decoded
 
 

@@ -39,7 +39,7 @@ def hub(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for name in (store.LOCAL, "REMDM_MODELS", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
-    loading.SHELF.empty()
+    loading.MODEL_CACHE.empty()
     repos = {"kuleshov-group/mdlm-owt": tmp_path / "mdlm", "openai-community/gpt2": tmp_path / "gpt2"}
     with serving(repos) as server:
         monkeypatch.setattr(store, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
@@ -109,7 +109,7 @@ def test_stop_calls_a_download_off(bench, hub):
     RUNS.pressed(ticket).stop()
     hub.goes_on.set()
     assert all("Running" not in label for label in labels(changes, bench))
-    assert loading.SHELF.peek("mdlm-owt") is None and not RUNS.pressed(ticket).runs
+    assert loading.MODEL_CACHE.peek("mdlm-owt") is None and not RUNS.pressed(ticket).runs
 
 
 def test_no_hub_is_a_toast_and_the_button_comes_back(bench, hub, monkeypatch):

@@ -11,7 +11,7 @@ from remdm.app.samples import checked
 from remdm.app.streams import Stream, ended, made, steps_of
 from remdm.domains.registry import DOMAINS
 from remdm.runs.domain import Domain
-from remdm.runs.record import Order, prepare, record, together
+from remdm.runs.record import RunRequest, prepare, record, together
 from remdm.runs.trace import dumps, loads, replay
 from remdm.sampling import knobs
 from remdm.sampling.knobs import knob, parsed
@@ -47,8 +47,10 @@ MODEL = replace(STORIES, name="made-up", draw=drawn, scene=counted, layout="", c
 DOMAIN = Domain("made-up", "Made up", (MODEL,), Ask, 64, True, "grid")
 
 
-def order(**more) -> Order:
-    return Order(DOMAIN, MODEL, more.pop("prompt", ""), MODEL.length, settings("remdm-loop", 6, eta=0.2), 5, **more)
+def order(**more) -> RunRequest:
+    return RunRequest(
+        DOMAIN, MODEL, more.pop("prompt", ""), MODEL.length, settings("remdm-loop", 6, eta=0.2), 5, **more
+    )
 
 
 def test_a_condition_is_checked_and_recorded():
@@ -62,7 +64,7 @@ def test_a_condition_is_checked_and_recorded():
     assert Ask(*(parsed(fields[name], text) for name, text in (("kind", "warm"), ("scale", "2"), ("times", "3"))))
     with pytest.raises(ValueError, match="times must be a whole number, got 1.5"):
         parsed(fields["times"], "1.5")
-    assert "asked" not in record(Order(TEXT, STORIES, "", STORIES.length, settings("mdlm", 2), 5)).run
+    assert "asked" not in record(RunRequest(TEXT, STORIES, "", STORIES.length, settings("mdlm", 2), 5)).run
 
 
 def test_what_is_recorded_changes_no_token():

@@ -20,7 +20,7 @@ from remdm.app.workbench.share import query, read
 from remdm.domains.registry import DOMAINS
 from remdm.evaluation import theorems
 from remdm.evaluation.theorems import marginals, twins
-from remdm.runs.record import Order
+from remdm.runs.record import RunRequest
 from remdm.runs.trace import TraceError, load, replay, save
 from remdm.sampling.methods import METHODS, settings
 from remdm.views import film, messages, standalone
@@ -57,7 +57,7 @@ def said(change: object) -> object:
 )
 def test_a_link_says_all_that_makes_a_run(panel, chosen):
     model = TEXT.models[0]
-    order = Order(TEXT, model, "Rosa & Hugo = friends? _5 ...", model.length, chosen, 2**53 - 1)
+    order = RunRequest(TEXT, model, "Rosa & Hugo = friends? _5 ...", model.length, chosen, 2**53 - 1)
     link = query(order)
     told = dict(parse_qsl(link.removeprefix("?"), strict_parsing=True))
     changes = {each: said(change) for each, change in read(panel, told).items()}

@@ -10,7 +10,7 @@ import gradio as gr
 from remdm.app.components.player import Player
 from remdm.app.errors import refusal
 from remdm.app.samples import Sample, checked
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.runs.domain import Domain
 from remdm.runs.trace import TraceError, load
 
@@ -58,8 +58,8 @@ class Gallery:
                 self.told = gr.Markdown(self.pieces[0]["told"] if titles else "Nothing hangs here yet.",
                                         elem_id="gallery-told")  # fmt: skip
                 self.player = Player(self.sample(0).message() if titles else None, elem_id="gallery-player")
-        self.which.input(self.chosen, self.which, [self.told, self.player], **QUIET)
-        self.opened.upload(self.open_trace, self.opened, [self.which, self.told, self.player], **QUIET)
+        self.which.input(self.chosen, self.which, [self.told, self.player], **UI_EVENT)
+        self.opened.upload(self.open_trace, self.opened, [self.which, self.told, self.player], **UI_EVENT)
 
     def sample(self, place: int) -> Sample:
         """A piece with its errors found anew."""

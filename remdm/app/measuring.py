@@ -8,7 +8,7 @@ import gradio as gr
 from remdm.app.stopping import cancels
 from remdm.app.workbench.compare import MODEL_QUEUE
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.serving.streamed_runs import RUNS
 
 
@@ -22,8 +22,8 @@ class Measuring:
     def measures(self, run: Callable[..., Iterator[Changes]], asked: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Go begins `run` with the ticket and what is asked for, Stop ends it."""
         buttons = [self.go, self.stop]
-        begun = self.go.click(self.begin, None, [*buttons, self.ticket], queue=False, **QUIET)
-        running = begun.then(run, [self.ticket, *asked], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
+        begun = self.go.click(self.begin, None, [*buttons, self.ticket], queue=False, **UI_EVENT)
+        running = begun.then(run, [self.ticket, *asked], outputs, concurrency_id=MODEL_QUEUE, **UI_EVENT)
         cancels(self.stop, self.stopped, self.ticket, buttons, running, self._ready, buttons)
 
     def begin(self) -> Changes:

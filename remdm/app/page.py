@@ -13,7 +13,7 @@ from remdm.app.lesson.lesson import Lesson
 from remdm.app.scaling import Scaling
 from remdm.app.theory import Theory
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.app.workbench.share import RUN_IT, read
 from remdm.app.workbench.workbench import Workbench
 from remdm.evaluation.measurement import Measurement
@@ -80,7 +80,7 @@ def open_link(app: gr.Blocks, tabs: gr.Tabs, panels: dict[str, Panel]) -> None:
         except ValueError as error:
             raise refusal(ValueError(f"This link cannot be followed: {error}")) from error
 
-    app.load(opened, None, [tabs, *controls], **QUIET).success(None, None, None, js=RUN_IT, **QUIET)
+    app.load(opened, None, [tabs, *controls], **UI_EVENT).success(None, None, None, js=RUN_IT, **UI_EVENT)
 
 
 def theme() -> gr.themes.Base:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from remdm.runs.domain import Domain, Model, Note
+from remdm.runs.domain import Domain, Issue, Model
 from remdm.runs.trace import Trace, replay, save
 from remdm.views import messages
 
@@ -17,7 +17,7 @@ MOST_CHECKED = 4_000_000
 """Positions x steps of an opened trace that are still checked: what takes longer than some seconds is only shown."""
 KEPT_SECONDS = 3600
 
-Found = tuple[tuple[Note, ...], ...]
+Found = tuple[tuple[Issue, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def started(model: Model, scene: dict | None) -> dict | None:
     return scene if model.once is None else {**model.once(), **(scene or {})}
 
 
-def listed(notes: tuple[Note, ...]) -> list[tuple[tuple[int, ...], str, str]]:
+def listed(notes: tuple[Issue, ...]) -> list[tuple[tuple[int, ...], str, str]]:
     """Notes as messages carry them."""
     return [(note.positions, note.kind, note.message) for note in notes]
 

@@ -13,7 +13,7 @@ from remdm.app.errors import failure
 from remdm.app.measuring import Measuring
 from remdm.app.workbench.outcome import Changes
 from remdm.app.workbench.settings import MOST_STEPS, whole
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.evaluation import curves
 from remdm.evaluation.curves import Drawn
 from remdm.evaluation.measurement import Measure, Measurement
@@ -94,15 +94,15 @@ class Scaling(Measuring):
         asked = [self.domain, self.measure, self.condition, self.samplers, self.changed, self.kept]
         drawn = [self.said, self.chart, self.beside, self.table]
         again = [self.measure, self.condition, self.samplers, self.changed, self.sampler, *drawn]
-        tab.select(self.opened, asked, [*again, *self.noise], **QUIET)
-        self.domain.input(self.of, [self.domain, self.kept], again, **QUIET)
+        tab.select(self.opened, asked, [*again, *self.noise], **UI_EVENT)
+        self.domain.input(self.of, [self.domain, self.kept], again, **UI_EVENT)
         self.condition.input(self.under, [self.domain, self.measure, self.condition, self.kept],
-                             [self.samplers, self.changed, *drawn], **QUIET)  # fmt: skip
-        gr.on([self.measure.input, self.samplers.input, self.changed.input], self.shown, asked, drawn, **QUIET)
+                             [self.samplers, self.changed, *drawn], **UI_EVENT)  # fmt: skip
+        gr.on([self.measure.input, self.samplers.input, self.changed.input], self.shown, asked, drawn, **UI_EVENT)
         cell = [self.sampler, self.steps, self.count]
         self.measures(self.measured, [*asked, *cell], [*drawn, self.go, self.stop, self.kept])
         self.clear.click(lambda *asked: {self.kept: {}, **self.shown(*asked[:-1], {})}, asked,
-                         [self.kept, *drawn], **QUIET)  # fmt: skip
+                         [self.kept, *drawn], **UI_EVENT)  # fmt: skip
 
     # What is shown
 

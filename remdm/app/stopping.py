@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.serving.streamed_runs import RUNS
 
 
@@ -21,5 +21,5 @@ def cancels(
     def settled(pressed: str | None) -> Changes:
         return ready() if RUNS.pressed(pressed).halt.is_set() else {button: gr.skip()}
 
-    halted = button.click(stopped, ticket, outputs, cancels=[running], queue=False, **QUIET)
-    halted.then(settled, ticket, buttons, **QUIET)
+    halted = button.click(stopped, ticket, outputs, cancels=[running], queue=False, **UI_EVENT)
+    halted.then(settled, ticket, buttons, **UI_EVENT)

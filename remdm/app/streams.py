@@ -6,21 +6,21 @@ from functools import cache, partial
 from remdm.app.samples import Sample, listed, started
 from remdm.models.checkpoints import total_parameters
 from remdm.models.network import compute
-from remdm.runs.domain import Note
-from remdm.runs.record import Batch, Order, Seen, facts, prepare, together
+from remdm.runs.domain import Issue
+from remdm.runs.record import Batch, RunRequest, TimedFrame, facts, prepare, together
 from remdm.runs.trace import Frame
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import build
 from remdm.serving.batcher import shared
 from remdm.serving.gpu import Work, lend, seconds
-from remdm.serving.streamed_runs import Shown
+from remdm.serving.streamed_runs import StreamedRun
 from remdm.views import messages
 
 REDRAWN = 4
 """How often a position is drawn in a run in which each decides alone, at most: remasking sends few of them back."""
 
 
-def work(orders: Sequence[Order]) -> Work:
+def work(orders: Sequence[RunRequest]) -> Work:
     """What runs of one model and one setting ask of a GPU when they are made together; the model is loaded by then."""
     first = orders[0]
     loaded = first.model.load(compute(first.device))
@@ -33,13 +33,13 @@ def work(orders: Sequence[Order]) -> Work:
 
 
 @lend(lambda order: seconds(work([order])))
-def steps_of(order: Order) -> Iterator[Seen]:
+def steps_of(order: RunRequest) -> Iterator[TimedFrame]:
     """The steps of a run, made where the model runs and shared with other visitors; what comes out is plain numpy."""
     yield from shared(prepare(order)).steps()
 
 
 @lend(lambda orders: seconds(work(orders)))
-def steps_together(orders: list[Order]) -> Iterator[list[Seen | None]]:
+def steps_together(orders: list[RunRequest]) -> Iterator[list[TimedFrame | None]]:
     """The same for runs that are made in one batch."""
     yield from Batch(tuple(map(shared, together(orders).lives))).steps()
 
@@ -47,7 +47,7 @@ def steps_together(orders: list[Order]) -> Iterator[list[Seen | None]]:
 class Stream:
     """The messages of one run, in turn."""
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: StreamedRun) -> None:
         self.shown, self.live = shown, shown.live
         self.ids = list(self.live.start)
         self._held: frozenset[int] = frozenset()
@@ -75,7 +75,7 @@ class Stream:
         self.shown.start = messages.dumps(message)
         return self.shown.start
 
-    def take(self, seen: Seen) -> Callable[[], str] | None:
+    def take(self, seen: TimedFrame) -> Callable[[], str] | None:
         """Keep a step; what writes its message, or None if the run was stopped meanwhile."""
         frame, notes, took = seen
         ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
@@ -96,7 +96,7 @@ class Stream:
         frame: Frame,
         held: frozenset[int],
         fresh: dict[int, str],
-        notes: tuple[Note, ...],
+        notes: tuple[Issue, ...],
         took: float,
         ids: tuple[int, ...],
     ) -> str:
@@ -114,14 +114,14 @@ class Stream:
         return ended(self.shown, sample, stopped)
 
 
-def ended(shown: Shown, sample: Sample, stopped: bool = False) -> str:
+def ended(shown: StreamedRun, sample: Sample, stopped: bool = False) -> str:
     """The end message of a run, kept with it."""
     message = messages.end_message(shown.run_id, sample.trace.text, len(shown.steps), stopped=stopped)
     shown.end = messages.dumps(message)
     return shown.end
 
 
-def made(shown: Shown) -> Sample:
+def made(shown: StreamedRun) -> Sample:
     """The sample of a run that has ended or was stopped."""
     trace = shown.live.trace([frame for frame, _, _ in shown.steps])
     notes = tuple(notes for _, notes, _ in shown.steps) if shown.live.order.model.notes else None

@@ -6,7 +6,7 @@ import gradio as gr
 
 from remdm.app.components.controls import Dial
 from remdm.app.errors import refusal
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.evaluation.theorems import CORRECTORS, LENGTH, marginals, twins
 from remdm.sampling.methods import METHODS, settings
 from remdm.views.chains import panel, side_by_side
@@ -57,9 +57,9 @@ class Theory:
         with gr.Row(elem_classes="charts"):
             self.held = gr.Plot(show_label=False, visible=False, elem_id="theory-held")
         outputs = [self.said, self.chart, self.remasks]
-        self.go.click(self.measured, [self.sampler, self.eta, self.chains], outputs, **QUIET)
-        self.both.click(self.paired, [self.corrector, self.steps, self.seed], self.pictures, **QUIET)
-        self.still.click(self.stood_still, None, [self.counted, self.held], **QUIET)
+        self.go.click(self.measured, [self.sampler, self.eta, self.chains], outputs, **UI_EVENT)
+        self.both.click(self.paired, [self.corrector, self.steps, self.seed], self.pictures, **UI_EVENT)
+        self.still.click(self.stood_still, None, [self.counted, self.held], **UI_EVENT)
 
     def _twins(self) -> None:
         gr.Markdown(

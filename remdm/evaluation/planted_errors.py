@@ -13,7 +13,7 @@ from torch import Tensor
 
 from remdm.evaluation.metrics.diversity import Interval, wilson
 from remdm.runs.branch import SPECIAL, UNLIKELY
-from remdm.runs.record import Order, run_seed, together
+from remdm.runs.record import RunRequest, run_seed, together
 from remdm.sampling.coupled_noise import mixed, taken_up
 from remdm.sampling.methods import Settings, build, run
 from remdm.sampling.state import State
@@ -39,7 +39,7 @@ class Tally:
     replaced: int
     restored: int
     waits: tuple[int, ...]
-    untouched: int
+    control_changed: int
 
     @property
     def repair_rate(self) -> Interval:
@@ -49,7 +49,7 @@ class Tally:
     @property
     def control_rate(self) -> Interval:
         """Share of positions whose token changed though nothing was planted there."""
-        return wilson(self.untouched, self.planted)
+        return wilson(self.control_changed, self.planted)
 
     @property
     def median_wait(self) -> float | None:
@@ -68,7 +68,7 @@ class Planted:
     t: float
 
 
-def planted(order: Order, step: int, count: int) -> Planted:
+def planted(order: RunRequest, step: int, count: int) -> Planted:
     """Draft `count` runs of an order up to a step and plant an unlikely token at a random decoded position of each.
 
     Raises:
@@ -115,7 +115,7 @@ def planted(order: Order, step: int, count: int) -> Planted:
     return Planted(both, rows.int().argmax(1), wrong[:, 0], right, walk[step - 1].s)
 
 
-def followed(order: Order, chosen: Settings, step: int, made: Planted) -> Iterator[Tally | None]:
+def followed(order: RunRequest, chosen: Settings, step: int, made: Planted) -> Iterator[Tally | None]:
     """Let a sampler go on from planted states: None after each step, the tally at the end."""
     count = len(made.places)
     walk = build(chosen)[1]
@@ -140,7 +140,7 @@ def followed(order: Order, chosen: Settings, step: int, made: Planted) -> Iterat
 
 
 def experiment(
-    order: Order, samplers: Mapping[str, Settings], step: int, count: int
+    order: RunRequest, samplers: Mapping[str, Settings], step: int, count: int
 ) -> Iterator[tuple[str, Mapping[str, Tally]]]:
     """Plant, then follow with each sampler in turn: (what is being done, the tallies so far)."""
     tallies: dict[str, Tally] = {}

@@ -132,7 +132,7 @@ def _room(name: str, weights: int, compute: Compute) -> None:
     try:
         memory.check(name, weights, compute)
     except NoRoom:
-        SHELF.empty()
+        MODEL_CACHE.empty()
         memory.check(name, weights, compute)
 
 
@@ -153,7 +153,7 @@ def _inside(folder: Path, source: Source) -> bool:
     return source == GPT2 and (folder / "merges.txt").is_file()
 
 
-class Shelf:
+class ModelCache:
     """The models that are loaded; all are dropped as soon as another one lacks memory."""
 
     def __init__(self) -> None:
@@ -185,7 +185,7 @@ class Shelf:
             torch.cuda.empty_cache()
 
 
-SHELF = Shelf()
+MODEL_CACHE = ModelCache()
 
 
 def load(name: str, compute: Compute) -> Checkpoint:
@@ -194,7 +194,7 @@ def load(name: str, compute: Compute) -> Checkpoint:
     Raises:
         CheckpointError: with one sentence that says what is wrong and what to do.
     """
-    return load_embedded(name, compute) if own(name) else SHELF.get(name, compute)
+    return load_embedded(name, compute) if own(name) else MODEL_CACHE.get(name, compute)
 
 
 def _load(name: str, compute: Compute) -> Checkpoint:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from remdm.runs.frames import frame
-from remdm.runs.record import Live, Order, Seen, prepare, run_seed
+from remdm.runs.record import PreparedRun, RunRequest, TimedFrame, prepare, run_seed
 from remdm.runs.trace import Frame, Trace
 from remdm.sampling.coupled_noise import mixed, taken_up
 from remdm.sampling.methods import build, run
@@ -39,13 +39,13 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Wish:
+class BranchRequest:
     """A run to lay beside others: from its start, or from `step` of `trace` on, with a change made there.
 
     `paused`: without a change, an empty step takes its place, so that the runs beside it keep the same step numbers.
     """
 
-    order: Order
+    order: RunRequest
     title: str = ""
     trace: Trace | None = None
     step: int = 0
@@ -57,8 +57,8 @@ class Wish:
 class Pane:
     """A wish made ready: what has happened before, the state it is taken up in, and the steps that follow."""
 
-    wish: Wish
-    live: Live
+    wish: BranchRequest
+    live: PreparedRun
     past: tuple[Frame, ...]
     state: State
     first: int
@@ -69,7 +69,7 @@ class Pane:
         """Of its random numbers."""
         return run_seed(self.wish.order.seed, self.wish.order.index)
 
-    def steps(self) -> Iterator[Seen]:
+    def steps(self) -> Iterator[TimedFrame]:
         """The past, a step for the change if there is one, then the steps of the sampler as they are made."""
         order, tokens = self.live.order, np.array(self.live.start)
         for each in self.past:
@@ -86,7 +86,7 @@ class Pane:
             yield self._seen(made, record.after.tokens[0].tolist(), took)
             begun = time.perf_counter()
 
-    def _seen(self, made: Frame, ids: list[int], took: float) -> Seen:
+    def _seen(self, made: Frame, ids: list[int], took: float) -> TimedFrame:
         notes = self.live.order.model.notes
         return made, notes(self.live.words(ids)) if notes else (), took
 
@@ -131,7 +131,7 @@ def changed(state: State, change: Change, row: int = 0) -> State:
     return replace(state, tokens=tokens, psi=psi)
 
 
-def pane(wish: Wish) -> Pane:
+def pane(wish: BranchRequest) -> Pane:
     """Make a wish ready.
 
     Raises:
@@ -184,7 +184,7 @@ def pane_trace(made: Pane, frames: Sequence[Frame]) -> Trace:
     return replace(trace, run={**trace.run, **more})
 
 
-def side_by_side(wishes: Sequence[Wish]) -> Iterator[tuple[int, Seen | None]]:
+def side_by_side(wishes: Sequence[BranchRequest]) -> Iterator[tuple[int, TimedFrame | None]]:
     """The steps of several runs in turn: (which, step), and (which, None) at the end of each."""
     running = {which: pane(wish).steps() for which, wish in enumerate(wishes)}
     while running:
@@ -198,7 +198,7 @@ def side_by_side(wishes: Sequence[Wish]) -> Iterator[tuple[int, Seen | None]]:
 # What to plant
 
 
-def beliefs(live: Live, state: State, position: int) -> Tensor:
+def beliefs(live: PreparedRun, state: State, position: int) -> Tensor:
     """log x_theta of every token at a position, masked for the purpose, `[V]`, before truncation."""
     tokens = state.tokens.clone()
     tokens[0, position] = state.mask_id
@@ -207,7 +207,7 @@ def beliefs(live: Live, state: State, position: int) -> Tensor:
     return live.order.model.denoiser(live.checkpoint, live.order.asked)(tokens, rows, 0.5)[0]
 
 
-def chosen_token(live: Live, state: State, position: int, how: str, word: str = "") -> Change:
+def chosen_token(live: PreparedRun, state: State, position: int, how: str, word: str = "") -> Change:
     """A change by `how`: `typed` (`word`), `random`, `unlikely` (the model gave it less than 1 %) or `mask`.
 
     Raises:
@@ -235,7 +235,7 @@ def chosen_token(live: Live, state: State, position: int, how: str, word: str = 
     return Change(position, token, float(log_p[token].exp()))
 
 
-def _named(live: Live, word: str, size: int) -> int:
+def _named(live: PreparedRun, word: str, size: int) -> int:
     names = {
         piece.strip(): token for token, piece in live.pieces(range(size)).items() if token != live.checkpoint.mask_id
     }
@@ -282,7 +282,7 @@ def fate(frames: Sequence[Frame], change: Change, mask_id: int) -> Fate:
     return Fate(remasked, replaced, now)
 
 
-def told(change: Change, frames: Sequence[Frame], live: Live) -> str:
+def told(change: Change, frames: Sequence[Frame], live: PreparedRun) -> str:
     """The fate of a planted token in one sentence."""
     found, name = fate(frames, change, live.checkpoint.mask_id), lambda token: live.pieces([token])[token].strip()
     word = name(change.token)

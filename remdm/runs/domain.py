@@ -29,7 +29,7 @@ def plain(checkpoint: Checkpoint, asked: Any) -> Denoiser:
 
 
 @dataclass(frozen=True)
-class Note:
+class Issue:
     """Something wrong that a checker found: the positions to blame, its kind, and a plain sentence."""
 
     positions: tuple[int, ...]
@@ -74,7 +74,7 @@ class Model:
     start: Callable[[str, int, Checkpoint], torch.Tensor]
     piece: Callable[[int, Checkpoint], str]
     text: Callable[[Sequence[int], Checkpoint], str]
-    notes: Callable[[Sequence[str | None]], tuple[Note, ...]] | None
+    notes: Callable[[Sequence[str | None]], tuple[Issue, ...]] | None
     length: int
     lengths: tuple[int, int] | None = None
     examples: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import torch
 
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import compute
-from remdm.runs.domain import Domain, Model, Note
+from remdm.runs.domain import Domain, Issue, Model
 from remdm.runs.frames import frame
 from remdm.runs.trace import Frame, Trace
 from remdm.sampling.knobs import one_of
@@ -22,7 +22,7 @@ MAX_SEED = 2**53 - 1
 
 
 @dataclass(frozen=True)
-class Order:
+class RunRequest:
     """What is asked for: a domain's model, its start, the sampler's settings and the seed.
 
     `index` tells the runs of one seed apart: run k is the same whether it is made alone or as one of many. `asked` is
@@ -59,27 +59,27 @@ def run_seed(seed: int, index: int) -> int:
     return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> 1)
 
 
-Seen = tuple[Frame, tuple[Note, ...], float]
+TimedFrame = tuple[Frame, tuple[Issue, ...], float]
 """A step of one sequence: its frame, what the checker finds after it, and the seconds that sampling it took."""
 
 
 @dataclass(frozen=True)
-class Live:
+class PreparedRun:
     """A run that can be watched: its facts before the first step, then its steps."""
 
-    order: Order
+    order: RunRequest
     checkpoint: Checkpoint
     start: tuple[int, ...]
     expected: int
     _printed: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
 
-    def steps(self) -> Iterator[Seen]:
+    def steps(self) -> Iterator[TimedFrame]:
         """Each step's frame, what the checker finds after it, and the seconds that sampling it took."""
         for (seen,) in Batch((self,)).steps():
             if seen is not None:
                 yield seen
 
-    def _seen(self, made: Frame, ids: list[int], took: float) -> Seen:
+    def _seen(self, made: Frame, ids: list[int], took: float) -> TimedFrame:
         notes = self.order.model.notes
         return made, notes(self.words(ids)) if notes else (), took
 
@@ -113,9 +113,9 @@ class Live:
 class Batch:
     """Runs of one model and one setting that are made together, each from its own start and seed."""
 
-    lives: tuple[Live, ...]
+    lives: tuple[PreparedRun, ...]
 
-    def steps(self) -> Iterator[list[Seen | None]]:
+    def steps(self) -> Iterator[list[TimedFrame | None]]:
         """For each step what happened to each sequence; None where one had nothing left for the final fill."""
         first = self.lives[0]
         order, model = first.order, first.order.model
@@ -135,7 +135,7 @@ class Batch:
             begun = time.perf_counter()
 
 
-def facts(order: Order, checkpoint: Checkpoint) -> dict[str, Any]:
+def facts(order: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
     """The `run` of a trace: enough to run it again."""
     made = checkpoint.compute
     asked = asdict(order.asked)
@@ -154,7 +154,7 @@ def facts(order: Order, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def prepare(order: Order) -> Live:
+def prepare(order: RunRequest) -> PreparedRun:
     """Load what the run needs and check what can be checked before its first step.
 
     Raises:
@@ -176,15 +176,15 @@ def prepare(order: Order) -> Live:
         raise ValueError(f"start must hold {order.length} ids, got {len(start)}")
     if (start != checkpoint.mask_id).all():
         raise ValueError("There is nothing to write: the prompt fills every position. Leave a blank or end it with ...")
-    return Live(order, checkpoint, tuple(start.tolist()), len(build(order.settings)[1]))
+    return PreparedRun(order, checkpoint, tuple(start.tolist()), len(build(order.settings)[1]))
 
 
-def together(orders: Sequence[Order]) -> Batch:
+def together(orders: Sequence[RunRequest]) -> Batch:
     """Prepare runs that differ in prompt, start, seed and index alone, to be made in one batch."""
     return Batch(tuple(prepare(order) for order in orders))
 
 
-def record(order: Order) -> Trace:
+def record(order: RunRequest) -> Trace:
     """A whole run."""
     live = prepare(order)
     return live.trace([frame for frame, _, _ in live.steps()])

@@ -55,7 +55,9 @@ class Coupled(Noise):
     def draw(self, log_x: Tensor, rows: Tensor) -> Tensor:
         """As in `Noise`; a position's numbers do not depend on which others draw beside it."""
         drawn = [
-            self._race(log_x[[place]], Generator().manual_seed(mixed(self._seeds[row], self._step, WHICH + position)))
+            self._gumbel_argmax(
+                log_x[[place]], Generator().manual_seed(mixed(self._seeds[row], self._step, WHICH + position))
+            )
             for place, (row, position) in enumerate(rows.nonzero().tolist())
         ]
         return torch.cat(drawn) if drawn else torch.empty(0, dtype=torch.int64, device=log_x.device)

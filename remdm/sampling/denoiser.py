@@ -50,7 +50,7 @@ def subs(logits: Tensor, mask_id: int) -> Tensor:
     return logits.log_softmax(dim=-1)
 
 
-LOOKS = (64, 512, 2048)
+TOPK_STAGES = (64, 512, 2048)
 """How many of the likeliest tokens are looked at first, in search of the nucleus's end."""
 AT_ONCE = 1 << 21
 """Entries of a 64-bit `[n, V]` that may exist at a time, 16 MiB."""
@@ -83,7 +83,7 @@ def _nuclei(log_x: Tensor, nucleus_p: float, keep_crossing: bool) -> Iterator[_N
     """
     size = log_x.shape[1]
     left = torch.arange(len(log_x), device=log_x.device)
-    for count in (*(look for look in LOOKS if 4 * look <= size), size):
+    for count in (*(look for look in TOPK_STAGES if 4 * look <= size), size):
         if not len(left):
             return
         unsure = []
@@ -150,7 +150,7 @@ class Truncation:
         return log_x if self.temperature == 1.0 else (log_x / self.temperature).log_softmax(dim=-1)
 
 
-class Around:
+class DenoiserWrapper:
     """What every denoiser around a denoiser has in common."""
 
     denoiser: Denoiser
@@ -167,7 +167,7 @@ class Around:
 
 
 @dataclass(frozen=True)
-class Truncated(Around):
+class Truncated(DenoiserWrapper):
     """A denoiser whose output is truncated."""
 
     denoiser: Denoiser
@@ -185,7 +185,7 @@ def peak(denoiser: Denoiser, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
     return denoiser(tokens, rows, t).amax(dim=-1)
 
 
-class Cached(Around):
+class Cached(DenoiserWrapper):
     """Calls a denoiser only for sequences whose tokens (or t, if it is timed) changed, and counts the calls of each.
 
     One per run: it holds the last answer. `forwards` (int64 `[B]`) is honest: a sequence served from memory costs none.

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from remdm.sampling.denoiser import Around, Denoiser
+from remdm.sampling.denoiser import Denoiser, DenoiserWrapper
 from remdm.sampling.state import State
 
 
 @dataclass(frozen=True)
-class Prefixed(Around):
+class Prefixed(DenoiserWrapper):
     """A denoiser that sees the same tokens in front of every sequence: its condition.
 
     `prefix` holds their ids; what comes out is x_theta of z_t alone.
@@ -28,7 +28,7 @@ class Prefixed(Around):
 
 
 @dataclass(frozen=True)
-class Guided(Around):
+class Guided(DenoiserWrapper):
     """D-CFG (arXiv 2412.10193): log x_theta proportional to gamma log p(x | c) + (1 - gamma) log p(x).
 
     gamma = 1 is the condition alone, 0 is no condition; both cost one call. MaskGIT's papers write w = gamma - 1.
@@ -51,7 +51,7 @@ class Guided(Around):
 
 
 @dataclass(frozen=True)
-class Without(Around):
+class Without(DenoiserWrapper):
     """A denoiser that gives some tokens no mass, such as those that only ever stand in a condition."""
 
     denoiser: Denoiser
@@ -67,7 +67,7 @@ LogLikelihood = Callable[[Tensor], Tensor]
 """Tokens `[n, L]`, masks among them, to log p(y | tokens), `[n]`."""
 
 
-class ClassifierGuided(Around):
+class ClassifierGuided(DenoiserWrapper):
     """D-CBG (arXiv 2412.10193, section 3.2, without the first-order shortcut): a classifier tilts the posterior.
 
     At position l the posterior over all tokens and the mask is multiplied by p(y | z_t with l set to it)^gamma and

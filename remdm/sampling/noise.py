@@ -44,13 +44,13 @@ class Noise:
         """
         counts = rows.sum(1).tolist()
         parts = [
-            self._race(chunk, generator)
+            self._gumbel_argmax(chunk, generator)
             for part, generator in zip(log_x.split(counts), self.generators, strict=True)
             for chunk in part.split(max(1, AT_ONCE // log_x.shape[1]))
         ]
         return torch.cat(parts)
 
-    def _race(self, log_x: Tensor, generator: Generator) -> Tensor:
+    def _gumbel_argmax(self, log_x: Tensor, generator: Generator) -> Tensor:
         """Draws of one sequence. Every token takes its number, but only what can be drawn needs its logarithm."""
         uniform = torch.rand(log_x.shape, generator=generator, dtype=self.dtype).to(log_x.device)
         possible = log_x > -torch.inf

@@ -100,9 +100,9 @@ class Ancestral:
         """Draw who is masked at s, then tokens for those who decode."""
         masked = state.masked
         sigma = bounded(self.remasking.sigma(step, state, present_score(denoiser, state, step)), step)
-        leaves = tilted(mask_probability(masked, step, sigma), denoiser, state, step.t)
-        goes = noise.uniform(masked.shape[1]).to(masked.device) < leaves
-        remasked, decoded = state.decoded & goes, masked & ~goes
+        p_mask = tilted(mask_probability(masked, step, sigma), denoiser, state, step.t)
+        becomes_masked = noise.uniform(masked.shape[1]).to(masked.device) < p_mask
+        remasked, decoded = state.decoded & becomes_masked, masked & ~becomes_masked
         watched = masked if watch else torch.zeros_like(masked)
         # first the many rows, so that the few come from memory
         surest = peak(denoiser, state.tokens, watched, step.t) if watched.any() else None

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from remdm.models.network import NetworkDenoiser, hidden_at
-from remdm.runs.record import Live
+from remdm.runs.record import PreparedRun
 
 POSITIONS = 1024
 """Positions of a shared forward, 8 sequences of 128: more would make it slow for all and hardly cheaper for each."""
@@ -184,7 +184,7 @@ def batcher(network: nn.Module) -> Batcher:
         return found
 
 
-def shared(live: Live) -> Live:
+def shared(live: PreparedRun) -> PreparedRun:
     """The same run at a seat of its model; as it is where the model is not a plain network with a head."""
     denoiser = live.checkpoint.denoiser
     if type(denoiser) is not NetworkDenoiser:

@@ -6,24 +6,24 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from remdm.runs.domain import Note
-from remdm.runs.record import Live
+from remdm.runs.domain import Issue
+from remdm.runs.record import PreparedRun
 from remdm.runs.trace import Frame
 
 KEPT = 256
 MAX_ASKED = 20_000
 
 
-Step = tuple[Frame, tuple[Note, ...], Callable[[], str]]
+Step = tuple[Frame, tuple[Issue, ...], Callable[[], str]]
 """A step as it was shown: its frame, what the checker found after it, what writes its message."""
 
 
 @dataclass
-class Shown:
+class StreamedRun:
     """A run as it is being shown. `halt` is shared by all the runs of one press: once set, nothing is added."""
 
     run_id: str
-    live: Live
+    live: PreparedRun
     halt: threading.Event
     start: str = ""
     end: str = ""
@@ -44,11 +44,11 @@ class Shown:
 
 
 @dataclass
-class Press:
+class RunGroup:
     """One press of Run: its halt flag, the runs that it has begun, and which of them is looked at."""
 
     halt: threading.Event = field(default_factory=threading.Event)
-    runs: list[Shown] = field(default_factory=list)
+    runs: list[StreamedRun] = field(default_factory=list)
     focus: int = 0
 
     def stop(self) -> None:
@@ -63,25 +63,25 @@ class Runs:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept, self._lock = kept, threading.Lock()
-        self._runs: OrderedDict[str, Shown] = OrderedDict()
-        self._presses: OrderedDict[str, Press] = OrderedDict()
+        self._runs: OrderedDict[str, StreamedRun] = OrderedDict()
+        self._presses: OrderedDict[str, RunGroup] = OrderedDict()
 
     def press(self) -> str:
         """A ticket for one press of Run: it can be stopped before anything has begun."""
         ticket = secrets.token_urlsafe(12)
         with self._lock:
-            self._presses[ticket] = Press()
+            self._presses[ticket] = RunGroup()
             while len(self._presses) > self._kept:
                 self._presses.popitem(last=False)
         return ticket
 
-    def pressed(self, ticket: str | None) -> Press:
+    def pressed(self, ticket: str | None) -> RunGroup:
         """The press of a ticket; one that nobody else holds for a ticket that is not known (any more)."""
-        return self._presses.get(ticket or "", Press())
+        return self._presses.get(ticket or "", RunGroup())
 
-    def open(self, live: Live, press: Press) -> Shown:
+    def open(self, live: PreparedRun, press: RunGroup) -> StreamedRun:
         """Begin a run of a press, under an id that nobody can guess."""
-        shown = Shown(secrets.token_urlsafe(12), live, press.halt)
+        shown = StreamedRun(secrets.token_urlsafe(12), live, press.halt)
         with self._lock:
             press.runs.append(shown)
             self._runs[shown.run_id] = shown
@@ -89,7 +89,7 @@ class Runs:
                 self._runs.popitem(last=False)
         return shown
 
-    def get(self, run_id: str | None) -> Shown | None:
+    def get(self, run_id: str | None) -> StreamedRun | None:
         """A run by id, None if it is not known (any more)."""
         return self._runs.get(run_id) if isinstance(run_id, str) else None
 

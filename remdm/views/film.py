@@ -21,7 +21,7 @@ TOP = EDGE + 28
 PAPER, INK, MUTED, HATCH = "#ffffff", "#14212b", "#525c6c", "#d5dae1"
 SPELLED = {"<pad>": "·", "<eos>": "·", "<bos>": "·", "→": ">"}
 """Tokens that are drawn otherwise than printed: special ones, and one that the font lacks."""
-LOOKS = {
+TOPK_STAGES = {
     "decoded": ("#dcebf9", "#0b66b0"), "remasked": ("#fde6d3", "#c2560c"), "given": ("#eceff3", "#8a8f98"),
     "kept": ("#dcebea", "#dcebea"), "masked": ("#f3f5f7", HATCH),
 }  # fmt: skip
@@ -69,7 +69,7 @@ def _state(trace: Trace, index: int, place: int, ids: np.ndarray) -> str:
 
 
 def _chip(pen: ImageDraw.ImageDraw, box: Box, state: str, word: str, font: Font) -> None:
-    ground, edge = LOOKS[state]
+    ground, edge = TOPK_STAGES[state]
     pen.rounded_rectangle(box, 3, fill=ground, outline=edge, width=2 if state == "decoded" and not word else 1)
     left, top, right, bottom = box
     if state == "masked":

@@ -8,13 +8,13 @@ from remdm.views.curves import GREY, layout, log_ticks
 from remdm.views.frontier import COLOURS
 
 Row = Mapping[str, str]
-LOOKS = {"32": (COLOURS[1], "square"), "64": (COLOURS[3], "circle")}
+TOPK_STAGES = {"32": (COLOURS[1], "square"), "64": (COLOURS[3], "circle")}
 """Colour and mark of the bits."""
 
 
 def _line(rows: Sequence[Row], column: str, dash: str) -> dict:
     first = rows[0]
-    colour, mark = LOOKS[first["bits"]]
+    colour, mark = TOPK_STAGES[first["bits"]]
     values = [[float(row[f"{column}{end}"]) for end in ("", "_low", "_high")] for row in rows]
     return {
         "type": "scatter", "mode": "lines+markers", "name": f"{first['bits']} bits, {first['sampler']}",
@@ -34,7 +34,7 @@ def figure(rows: Sequence[Row], column: str, title: str, true: float | None = No
     """A line for each way of drawing and each number of bits; `true` is what the language itself has."""
     data, ways = [], list(dict.fromkeys(row["sampler"] for row in rows))
     for place, way in enumerate(ways):
-        for bits in LOOKS:
+        for bits in TOPK_STAGES:
             own = [row for row in rows if (row["sampler"], row["bits"]) == (way, bits)]
             own.sort(key=lambda row: int(row["steps"]))
             if own:

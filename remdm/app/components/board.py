@@ -11,10 +11,10 @@ import gradio as gr
 from remdm.app.components.player import frames
 from remdm.app.samples import Sample
 from remdm.app.streams import Stream, work
-from remdm.runs.branch import Pane, Wish, pane, pane_trace, side_by_side, told
-from remdm.runs.record import Order
+from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_side, told
+from remdm.runs.record import RunRequest
 from remdm.serving.gpu import lend, seconds
-from remdm.serving.streamed_runs import RUNS, Press
+from remdm.serving.streamed_runs import RUNS, RunGroup
 from remdm.views import messages
 
 _MOUNT = """
@@ -44,7 +44,7 @@ class Board(gr.HTML):
 
 
 @dataclass(frozen=True)
-class Shelf:
+class PaneRun:
     """A pane with what has come of it."""
 
     pane: Pane
@@ -92,7 +92,7 @@ class Comparison:
         return messages.dumps({"v": 1, "kind": "all", "id": secrets.token_urlsafe(12), "panes": panes, "steps": steps})
 
 
-def told_settings(orders: Sequence[Order]) -> list[list[tuple[str, str, bool]]]:
+def told_settings(orders: Sequence[RunRequest]) -> list[list[tuple[str, str, bool]]]:
     """For each order its sampler, steps and whatever differs among them: (name, value, whether it differs)."""
     tables: list[dict[str, Any]] = [
         {"sampler": each.settings.sampler, "steps": each.settings.steps, **each.settings.flat(), **asdict(each.asked)}
@@ -115,7 +115,7 @@ def _brief(value: Any) -> str:
 
 
 @lend(lambda wishes: seconds(*(work([wish.order]) for wish in wishes)))
-def _steps(wishes: list[Wish]) -> Iterator[tuple[int, Any]]:
+def _steps(wishes: list[BranchRequest]) -> Iterator[tuple[int, Any]]:
     """The steps of all panes in turn, made where the model runs."""
     yield from side_by_side(wishes)
 
@@ -123,10 +123,10 @@ def _steps(wishes: list[Wish]) -> Iterator[tuple[int, Any]]:
 class Showing:
     """Streams wishes into a board: iterate it for messages; `shelves` hold what has been made."""
 
-    def __init__(self, wishes: Sequence[Wish], press: Press) -> None:
+    def __init__(self, wishes: Sequence[BranchRequest], press: RunGroup) -> None:
         self.wishes, self.press, self.id = list(wishes), press, secrets.token_urlsafe(12)
         panes = [pane(wish) for wish in wishes]
-        self.shelves = [Shelf(each, Stream(RUNS.open(each.live, press))) for each in panes]
+        self.shelves = [PaneRun(each, Stream(RUNS.open(each.live, press))) for each in panes]
 
         self.settings = told_settings([shelf.pane.live.order for shelf in self.shelves])
 

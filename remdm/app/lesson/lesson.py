@@ -15,12 +15,12 @@ from remdm.app.samples import Sample
 from remdm.app.streams import Stream, made, steps_of
 from remdm.app.workbench.compare import MODEL_QUEUE
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.models.checkpoints import CheckpointError
 from remdm.runs.domain import Domain
-from remdm.runs.record import Order, prepare
+from remdm.runs.record import RunRequest, prepare
 from remdm.sampling.methods import METHODS, settings
-from remdm.serving.streamed_runs import RUNS, Press
+from remdm.serving.streamed_runs import RUNS, RunGroup
 
 _SEEN = """(...values) => {
   const player = document.querySelector("#lesson-player .rp").__player;
@@ -63,15 +63,15 @@ class Lesson:
 
     def _listen(self) -> None:
         going = [self.told, self.turned, self.said, self.next]
-        self.where.input(self.gone, self.where, going, **QUIET)
-        self.next.click(self.onward, self.where, [self.where, *going], **QUIET)
+        self.where.input(self.gone, self.where, going, **UI_EVENT)
+        self.next.click(self.onward, self.where, [self.where, *going], **UI_EVENT)
         self.run.click(
             self.made, [self.where, self.turned], [self.player, self.run, self.sample, self.said],
-            concurrency_id=MODEL_QUEUE, **QUIET,
+            concurrency_id=MODEL_QUEUE, **UI_EVENT,
         )  # fmt: skip
         self.check.click(
             self.checked, [self.seen, self.where, self.sample, self.done, self.kept],
-            [self.said, self.where, self.next, self.done, self.kept], js=_SEEN, **QUIET,
+            [self.said, self.where, self.next, self.done, self.kept], js=_SEEN, **UI_EVENT,
         )  # fmt: skip
 
     def gone(self, place: int) -> list[Any]:
@@ -90,7 +90,7 @@ class Lesson:
         place = min(place + 1, len(STATIONS) - 1)
         return [place, *self.gone(place)]
 
-    def order(self, station: Station, turned: float | None) -> Order:
+    def order(self, station: Station, turned: float | None) -> RunRequest:
         """The run of a station.
 
         Raises:
@@ -105,7 +105,7 @@ class Lesson:
             given["eta"] = float(turned or 0)
         model = self.domain.models[0]
         chosen = settings(station.sampler, steps, **given)
-        return Order(self.domain, model, "", model.length, chosen, station.seed)
+        return RunRequest(self.domain, model, "", model.length, chosen, station.seed)
 
     def made(self, place: int, turned: float | None) -> Iterator[Changes]:
         """Make the run of a station, step by step."""
@@ -113,7 +113,7 @@ class Lesson:
             live = prepare(self.order(STATIONS[place], turned))
         except (ValueError, CheckpointError) as error:
             raise refusal(error) from error
-        shown = RUNS.open(live, Press())
+        shown = RUNS.open(live, RunGroup())
         stream = Stream(shown)
         yield {self.player: stream.begin(), self.run: gr.Button("Running …", interactive=False), self.said: ""}
         for seen in steps_of(live.order):

@@ -15,10 +15,10 @@ from remdm.app.samples import Sample
 from remdm.app.workbench.compare import AS_SET, MODEL_QUEUE, MOST_PANES, resettled, show
 from remdm.app.workbench.outcome import Changes, Outcome
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.evaluation.planted_errors import HEADINGS, experiment, row
-from remdm.runs.branch import Change, Wish, chosen_token, pane, state_after
-from remdm.runs.record import Order
+from remdm.runs.branch import BranchRequest, Change, chosen_token, pane, state_after
+from remdm.runs.record import RunRequest
 from remdm.sampling.methods import METHODS
 from remdm.serving.streamed_runs import RUNS
 from remdm.views.comparison import grid
@@ -110,20 +110,20 @@ class ChangeHere:
     def listen(self, panel: Panel, player: Player, outcome: Outcome, shown: gr.State) -> None:
         """Connects it to the player and the settings of its workbench."""
         self.panel, self.player, self.outcome, self.shown = panel, player, outcome, shown
-        self.how.input(lambda how: gr.Textbox(visible=how == "typed"), self.how, self.word, **QUIET)
+        self.how.input(lambda how: gr.Textbox(visible=how == "typed"), self.how, self.word, **UI_EVENT)
         buttons = [self.go, self.many, self.stop]
         begun = self.go.click(
-            self.begin, self.pick, [*buttons, self.ticket, self.pick], js=_PICKED % self.where, queue=False, **QUIET
+            self.begin, self.pick, [*buttons, self.ticket, self.pick], js=_PICKED % self.where, queue=False, **UI_EVENT
         )
         asked = [self.ticket, self.pick, shown, self.branches, self.how, self.word, self.samplers, self.beside]
         outputs = [self.board, self.table, self.page, self.tree, self.branches, *buttons]
-        begun.then(self.branch, [*asked, *self.panel.inputs], outputs, concurrency_id=MODEL_QUEUE, **QUIET)
-        self.stop.click(self.stopped, self.ticket, self.stop, queue=False, **QUIET)
-        self.tree.input(self.chosen, [self.tree, self.branches], [player, *outcome.outputs, shown], **QUIET)
-        planting = self.many.click(self.begin, self.pick, [*buttons, self.ticket, self.pick], queue=False, **QUIET)
+        begun.then(self.branch, [*asked, *self.panel.inputs], outputs, concurrency_id=MODEL_QUEUE, **UI_EVENT)
+        self.stop.click(self.stopped, self.ticket, self.stop, queue=False, **UI_EVENT)
+        self.tree.input(self.chosen, [self.tree, self.branches], [player, *outcome.outputs, shown], **UI_EVENT)
+        planting = self.many.click(self.begin, self.pick, [*buttons, self.ticket, self.pick], queue=False, **UI_EVENT)
         planting.then(
             self.plant_many, [self.ticket, self.count, self.share, self.samplers, *self.panel.inputs],
-            [self.found, *buttons], concurrency_id=MODEL_QUEUE, **QUIET,
+            [self.found, *buttons], concurrency_id=MODEL_QUEUE, **UI_EVENT,
         )  # fmt: skip
 
     def begin(self, pick: str) -> Changes:
@@ -173,7 +173,7 @@ class ChangeHere:
 
     def _wishes(
         self,
-        base: Order,
+        base: RunRequest,
         shown: Sample,
         step: int,
         position: int,
@@ -181,20 +181,20 @@ class ChangeHere:
         word: str,
         samplers: Sequence[str],
         beside: bool,
-    ) -> list[Wish]:
+    ) -> list[BranchRequest]:
         if not samplers or len(samplers) + beside > MOST_PANES:
             raise ValueError(f"Choose one to {MOST_PANES - beside} samplers to go on with")
         change: Change | None = None
         what = "unchanged"
         if how != "keep":
-            live = pane(Wish(base, trace=shown.trace, step=step)).live
+            live = pane(BranchRequest(base, trace=shown.trace, step=step)).live
             change = chosen_token(live, state_after(shown.trace, step), position, how, word)
             token = "masked" if how == "mask" else f"“{live.pieces([change.token])[change.token].strip()}” planted"
             what = f"position {position} {token}" if how == "mask" else f"{token} at {position}"
         after = f"from step {step}"
-        plain = [Wish(base, f"Unchanged {after}", shown.trace, step, paused=how != "keep")] if beside else []
+        plain = [BranchRequest(base, f"Unchanged {after}", shown.trace, step, paused=how != "keep")] if beside else []
         return plain + [
-            Wish(replace(base, settings=resettled(base.settings, each, {})),
+            BranchRequest(replace(base, settings=resettled(base.settings, each, {})),
                  f"{METHODS[each or base.settings.sampler].title} {after}, {what}", shown.trace, step, change)
             for each in samplers
         ]  # fmt: skip
@@ -254,7 +254,7 @@ def picked(pick: str, shown: Sample | None, how: str) -> tuple[int, int]:
     return step, position if type(position) is int else -1
 
 
-def of_trace(order: Order, shown: Sample | None) -> Order:
+def of_trace(order: RunRequest, shown: Sample | None) -> RunRequest:
     """The settings at the side for the run that is shown: its model, its seed and what it asked for."""
     run = shown.trace.run if shown else {}
     domain = order.domain

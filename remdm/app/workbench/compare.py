@@ -12,14 +12,14 @@ from remdm.app.errors import failure
 from remdm.app.samples import Sample
 from remdm.app.workbench.outcome import Changes
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.app.workbench.share import comparison_page
-from remdm.runs.branch import Wish
-from remdm.runs.record import Order
+from remdm.runs.branch import BranchRequest
+from remdm.runs.record import RunRequest
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs, parsed
 from remdm.sampling.methods import METHODS, TABLES, Settings, settings
-from remdm.serving.streamed_runs import RUNS, Press
+from remdm.serving.streamed_runs import RUNS, RunGroup
 from remdm.views.comparison import table
 
 MODEL_QUEUE = "model"
@@ -65,7 +65,7 @@ def resettled(base: Settings, sampler: str, changes: Mapping[str, Any]) -> Setti
     return settings(sampler, steps, **{**drawing, **METHODS[sampler].defaults(steps), **changes})
 
 
-def name_of(sampler: str, order: Order) -> str:
+def name_of(sampler: str, order: RunRequest) -> str:
     """The heading of a pane."""
     return METHODS[sampler or order.settings.sampler].title
 
@@ -111,13 +111,13 @@ class Compare:
         columns = [column for column, _, _ in self.panes]
         chosen = [each for _, sampler, changes in self.panes for each in (sampler, changes)]
         outputs = [self.board, self.table, self.page, self.go, self.stop]
-        self.count.input(self.counted, self.count, columns, **QUIET)
-        begun = self.go.click(self.begin, None, [self.go, self.stop, self.ticket], queue=False, **QUIET)
+        self.count.input(self.counted, self.count, columns, **UI_EVENT)
+        begun = self.go.click(self.begin, None, [self.go, self.stop, self.ticket], queue=False, **UI_EVENT)
         begun.then(
             self.compare, [self.ticket, self.count, *chosen, *self.panel.inputs], outputs, concurrency_id=MODEL_QUEUE,
-            **QUIET,
+            **UI_EVENT,
         )  # fmt: skip
-        self.stop.click(self.stopped, self.ticket, [self.go, self.stop], cancels=None, queue=False, **QUIET)
+        self.stop.click(self.stopped, self.ticket, [self.go, self.stop], cancels=None, queue=False, **UI_EVENT)
 
     def counted(self, count: int) -> list[gr.Column]:
         """So many panes."""
@@ -138,12 +138,12 @@ class Compare:
         RUNS.pressed(ticket).stop()
         return {self.stop: gr.Button(interactive=False)}
 
-    def wishes(self, base: Order, chosen: Sequence[str]) -> list[Wish]:
+    def wishes(self, base: RunRequest, chosen: Sequence[str]) -> list[BranchRequest]:
         """The panes: sampler and changes of each in turn."""
         made = []
         for sampler, changes in zip(chosen[::2], chosen[1::2], strict=True):
             order = replace(base, settings=resettled(base.settings, sampler, given(changes)))
-            made.append(Wish(order, name_of(sampler, order)))
+            made.append(BranchRequest(order, name_of(sampler, order)))
         return made
 
     def compare(self, ticket: str | None, count: int, *values: Any) -> Iterator[Changes]:
@@ -161,7 +161,12 @@ class Compare:
 
 
 def show(
-    wishes: Sequence[Wish], press: Press, board: Board, told: gr.HTML, page: gr.DownloadButton, more: Changes
+    wishes: Sequence[BranchRequest],
+    press: RunGroup,
+    board: Board,
+    told: gr.HTML,
+    page: gr.DownloadButton,
+    more: Changes,
 ) -> Generator[Changes, None, tuple[Sample, ...]]:
     """Stream wishes into a board, then their numbers into a table below it, and all of it as a page; returns them."""
     showing = Showing(wishes, press)

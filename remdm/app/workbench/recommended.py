@@ -9,7 +9,7 @@ from remdm.app.components.player import ASSETS
 from remdm.app.errors import refusal
 from remdm.app.workbench.outcome import Changes
 from remdm.app.workbench.settings import MOST_STEPS, Panel, whole
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.tuning.recommended import Known, Measured, known
 from remdm.sampling.methods import METHODS, Settings
@@ -25,9 +25,9 @@ class BestKnown:
         self.panel, self.measurement, self.folder = panel, measurement, folder
         panel.best.visible = measurement is not None
         outputs = [panel.sampler, panel.cite, panel.known, *self._controls().values()]
-        panel.best.click(self.chosen, [panel.model, panel.steps, panel.sampler], outputs, **QUIET)
+        panel.best.click(self.chosen, [panel.model, panel.steps, panel.sampler], outputs, **UI_EVENT)
         # what was said is about another choice now
-        gr.on([panel.sampler.input, panel.model.input], lambda: "", None, panel.known, **QUIET)
+        gr.on([panel.sampler.input, panel.model.input], lambda: "", None, panel.known, **UI_EVENT)
 
     def _controls(self) -> dict[str, gr.components.Component]:
         panel = self.panel

@@ -6,7 +6,7 @@ import gradio as gr
 import torch
 
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.sampling.methods import Settings, build
 from remdm.sampling.remasking import bounded
 from remdm.sampling.state import State
@@ -58,7 +58,7 @@ class ScheduleBench:
             *panel.knobs.values(),
         ]
         changes = [each.change for each in moving]
-        gr.on(changes, self.drawn, panel.inputs, panel.outlook, trigger_mode="always_last", **QUIET)
+        gr.on(changes, self.drawn, panel.inputs, panel.outlook, trigger_mode="always_last", **UI_EVENT)
 
     def drawn(self, *values: Any) -> str:
         """The drawing for the settings as they stand; a sentence where they will not do."""

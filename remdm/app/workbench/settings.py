@@ -8,7 +8,7 @@ import gradio as gr
 
 from remdm.app.components.controls import Dial, choices, control, defaults, part_control, part_knobs, shown
 from remdm.runs.domain import Domain, Model
-from remdm.runs.record import MAX_SEED, Order
+from remdm.runs.record import MAX_SEED, RunRequest
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import METHODS, TABLES, applicable, settings
@@ -125,7 +125,7 @@ class Panel:
             self.precision, self.recorded,
         ]  # fmt: skip
 
-    def orders(self, values: Sequence[Any]) -> list[Order]:
+    def orders(self, values: Sequence[Any]) -> list[RunRequest]:
         """What the controls ask for, one order a sample.
 
         Raises:
@@ -150,7 +150,7 @@ class Panel:
         seed = whole("seed", seed, 0, MAX_SEED)
         wish = self.domain.ask(**wish)
         watch = recorded == "all"
-        first = Order(self.domain, model, prompt or "", length, chosen, seed, asked=wish, watch=watch)
+        first = RunRequest(self.domain, model, prompt or "", length, chosen, seed, asked=wish, watch=watch)
         return [replace(first, index=index) for index in range(count)]
 
 

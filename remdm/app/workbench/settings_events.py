@@ -13,7 +13,7 @@ from remdm.runs.domain import Model
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import LONG, METHODS
 
-QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
+UI_EVENT: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
 """For events that the page answers at once: no dimming, and nothing in the list of endpoints.
 
 On no component, not only hidden: at every message of any event Gradio tells each component that an event has ever had
@@ -32,18 +32,18 @@ class Reactions:
             self.preset,
             [panel.sampler, panel.steps, panel.model],
             [*shape, *panel.drawing.values(), panel.cite],
-            **QUIET,
+            **UI_EVENT,
         )
         panel.steps.change(
-            self.retimed, [panel.sampler, panel.steps, *knobs], knobs, trigger_mode="always_last", **QUIET
+            self.retimed, [panel.sampler, panel.steps, *knobs], knobs, trigger_mode="always_last", **UI_EVENT
         )
         for part in parts:
-            part.input(self.recombined, parts, shape, **QUIET)
+            part.input(self.recombined, parts, shape, **UI_EVENT)
         about = [panel.about, panel.length, panel.examples, panel.prompt, *panel.asked.values()]
         suited = [panel.sampler, panel.steps, *shape, *panel.drawing.values(), panel.cite]
-        panel.model.input(self.remodelled, panel.model, [*about, *suited], **QUIET)
-        panel.examples.input(lambda text: (text, None), panel.examples, [panel.prompt, panel.examples], **QUIET)
-        panel.another.click(lambda: random.SystemRandom().randrange(1_000_000), None, panel.seed, **QUIET)
+        panel.model.input(self.remodelled, panel.model, [*about, *suited], **UI_EVENT)
+        panel.examples.input(lambda text: (text, None), panel.examples, [panel.prompt, panel.examples], **UI_EVENT)
+        panel.another.click(lambda: random.SystemRandom().randrange(1_000_000), None, panel.seed, **UI_EVENT)
 
     def preset(self, sampler: str, steps: float | None, model: str | None = None) -> list:
         """A sampler was chosen: its paper's values, how tokens of this model are drawn, and what applies."""

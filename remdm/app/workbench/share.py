@@ -15,8 +15,8 @@ from remdm.app.components.player import ASSETS, scripts, styles
 from remdm.app.errors import refusal
 from remdm.app.samples import Sample, file_of
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import QUIET
-from remdm.runs.record import Order
+from remdm.app.workbench.settings_events import UI_EVENT
+from remdm.runs.record import RunRequest
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs, parsed
 from remdm.sampling.methods import METHODS, TABLES, settings
@@ -37,7 +37,7 @@ RUN_IT = """() => {
 """A page that was opened by a link makes the run at once."""
 
 
-def query(order: Order) -> str:
+def query(order: RunRequest) -> str:
     """The part of a link from the `?` on: what makes this run, as far as it is not a default."""
     chosen = order.settings
     plain = settings(chosen.sampler, chosen.steps).flat()
@@ -121,10 +121,10 @@ class Share:
     def listen(self, panel: Panel, shown: gr.State) -> None:
         """Connects it to the settings and to the run that is shown."""
         self.panel = panel
-        self.copy.click(self.linked, self.panel.inputs, self.link, **QUIET).success(
-            None, self.link, self.link, js=_COPY, **QUIET
+        self.copy.click(self.linked, self.panel.inputs, self.link, **UI_EVENT).success(
+            None, self.link, self.link, js=_COPY, **UI_EVENT
         )
-        self.export.click(self.exported, shown, self.files, **QUIET)
+        self.export.click(self.exported, shown, self.files, **UI_EVENT)
 
     def linked(self, *values: Any) -> Any:
         """The link's query for the settings as they stand."""

@@ -20,15 +20,15 @@ from remdm.app.workbench.outcome import Changes, Outcome
 from remdm.app.workbench.recommended import BestKnown
 from remdm.app.workbench.schedule_preview import ScheduleBench
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import QUIET, Reactions
+from remdm.app.workbench.settings_events import UI_EVENT, Reactions
 from remdm.app.workbench.share import Share
 from remdm.evaluation.measurement import Measurement
 from remdm.hub.store import size
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
-from remdm.runs.record import Live, Order, prepare
+from remdm.runs.record import PreparedRun, RunRequest, prepare
 from remdm.runs.trace import TraceError, load
-from remdm.serving.streamed_runs import RUNS, Press
+from remdm.serving.streamed_runs import RUNS, RunGroup
 
 
 class Workbench:
@@ -85,15 +85,15 @@ class Workbench:
             self.player, self.tiles, *about, *buttons, self.samples, self.kept, self.current, self.shown,
         ]  # fmt: skip
         self.starting = [*buttons, self.samples, self.current, self.views]
-        begun = self.run.click(self.begin, None, self.starting, queue=False, **QUIET)
+        begun = self.run.click(self.begin, None, self.starting, queue=False, **UI_EVENT)
         sampling = begun.then(
-            self.sample, [self.current, *self.panel.inputs], results, concurrency_id=MODEL_QUEUE, **QUIET
+            self.sample, [self.current, *self.panel.inputs], results, concurrency_id=MODEL_QUEUE, **UI_EVENT
         )
         cancels(self.stop, self.stopped, self.current, results, sampling, self._ready, buttons)
         shown = [self.player, self.tiles, *about, self.shown]
-        self.samples.input(self.chosen, [self.samples, self.kept], shown, **QUIET)
-        self.tiles.select(self.picked, [self.current, self.kept], shown, **QUIET)
-        opened.upload(self.open_trace, opened, [*shown, self.samples, self.kept, self.current], **QUIET)
+        self.samples.input(self.chosen, [self.samples, self.kept], shown, **UI_EVENT)
+        self.tiles.select(self.picked, [self.current, self.kept], shown, **UI_EVENT)
+        opened.upload(self.open_trace, opened, [*shown, self.samples, self.kept, self.current], **UI_EVENT)
 
     # A run
 
@@ -110,7 +110,7 @@ class Workbench:
         """Run the sampler for as many samples as asked, streaming each step as it is made."""
         yield from self.sampled(ticket, lambda: self.panel.orders(values))
 
-    def sampled(self, ticket: str | None, ordering: Callable[[], list[Order]]) -> Iterator[Changes]:
+    def sampled(self, ticket: str | None, ordering: Callable[[], list[RunRequest]]) -> Iterator[Changes]:
         """The same for orders made by others; `ordering` may raise ValueError with one sentence."""
         press = RUNS.pressed(ticket)
         try:
@@ -136,14 +136,14 @@ class Workbench:
             raise failure(error, "The run") from error
         yield self._after(made, press.focus if len(press.runs) == len(made) > 1 and self.domain.together else -1)
 
-    def _fetched(self, order: Order, press: Press) -> Iterator[Changes]:
+    def _fetched(self, order: RunRequest, press: RunGroup) -> Iterator[Changes]:
         """Download what the model lacks; Stop calls it off."""
         for made in order.model.fetch(compute(order.device)) if order.model.fetch else ():
             yield self._busy(f"Downloading {made.done / max(made.total, 1):.0%} of {size(made.total)} …")
             if press.halt.is_set():
                 return
 
-    def _one(self, live: Live, press: Press, made: list[Sample], wanted: int) -> Iterator[Changes]:
+    def _one(self, live: PreparedRun, press: RunGroup, made: list[Sample], wanted: int) -> Iterator[Changes]:
         """One run, step by step."""
         shown = RUNS.open(live, press)
         stream = Stream(shown)
@@ -157,7 +157,9 @@ class Workbench:
         made.append(sample_of(shown))
         yield {self.player: stream.end(made[-1])}
 
-    def _together(self, lives: list[Live], ticket: str, press: Press, made: list[Sample]) -> Iterator[Changes]:
+    def _together(
+        self, lives: list[PreparedRun], ticket: str, press: RunGroup, made: list[Sample]
+    ) -> Iterator[Changes]:
         """All runs in one batch: the player follows the one looked at, the tiles show all of them."""
         streams = [Stream(RUNS.open(live, press)) for live in lives]
         starts = [stream.begin() for stream in streams]

@@ -14,7 +14,7 @@ from remdm.domains.countdown import llada, problems
 from remdm.domains.countdown.checker import RIGHT, WRONG, Line, Verdict, examine
 from remdm.domains.countdown.problems import LARGEST, LENGTH, LIMIT, PROMPT, Problem
 from remdm.models.checkpoints import Checkpoint, load_embedded
-from remdm.runs.domain import Domain, Model, Note, Words
+from remdm.runs.domain import Domain, Issue, Model, Words
 
 COMMA = 5
 """Where the comma between the equations stands in an answer."""
@@ -108,9 +108,9 @@ def verdict(words: Words) -> Verdict:
     return examine(answer, problem.numbers, problem.target, PROMPT)
 
 
-def notes(words: Words) -> tuple[Note, ...]:
+def notes(words: Words) -> tuple[Issue, ...]:
     """The rules that the answer breaks so far."""
-    return tuple(Note(each.positions, each.rule, each.message) for each in verdict(words).broken)
+    return tuple(Issue(each.positions, each.rule, each.message) for each in verdict(words).broken)
 
 
 def scene(words: Words) -> dict[str, Any]:

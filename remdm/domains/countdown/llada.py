@@ -20,7 +20,7 @@ from remdm.hub.loading import fetching, load
 from remdm.hub.prompting import piece
 from remdm.hub.text import TextCheckpoint
 from remdm.models.checkpoints import Checkpoint
-from remdm.runs.domain import Model, Note, Words
+from remdm.runs.domain import Issue, Model, Words
 
 ANSWER = 32
 """Positions of the answer."""
@@ -131,10 +131,10 @@ def verdict(words: Words) -> tuple[Read, Verdict] | None:
     return each, replace(said, lines=lines, broken=broken)
 
 
-def notes(words: Words) -> tuple[Note, ...]:
+def notes(words: Words) -> tuple[Issue, ...]:
     """The rules that the answer breaks so far."""
     found = verdict(words)
-    return tuple(Note(each.positions, each.rule, each.message) for each in found[1].broken) if found else ()
+    return tuple(Issue(each.positions, each.rule, each.message) for each in found[1].broken) if found else ()
 
 
 def scene(words: Words) -> dict[str, Any] | None:

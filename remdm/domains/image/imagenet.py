@@ -13,7 +13,7 @@ from remdm.domains.image.imagenet_classes import ANY, LABELS, NAMES
 from remdm.domains.image.pictures import address, hatched
 from remdm.hub.catalog import Entry, offered
 from remdm.hub.image import ImageCheckpoint
-from remdm.hub.loading import SHELF, fetching, load
+from remdm.hub.loading import MODEL_CACHE, fetching, load
 from remdm.hub.store import size
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.domain import Model, Words
@@ -75,7 +75,7 @@ def scene(name: str, words: Words) -> dict[str, Any] | None:
 
     On a CPU the decoder takes seconds, so that only finished pictures are drawn there.
     """
-    loaded = SHELF.peek(name)
+    loaded = MODEL_CACHE.peek(name)
     whole = all(word is not None for word in words)
     if not isinstance(loaded, ImageCheckpoint) or not (whole or loaded.draws_quickly):
         return None
@@ -85,7 +85,7 @@ def scene(name: str, words: Words) -> dict[str, Any] | None:
 @lru_cache(KEPT)
 def _drawn(name: str, words: tuple[str | None, ...]) -> np.ndarray:
     """Pixels `[H, W, 3]`; what stands at unknown codes means nothing."""
-    loaded = SHELF.peek(name)
+    loaded = MODEL_CACHE.peek(name)
     assert isinstance(loaded, ImageCheckpoint)
     codes, _ = codes_of(words, loaded.mask_id)
     return loaded.pictures(torch.from_numpy(codes.reshape(1, -1)))[0].numpy()
@@ -102,7 +102,7 @@ def codes_of(words: Words, codes: int) -> tuple[np.ndarray, np.ndarray]:
 
 def tile(name: str, words: Words) -> str:
     """A small picture of a state, unknown cells hatched; all of it where no decoder is at hand."""
-    loaded = SHELF.peek(name)
+    loaded = MODEL_CACHE.peek(name)
     _, known = codes_of(words, loaded.mask_id if loaded else 1 << 20)
     if isinstance(loaded, ImageCheckpoint) and (known.all() or (known.any() and loaded.draws_quickly)):
         shown, pixels = known, _drawn(name, tuple(words))

@@ -13,14 +13,14 @@ import gradio as gr
 
 from remdm.app.samples import Sample
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.app.workbench.workbench import MODEL_QUEUE, Workbench
 from remdm.domains.image import emoji
 from remdm.domains.image.exports import animation, contact_sheet
 from remdm.evaluation.measurement import Measurement
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
-from remdm.runs.record import Order
+from remdm.runs.record import RunRequest
 from remdm.runs.trace import Trace
 
 SAME = "the chosen category"
@@ -32,14 +32,14 @@ MOST_JSON = 64_000
 
 
 @dataclass(frozen=True)
-class Wish:
+class RedrawRequest:
     """What the picture on the page sends: its codes at the step shown, and the marked cells."""
 
     ids: tuple[int, ...]
     marked: frozenset[int]
 
 
-def read_wish(text: str | None) -> Wish:
+def read_redraw_request(text: str | None) -> RedrawRequest:
     """A wish, checked: it comes from the browser.
 
     Raises:
@@ -54,10 +54,10 @@ def read_wish(text: str | None) -> Wish:
         fine = False
     if not fine or any(place >= len(ids) for place in marked):
         raise ValueError("There is no picture yet; press Run first.")
-    return Wish(tuple(ids), frozenset(marked))
+    return RedrawRequest(tuple(ids), frozenset(marked))
 
 
-def redrawn(orders: Sequence[Order], wish: Wish, category: str) -> list[Order]:
+def redrawn(orders: Sequence[RunRequest], wish: RedrawRequest, category: str) -> list[RunRequest]:
     """The same orders, begun from a picture whose marked cells are masked, under another category if one is named.
 
     Raises:
@@ -109,24 +109,28 @@ class ImageTab:
             )
 
     def _listen(self) -> None:
-        self._run_on(self.redraw, WISH, lambda text, category, orders: redrawn(orders, read_wish(text), category))
+        self._run_on(
+            self.redraw, WISH, lambda text, category, orders: redrawn(orders, read_redraw_request(text), category)
+        )
         self._run_on(self.outpaint, PRESET.format("'All but the middle'"),
-                     lambda text, category, orders: redrawn(orders, read_wish(text), category))  # fmt: skip
+                     lambda text, category, orders: redrawn(orders, read_redraw_request(text), category))  # fmt: skip
         self._run_on(self.half, PRESET.format("'Left half'"), _as_another)
         for button, make, suffix in ((self.sheet, contact_sheet, "png"), (self.gif, animation, "gif")):
-            button.click(self._filing(make, suffix), self.bench.shown, self.file, **QUIET)
+            button.click(self._filing(make, suffix), self.bench.shown, self.file, **UI_EVENT)
 
-    def _run_on(self, button: gr.Button, js: str, make: Callable[[str, str, list[Order]], list[Order]]) -> None:
+    def _run_on(
+        self, button: gr.Button, js: str, make: Callable[[str, str, list[RunRequest]], list[RunRequest]]
+    ) -> None:
         """A press of the button takes the wish from the page and runs the orders that `make` makes of it."""
         bench = self.bench
-        taken = button.click(lambda text: text, self._hidden, self.wish, js=js, queue=False, **QUIET)
-        begun = taken.then(bench.begin, None, bench.starting, queue=False, **QUIET)
+        taken = button.click(lambda text: text, self._hidden, self.wish, js=js, queue=False, **UI_EVENT)
+        begun = taken.then(bench.begin, None, bench.starting, queue=False, **UI_EVENT)
 
         def run(ticket: str | None, text: str, category: str, *values: Any) -> Iterator[Changes]:
             yield from bench.sampled(ticket, lambda: make(text, category, bench.panel.orders(values)))
 
         inputs = [bench.current, self.wish, self.category, *bench.panel.inputs]
-        begun.then(run, inputs, bench.results, concurrency_id=MODEL_QUEUE, **QUIET)
+        begun.then(run, inputs, bench.results, concurrency_id=MODEL_QUEUE, **UI_EVENT)
 
     def _filing(self, make: Callable[[Trace], bytes], suffix: str) -> Callable[[Sample | None], Any]:
         def file(shown: Sample | None) -> Any:
@@ -139,9 +143,9 @@ class ImageTab:
         return file
 
 
-def _as_another(text: str, category: str, orders: list[Order]) -> list[Order]:
+def _as_another(text: str, category: str, orders: list[RunRequest]) -> list[RunRequest]:
     named = category if category != SAME else another(orders[0].asked.category)
-    return redrawn(orders, read_wish(text), named)
+    return redrawn(orders, read_redraw_request(text), named)
 
 
 TAB = ImageTab

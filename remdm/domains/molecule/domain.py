@@ -17,7 +17,7 @@ from remdm.domains.molecule.properties import measure
 from remdm.domains.molecule.qm9 import LABELS, LENGTH, SPECIALS, SYMBOLS
 from remdm.models.checkpoints import ROOT, Checkpoint, load_embedded
 from remdm.models.noised import load_classifier
-from remdm.runs.domain import Domain, Figures, Model, Note, Words
+from remdm.runs.domain import Domain, Figures, Issue, Model, Words
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.guidance import ClassifierGuided, Guided, Prefixed, Without
 from remdm.sampling.knobs import check, knob
@@ -160,13 +160,13 @@ def smiles(words: Words) -> str:
     return "".join(body(words)[1])
 
 
-def notes(words: Words) -> tuple[Note, ...]:
+def notes(words: Words) -> tuple[Issue, ...]:
     """Why a finished string is no molecule: what RDKit's parser and its checks blame. Nothing while masks remain."""
     if None in words:
         return ()
     positions, tokens = body(words)
     return tuple(
-        Note(tuple(positions[place] for place in fault.places), fault.kind, fault.message)
+        Issue(tuple(positions[place] for place in fault.places), fault.kind, fault.message)
         for fault in faults(tuple(tokens))
     )
 

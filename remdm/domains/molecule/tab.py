@@ -13,7 +13,7 @@ from remdm.app.errors import failure
 from remdm.app.measuring import Measuring
 from remdm.app.samples import Sample
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import QUIET
+from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.domain import BEST, FOLDER, GUIDANCE, PRESETS, PROPERTIES, Asked, preset, smiles
@@ -126,10 +126,10 @@ class MoleculeTab(Measuring):
     def _listen(self) -> None:
         bench, panel = self.bench, self.bench.panel
         controls = [*self._values(FIRST)]
-        self.best.input(self.settings, self.best, [*controls, panel.cite], **QUIET)
+        self.best.input(self.settings, self.best, [*controls, panel.cite], **UI_EVENT)
         # a State of traces cannot tell by itself that it changed; the numbers of the shown sample can
-        bench.outcome.numbers.change(self.exported, bench.kept, list(self.files.values()), **QUIET)
-        self.offered.input(self.measured, self.offered, [self.before, self.said], **QUIET)
+        bench.outcome.numbers.change(self.exported, bench.kept, list(self.files.values()), **UI_EVENT)
+        self.offered.input(self.measured, self.offered, [self.before, self.said], **UI_EVENT)
         asked = [self.samplers, self.property, self.guidance, self.scales, self.steps, self.count]
         self.measures(self.frontier, asked, [self.live, self.go, self.stop])
 

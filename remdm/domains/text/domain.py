@@ -12,7 +12,7 @@ from remdm.domains.text.checker import check
 from remdm.domains.text.storyworld import lines
 from remdm.hub.prompting import segments
 from remdm.models.checkpoints import Checkpoint, is_embedded, load_embedded
-from remdm.runs.domain import Domain, Model, Note
+from remdm.runs.domain import Domain, Issue, Model
 
 SPECIALS = ("<mask>", "<bos>", "<eos>", "<pad>")
 _CLOSERS = frozenset({".", ",", "!", "?", "”", "'s"})
@@ -102,7 +102,7 @@ def prose_text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
     return checkpoint.tokenizer.decode([int(token) for token in ids], skip_special_tokens=True).strip()
 
 
-def story_notes(words: Sequence[str | None]) -> tuple[Note, ...]:
+def story_notes(words: Sequence[str | None]) -> tuple[Issue, ...]:
     """What the checker of the story world finds wrong in the sentences that are complete.
 
     Args:
@@ -110,15 +110,15 @@ def story_notes(words: Sequence[str | None]) -> tuple[Note, ...]:
     """
     body, places = lines.read_off(words)
     notes = [
-        Note(tuple(dict.fromkeys(places[at] for at in error.positions)), error.kind, error.message)
+        Issue(tuple(dict.fromkeys(places[at] for at in error.positions)), error.kind, error.message)
         for error in check(body).errors
     ]
     if words[0] not in (None, "<bos>"):
-        notes.insert(0, Note((0,), "ungrammatical", "a word stands before the beginning"))
+        notes.insert(0, Issue((0,), "ungrammatical", "a word stands before the beginning"))
     behind = range(lines.end_of(words) + 1, len(words))
     after = tuple(place for place in behind if words[place] not in (None, *SPECIALS))
     if after:
-        notes.append(Note(after, "ungrammatical", "words stand after the end"))
+        notes.append(Issue(after, "ungrammatical", "words stand after the end"))
     return tuple(notes)
 
 
