@@ -9,8 +9,8 @@ import gradio as gr
 
 from remdm.app.components.player import Player
 from remdm.app.errors import refusal
+from remdm.app.events import UI_EVENT
 from remdm.app.samples import Sample, checked
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.runs.domain import Domain
 from remdm.runs.trace import TraceError, load
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import gradio as gr
 
+from remdm.app.events import UI_EVENT
 from remdm.app.stopping import cancels
 from remdm.app.workbench.compare import MODEL_QUEUE
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.serving.streamed_runs import RUNS
 
 

@@ -8,12 +8,12 @@ from starlette.middleware import Middleware
 
 from remdm.app.components.player import ASSETS, head
 from remdm.app.errors import refusal
+from remdm.app.events import UI_EVENT
 from remdm.app.gallery import Gallery
 from remdm.app.lesson.lesson import Lesson
 from remdm.app.scaling import Scaling
 from remdm.app.theory import Theory
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.app.workbench.share import RUN_IT, read
 from remdm.app.workbench.workbench import Workbench
 from remdm.evaluation.measurement import Measurement

@@ -10,10 +10,10 @@ import gradio as gr
 from remdm.app.components.controls import Dial
 from remdm.app.components.player import ASSETS
 from remdm.app.errors import failure
+from remdm.app.events import UI_EVENT
 from remdm.app.measuring import Measuring
 from remdm.app.workbench.outcome import Changes
 from remdm.app.workbench.settings import MOST_STEPS, whole
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.evaluation import curves
 from remdm.evaluation.curves import Drawn
 from remdm.evaluation.measurement import Measure, Measurement

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import gradio as gr
 
+from remdm.app.events import UI_EVENT
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.serving.streamed_runs import RUNS
 
 

@@ -6,7 +6,7 @@ import gradio as gr
 
 from remdm.app.components.controls import Dial
 from remdm.app.errors import refusal
-from remdm.app.workbench.settings_events import UI_EVENT
+from remdm.app.events import UI_EVENT
 from remdm.evaluation.theorems import CORRECTORS, LENGTH, marginals, twins
 from remdm.sampling.methods import METHODS, settings
 from remdm.views.chains import panel, side_by_side

@@ -10,12 +10,12 @@ import gradio as gr
 from remdm.app.components.controls import Dial
 from remdm.app.components.player import Player
 from remdm.app.errors import refusal
+from remdm.app.events import UI_EVENT
 from remdm.app.lesson.stations import STATIONS, Station
 from remdm.app.samples import Sample
 from remdm.app.streams import Stream, made, steps_of
 from remdm.app.workbench.compare import MODEL_QUEUE
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.models.checkpoints import CheckpointError
 from remdm.runs.domain import Domain
 from remdm.runs.record import RunRequest, prepare

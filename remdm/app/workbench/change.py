@@ -11,11 +11,11 @@ from remdm.app.components.board import Board
 from remdm.app.components.controls import Dial, choices
 from remdm.app.components.player import Player
 from remdm.app.errors import failure
+from remdm.app.events import UI_EVENT
 from remdm.app.samples import Sample
 from remdm.app.workbench.compare import AS_SET, MODEL_QUEUE, MOST_PANES, resettled, show
 from remdm.app.workbench.outcome import Changes, Outcome
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.evaluation.planted_errors import HEADINGS, experiment, row
 from remdm.runs.branch import BranchRequest, Change, chosen_token, pane, state_after
 from remdm.runs.record import RunRequest

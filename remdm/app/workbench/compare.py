@@ -9,10 +9,10 @@ import gradio as gr
 from remdm.app.components.board import Board, Showing
 from remdm.app.components.controls import choices, part_knobs
 from remdm.app.errors import failure
+from remdm.app.events import UI_EVENT
 from remdm.app.samples import Sample
 from remdm.app.workbench.outcome import Changes
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.app.workbench.share import comparison_page
 from remdm.runs.branch import BranchRequest
 from remdm.runs.record import RunRequest

@@ -7,9 +7,9 @@ import gradio as gr
 from remdm.app.components.controls import part_knobs, shown
 from remdm.app.components.player import ASSETS
 from remdm.app.errors import refusal
+from remdm.app.events import UI_EVENT
 from remdm.app.workbench.outcome import Changes
 from remdm.app.workbench.settings import MOST_STEPS, Panel, whole
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.tuning.recommended import Known, Measured, known
 from remdm.sampling.methods import METHODS, Settings

@@ -5,8 +5,8 @@ from typing import Any
 import gradio as gr
 import torch
 
+from remdm.app.events import UI_EVENT
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.sampling.methods import Settings, build
 from remdm.sampling.remasking import bounded
 from remdm.sampling.state import State

@@ -7,18 +7,12 @@ import gradio as gr
 
 from remdm.app.components.controls import defaults, shown
 from remdm.app.errors import refusal
+from remdm.app.events import UI_EVENT
 from remdm.app.workbench.settings import FIRST, FIRST_STEPS, Panel, first_of
 from remdm.models.checkpoints import CheckpointError
 from remdm.runs.domain import Model
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import LONG, METHODS
-
-UI_EVENT: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
-"""For events that the page answers at once: no dimming, and nothing in the list of endpoints.
-
-On no component, not only hidden: at every message of any event Gradio tells each component that an event has ever had
-as an output how far that event is, and looks it up in the whole page first. It was most of what a step cost a browser.
-"""
 
 
 class Reactions:

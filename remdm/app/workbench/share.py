@@ -13,9 +13,9 @@ from remdm.app.components.controls import defaults, part_knobs
 from remdm.app.components.controls import shown as applying
 from remdm.app.components.player import ASSETS, scripts, styles
 from remdm.app.errors import refusal
+from remdm.app.events import UI_EVENT
 from remdm.app.samples import Sample, file_of
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.runs.record import RunRequest
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs, parsed

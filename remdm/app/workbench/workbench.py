@@ -10,6 +10,7 @@ import gradio as gr
 from remdm.app.components.player import Player
 from remdm.app.components.tiles import Refresh, Tiles, finished
 from remdm.app.errors import failure, refusal
+from remdm.app.events import UI_EVENT
 from remdm.app.samples import Sample, checked
 from remdm.app.stopping import cancels
 from remdm.app.streams import Stream, ended, steps_of, steps_together
@@ -20,7 +21,7 @@ from remdm.app.workbench.outcome import Changes, Outcome
 from remdm.app.workbench.recommended import BestKnown
 from remdm.app.workbench.schedule_preview import ScheduleBench
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.settings_events import UI_EVENT, Reactions
+from remdm.app.workbench.settings_events import Reactions
 from remdm.app.workbench.share import Share
 from remdm.evaluation.measurement import Measurement
 from remdm.hub.store import size

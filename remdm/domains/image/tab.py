@@ -11,9 +11,9 @@ from typing import Any
 
 import gradio as gr
 
+from remdm.app.events import UI_EVENT
 from remdm.app.samples import Sample
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.app.workbench.workbench import MODEL_QUEUE, Workbench
 from remdm.domains.image import emoji
 from remdm.domains.image.exports import animation, contact_sheet

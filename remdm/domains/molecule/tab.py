@@ -10,10 +10,10 @@ import gradio as gr
 from remdm.app.components.controls import part_knobs, shown
 from remdm.app.components.player import ASSETS
 from remdm.app.errors import failure
+from remdm.app.events import UI_EVENT
 from remdm.app.measuring import Measuring
 from remdm.app.samples import Sample
 from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.settings_events import UI_EVENT
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.domain import BEST, FOLDER, GUIDANCE, PRESETS, PROPERTIES, Asked, preset, smiles
