@@ -11,7 +11,7 @@ from studio import PLAYER, Studio
 
 from remdm.runs.trace import loads
 
-GALLERY = Path(__file__).parents[1] / "assets" / "gallery"
+GALLERY = Path(__file__).parents[2] / "assets" / "gallery"
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 

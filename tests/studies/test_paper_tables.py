@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from test_scaling import row, write
+from result_rows import row, write
 
 from remdm.cli import main
 from remdm.evaluation.metrics.diversity import Interval

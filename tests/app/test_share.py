@@ -28,7 +28,7 @@ from remdm.views.chains import panel as drawn_panel
 from remdm.views.schedule import drawing
 
 TEXT = DOMAINS["text"]
-ASSETS = Path(__file__).parents[1] / "assets"
+ASSETS = Path(__file__).parents[2] / "assets"
 GALLERY = ASSETS / "gallery"
 RECORDED = load(ASSETS / "recorded" / "text.json.gz")
 EVIL = "</script><img src=x onerror=hacked=1><!--"

@@ -14,7 +14,7 @@ from remdm.domains.registry import DOMAINS
 from remdm.hub import loading, store
 from remdm.serving.streamed_runs import RUNS
 
-RECORDED = Path(__file__).parent.parent / "assets" / "recorded"
+RECORDED = Path(__file__).parents[2] / "assets" / "recorded"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Quality against network calls: points of a results file, a measurement of one's own, the best known for a T."""
 
-import csv
 import json
 import threading
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import pytest
+from result_rows import row, write
 
 from remdm.app.scaling import PLACES, Scaling
 from remdm.app.workbench.recommended import BestKnown
@@ -28,24 +28,6 @@ from remdm.views.curves import figure, look, table
 
 KINDS = registry.measurements()
 TEXT, CORRECT = KINDS["text"], Measure("correct", "Correct sentences", share=True)
-
-
-def row(sampler: str, steps: int, value: float, **more: object) -> dict[str, str]:
-    made = {
-        "domain": "text", "model": "stories", "model_hash": "new", "sampler": sampler, "overrides": "", "seed": 0,
-        "steps": steps, "samples": 64, "forwards": steps - 1, "correct": value, "correct_low": value - 0.02,
-        "correct_high": value + 0.02, "token_entropy": 3.8, "distinct": 1.0, "state_entropy": 2.0,
-        "settings": json.dumps(settings(sampler, steps).flat()) if sampler in METHODS else "", **more,
-    }  # fmt: skip
-    return {name: str(each) for name, each in made.items()}
-
-
-def write(folder: Path, rows: list[dict[str, str]], name: str = "results.csv") -> Path:
-    with (folder / name).open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
 
 
 # Points

@@ -393,7 +393,7 @@ def test_a_wrong_file_is_refused(studio, app, tmp_path, content, sentence):
     run = studio.state()["run"]
     path = tmp_path / "wrong.json"
     if isinstance(content, dict):
-        recorded = load(Path(__file__).parents[1] / "assets" / "recorded" / "text.json.gz")
+        recorded = load(Path(__file__).parents[2] / "assets" / "recorded" / "text.json.gz")
         changed(recorded, path, content)
     else:
         path.write_bytes(content)
