@@ -6,7 +6,7 @@ import gradio as gr
 
 from remdm.serving.streamed_runs import RUNS
 
-ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
+ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 # The template never mentions the value: Gradio would evaluate ${...} inside it.
 _SHELL = '<div class="rp" tabindex="-1"></div>'
