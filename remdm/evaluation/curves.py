@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from remdm.evaluation.measurement import Measure, Measurement
-from remdm.evaluation.metrics.diversity import Interval
-from remdm.evaluation.metrics.statistics import pooled
+from remdm.evaluation.metrics.statistics import Interval, pooled
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.sweeps.samples import Cell, Samples, Stopped
 from remdm.evaluation.sweeps.table import WORLD

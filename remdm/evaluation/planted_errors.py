@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from remdm.evaluation.metrics.diversity import Interval, wilson
+from remdm.evaluation.metrics.statistics import Interval, wilson
 from remdm.runs.branch import SPECIAL, UNLIKELY
 from remdm.runs.record import RunRequest, run_seed, together
 from remdm.sampling.coupled_noise import mixed, taken_up

@@ -6,8 +6,7 @@ Two of our figures differ if their 95% intervals do not touch, which is stricter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from remdm.evaluation.metrics.diversity import Interval
-from remdm.evaluation.metrics.statistics import differ
+from remdm.evaluation.metrics.statistics import Interval, differ
 from remdm.studies.published import Published
 
 AGREES, DISAGREES, MIXED, UNDECIDED, UNMEASURED = "agrees", "disagrees", "mixed", "undecided", "not measured"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from remdm.domains.registry import measurements
 from remdm.evaluation import curves
-from remdm.evaluation.metrics.diversity import Interval
-from remdm.evaluation.metrics.statistics import mean_interval
+from remdm.evaluation.metrics.statistics import Interval, mean_interval
 from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.results import Row
 from remdm.studies import published, study_tables

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from remdm.evaluation.metrics.diversity import bootstrap, token_entropy
+from remdm.evaluation.metrics.diversity import token_entropy
+from remdm.evaluation.metrics.statistics import bootstrap
 from remdm.evaluation.sweeps import results
 
 VOCABULARY, RANKS, LENGTH = 50_257, 24, 1024

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from remdm.evaluation import curves
 from remdm.evaluation.curves import Point
 from remdm.evaluation.measurement import Measurement
-from remdm.evaluation.metrics.diversity import Interval
+from remdm.evaluation.metrics.statistics import Interval
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.sweeps.table import markdown
 from remdm.studies.published import Published

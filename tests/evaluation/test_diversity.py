@@ -5,14 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from remdm.evaluation.metrics.diversity import (
-    bootstrap,
-    distinct_n,
-    distinct_samples,
-    mean_entropy,
-    token_entropy,
-    wilson,
-)
+from remdm.evaluation.metrics.diversity import distinct_n, distinct_samples, mean_entropy, token_entropy
+from remdm.evaluation.metrics.statistics import bootstrap, wilson
 
 
 def test_entropy_of_known_counts() -> None:

@@ -12,7 +12,7 @@ from remdm.domains import registry
 from remdm.domains.image import measure as image
 from remdm.domains.molecule import measure as molecule
 from remdm.evaluation.measurement import Objective
-from remdm.evaluation.metrics.diversity import Interval
+from remdm.evaluation.metrics.statistics import Interval
 from remdm.evaluation.sweeps.samples import Cell
 from remdm.evaluation.sweeps.sweep import Bench
 from remdm.evaluation.tuning import search, tuning_analysis

@@ -6,7 +6,7 @@ import pytest
 from result_rows import row, write
 
 from remdm.cli import main
-from remdm.evaluation.metrics.diversity import Interval
+from remdm.evaluation.metrics.statistics import Interval
 from remdm.studies import claims, paper_tables, published
 from remdm.studies.claims import AGREES, DISAGREES, MIXED, UNDECIDED, UNMEASURED, better, gained, steady
 from remdm.studies.side_by_side import table

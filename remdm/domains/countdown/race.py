@@ -8,8 +8,7 @@ import numpy as np
 
 from remdm.domains.countdown.problems import test_problems
 from remdm.domains.countdown.scores import answer, score
-from remdm.evaluation.metrics.diversity import Interval, wilson
-from remdm.evaluation.metrics.statistics import over_seeds
+from remdm.evaluation.metrics.statistics import Interval, over_seeds, wilson
 from remdm.evaluation.sweeps.samples import Stopped
 from remdm.runs.record import run_seed
 from remdm.sampling.denoiser import Denoiser

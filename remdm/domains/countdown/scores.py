@@ -11,8 +11,7 @@ from torch import Tensor
 from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.domain import verdict
 from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, WORDS, Problem
-from remdm.evaluation.metrics.diversity import Interval, bootstrap
-from remdm.evaluation.metrics.statistics import mean_interval, pooled
+from remdm.evaluation.metrics.statistics import Interval, bootstrap, mean_interval, pooled
 from remdm.evaluation.sweeps.table import markdown
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings, run

@@ -20,9 +20,8 @@ import remdm
 from remdm.domains.image import emoji
 from remdm.domains.image.domain import DOMAIN, Asked, classifier, conditioned, drawn
 from remdm.evaluation.measurement import Measure, Measurement, Objective
-from remdm.evaluation.metrics.diversity import wilson
 from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
-from remdm.evaluation.metrics.statistics import ENOUGH, pooled
+from remdm.evaluation.metrics.statistics import ENOUGH, pooled, wilson
 from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.compiled import add_argument as add_compile
 from remdm.evaluation.sweeps.compiled import compiled, number_type

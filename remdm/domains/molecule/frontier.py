@@ -11,8 +11,7 @@ import numpy as np
 
 from remdm.domains.molecule.domain import QM9, Asked, denoiser
 from remdm.domains.molecule.scores import figures, measured
-from remdm.evaluation.metrics.diversity import Interval, wilson
-from remdm.evaluation.metrics.statistics import differ
+from remdm.evaluation.metrics.statistics import Interval, differ, wilson
 from remdm.evaluation.sweeps.samples import Stopped, draw
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.record import run_seed

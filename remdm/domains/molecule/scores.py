@@ -7,7 +7,7 @@ import numpy as np
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.domain import FOLDER, text
 from remdm.domains.molecule.properties import Measured, measure, properties
-from remdm.evaluation.metrics.diversity import Interval, bootstrap, wilson
+from remdm.evaluation.metrics.statistics import Interval, bootstrap, wilson
 from remdm.models.checkpoints import Checkpoint
 
 MEANS = ("rings", "qed", "sa")

@@ -12,7 +12,8 @@ from remdm.domains.text.checker import KINDS, Report, check, summary
 from remdm.domains.text.domain import story_notes
 from remdm.domains.text.storyworld import lines
 from remdm.evaluation.metrics import judge
-from remdm.evaluation.metrics.diversity import Interval, bootstrap, distinct_n, distinct_samples, token_entropy, wilson
+from remdm.evaluation.metrics.diversity import distinct_n, distinct_samples, token_entropy
+from remdm.evaluation.metrics.statistics import Interval, bootstrap, wilson
 from remdm.evaluation.sweeps.samples import Samples, empty
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.domain import Model

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from remdm.evaluation.metrics.diversity import Interval, bootstrap
+from remdm.evaluation.metrics.statistics import Interval, bootstrap
 
 NAME = "SmolLM2-135M-Instruct (4-bit, bfloat16)"
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -1,17 +1,126 @@
-"""Figures of several seeds as one, with an interval."""
+"""How sure a figure is: 95% intervals of shares, of means and over seeds, and the one notation for them."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
-from remdm.evaluation.metrics.diversity import Interval
-
-T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Student's t at 97.5% for 1 to 9 degrees of freedom."""
 ENOUGH = 3
 """From so many seeds on, the interval is over them; of fewer, the mean of their own intervals."""
+NORMAL = 1.959964
+"""The standard normal distribution at 97.5%."""
 
 Row = Mapping[str, str]
+
+
+def figure(value: float, spec: str = "") -> str:
+    """A number by a format of Python's, such as `.1%` or `+.2f`; by none with three significant digits."""
+    if spec:
+        return f"{value:{spec}}"
+    return f"{value:#.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95% interval; the value alone, with equal ends, where it has none."""
+
+    value: float
+    low: float
+    high: float
+
+    def __format__(self, spec: str) -> str:
+        """`61.2% (58.0 to 64.4)`, each number as `figure` prints it, the unit once."""
+        value, low, high = (figure(each, spec) for each in (self.value, self.low, self.high))
+        return value if self.low == self.high else f"{value} ({low.rstrip('%')} to {high.rstrip('%')})"
+
+    def __str__(self) -> str:
+        return format(self)
+
+    def __neg__(self) -> "Interval":
+        return Interval(-self.value, -self.high, -self.low)
+
+    @classmethod
+    def of(cls, row: Row, name: str) -> "Interval":
+        """A figure of a results file, whose ends stand in columns of their own; its value alone where they are not."""
+        return cls(*(float(row.get(each) or row[name]) for each in ends(name)))
+
+
+def ends(name: str) -> tuple[str, str, str]:
+    """The columns of a figure with an interval."""
+    return name, f"{name}_low", f"{name}_high"
+
+
+def require(samples: Sequence | np.ndarray) -> None:
+    """Refuse an empty collection, of which there is no mean."""
+    if len(samples) == 0:
+        raise ValueError("at least one sample is needed, got none")
+
+
+def wilson(successes: int, total: int, z: float = NORMAL) -> Interval:
+    """A share with Wilson's interval, which holds also for few trials and for shares near 0 or 1."""
+    if not 0 <= successes <= total or total < 1:
+        raise ValueError(f"successes must lie between 0 and a total of at least 1, got {successes} of {total}")
+    share = successes / total
+    scale = 1 + z * z / total
+    centre = (share + z * z / (2 * total)) / scale
+    reach = z / scale * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    # at 0 and at 1 the bound is the share itself, which rounding would miss by 1e-17
+    return Interval(share, min(share, max(0.0, centre - reach)), max(share, min(1.0, centre + reach)))
+
+
+def first(means: np.ndarray) -> np.ndarray:
+    """The mean of the first column: what `bootstrap` estimates by default."""
+    return means[..., 0]
+
+
+def ratio(means: np.ndarray) -> np.ndarray:
+    """The mean of the first column over that of the second."""
+    return means[..., 0] / np.maximum(means[..., 1], 1e-9)
+
+
+def bootstrap(
+    columns: Sequence[float] | Sequence[Sequence[float]] | np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray] = first,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """A statistic of column means with its 95% percentile bootstrap interval, whole rows (samples) drawn anew.
+
+    Args:
+        columns: one row a sample, `[n]` or `[n, k]`.
+        statistic: takes means `[..., k]` to `[...]`; a perplexity is exp(mean of nats / mean of tokens).
+        resamples: how often n rows are drawn with replacement.
+        seed: of those draws.
+    """
+    require(columns)
+    rows = np.asarray(columns, dtype=np.float64)
+    rows = rows.reshape(len(rows), -1)
+    rng = np.random.default_rng(seed)
+    means = np.stack([rows[rng.integers(len(rows), size=len(rows))].mean(axis=0) for _ in range(resamples)])
+    low, high = np.quantile(statistic(means), (0.025, 0.975))
+    return Interval(float(statistic(rows.mean(axis=0))), float(low), float(high))
+
+
+def _inside(theta: float, df: int) -> float:
+    """P(|T| <= sqrt(df) tan(theta)) of Student's t, a finite series (Abramowitz and Stegun, 26.7.3 and 26.7.4)."""
+    odd = df % 2
+    term, total = (math.cos(theta) if odd else 1.0), 0.0
+    for k in range(1, df // 2 + 1):
+        total += term
+        term *= math.cos(theta) ** 2 * (2 * k / (2 * k + 1) if odd else (2 * k - 1) / (2 * k))
+    return 2 / math.pi * (theta + math.sin(theta) * total) if odd else math.sin(theta) * total
+
+
+@cache
+def student(df: int, share: float = 0.95) -> float:
+    """Student's t with `df` degrees of freedom: the share lies within plus or minus this."""
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _inside(middle, df) < share else (low, middle)
+    return math.sqrt(df) * math.tan(low)
 
 
 def over_seeds(values: Sequence[float]) -> Interval:
@@ -19,20 +128,14 @@ def over_seeds(values: Sequence[float]) -> Interval:
     mean = float(np.mean(values))
     if len(values) < 2:
         return Interval(mean, mean, mean)
-    t = T95[len(values) - 2] if len(values) - 2 < len(T95) else 1.96
-    reach = t * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    reach = student(len(values) - 1) * float(np.std(values, ddof=1)) / len(values) ** 0.5
     return Interval(mean, mean - reach, mean + reach)
 
 
 def mean_interval(rows: Sequence[Row], name: str) -> Interval:
     """Means of a figure and of its bounds over rows: no narrower than it should be; none where rows have no bounds."""
-    value, low, high = ([float(row.get(each) or row[name]) for row in rows] for each in ends(name))
-    return Interval(float(np.mean(value)), float(np.mean(low)), float(np.mean(high)))
-
-
-def ends(name: str) -> tuple[str, str, str]:
-    """The columns of a figure with an interval."""
-    return name, f"{name}_low", f"{name}_high"
+    found = [Interval.of(row, name) for row in rows]
+    return Interval(*(float(np.mean([getattr(each, end) for each in found])) for end in ("value", "low", "high")))
 
 
 def pooled(rows: Sequence[Row], name: str) -> Interval:

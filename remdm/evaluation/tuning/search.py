@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 import remdm
 from remdm.evaluation.measurement import Measurement, Objective
-from remdm.evaluation.metrics.diversity import Interval
+from remdm.evaluation.metrics.statistics import Interval
 from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.samples import Cell, Samples, batches, machine
 from remdm.evaluation.sweeps.sweep import Bench

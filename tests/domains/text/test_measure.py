@@ -18,7 +18,7 @@ from remdm.domains.text.domain import SPECIALS
 from remdm.domains.text.storyworld import lines
 from remdm.domains.text.storyworld.lexicon import GENDER
 from remdm.domains.text.train import story_tokenizer
-from remdm.evaluation.metrics.diversity import wilson
+from remdm.evaluation.metrics.statistics import wilson
 from remdm.evaluation.sweeps import results, samples
 from remdm.evaluation.sweeps.samples import Cell, Free, draw, empty, fill, load, variants
 from remdm.models.checkpoints import save_embedded
