@@ -43,7 +43,7 @@ def _wait(process: subprocess.Popen, address: str, log: Path) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    pytest.fail(f"The app did not start:\n{log.read_text()}")
+    pytest.fail(f"The app did not start:\n{log.read_text(encoding='utf-8')}")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     outside.touch()
     more = {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "WATCH": str(outside)}
     more["OMP_NUM_THREADS"] = "1"  # the browser needs a core too
-    with log.open("w") as out:
+    with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
             [sys.executable, str(HERE / "watched.py")], cwd=folder, env={**os.environ, **more}, stdout=out,
             stderr=subprocess.STDOUT, start_new_session=True,

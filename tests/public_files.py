@@ -74,7 +74,7 @@ def mdlm_folder(folder: Path, vocab: int = 258, length: int = 64) -> dict[str, T
         "cond_dim": 8, "n_blocks": 2, "n_heads": 2, "dropout": 0.1, "time_conditioning": False, "return_dict": False,
         "auto_map": {"AutoModelForMaskedLM": "modeling_mdlm.MDLM"}, "torch_dtype": "float32",
     }  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     bytes_tokenizer("<|endoftext|>").save(str(folder / "tokenizer.json"))
     return state
 
@@ -111,7 +111,9 @@ def llada_folder(folder: Path, kv_heads: int = 4, shards: int = 2, **changes: ob
         part = {name: state[name] for name in names[shard::shards]}
         save_file(part, folder / file)
         index |= dict.fromkeys(part, file)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {}, "weight_map": index}), encoding="utf-8"
+    )
     config = {
         "model_type": "llada", "architectures": ["LLaDAModelLM"], "d_model": 32, "n_heads": 4, "n_kv_heads": kv_heads,
         "n_layers": 2, "mlp_hidden_size": 48, "vocab_size": vocab, "embedding_size": vocab, "max_sequence_length": 128,
@@ -121,7 +123,7 @@ def llada_folder(folder: Path, kv_heads: int = 4, shards: int = 2, **changes: ob
         "eos_token_id": tokenizer.token_to_id("<|endoftext|>"), "pad_token_id": tokenizer.token_to_id("<|endoftext|>"),
         "auto_map": {"AutoModel": "modeling_llada.LLaDAModelLM"},
     } | changes  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return state
 
 
@@ -256,7 +258,7 @@ def full_size_mdlm(folder: Path) -> None:
         "model_type": "mdlm", "vocab_size": 50_258, "model_length": 1024, "hidden_dim": 768, "cond_dim": 128,
         "n_blocks": 12, "n_heads": 12, "time_conditioning": False,
     }  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     words = {f"w{place}": place for place in range(50_256)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="w0"))
     tokenizer.add_special_tokens(["<|endoftext|>"])

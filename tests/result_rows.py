@@ -18,7 +18,7 @@ def row(sampler: str, steps: int, value: float, **more: object) -> dict[str, str
 
 
 def write(folder: Path, rows: list[dict[str, str]], name: str = "results.csv") -> Path:
-    with (folder / name).open("w", newline="") as file:
+    with (folder / name).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)

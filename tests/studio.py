@@ -149,5 +149,5 @@ class Studio:
 
 def changed(trace: Trace, target: Path, change: dict) -> Path:
     """A trace file with top-level fields changed."""
-    target.write_text(json.dumps({**json.loads(dumps(trace)), **change}))
+    target.write_text(json.dumps({**json.loads(dumps(trace)), **change}), encoding="utf-8")
     return target

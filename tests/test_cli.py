@@ -27,7 +27,7 @@ def test_every_sampler_writes_a_trace_that_replays(sampler, tmp_path):
     sample("--sampler", sampler, "--steps", 8, "--seed", 5, "--out", tmp_path / "run.json")
     trace = load(tmp_path / "run.json")
     assert trace.run["sampler"] == sampler and trace.mask_id not in trace.final
-    assert json.loads((tmp_path / "run.json").read_text())["final"]["text"] == trace.text
+    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["final"]["text"] == trace.text
 
 
 def test_the_same_flags_give_the_same_bytes(tmp_path):

@@ -17,7 +17,7 @@ def _watch(event: str, arguments: tuple) -> None:
         return
     host = host.decode() if isinstance(host, bytes) else host
     if host not in HERE:
-        with open(os.environ["WATCH"], "a") as log:
+        with open(os.environ["WATCH"], "a", encoding="utf-8") as log:
             log.write(f"{event} {host}\n")
 
 

@@ -21,7 +21,7 @@ model. Any run of yours can be kept in the same form with *Save this trace* and 
 def pieces(folder: Path) -> list[dict[str, str]]:
     """What hangs there: `file` (a trace), `title` and `told` (two sentences) of each, from the folder's index.json."""
     index = folder / "index.json"
-    return json.loads(index.read_text()) if index.is_file() else []
+    return json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
 
 
 def seen(file: Path, domains: Mapping[str, Domain]) -> Sample:

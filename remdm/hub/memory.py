@@ -50,7 +50,7 @@ def free(device: torch.device) -> int | None:
     meminfo = Path("/proc/meminfo")
     if not meminfo.is_file():
         return None
-    lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+    lines = dict(line.split(":", 1) for line in meminfo.read_text(encoding="utf-8").splitlines() if ":" in line)
     available = int(lines.get("MemAvailable", "0 kB").split()[0]) * 1024
     limit = _container()
     return available if limit is None else min(available, limit)
@@ -60,7 +60,7 @@ def _container() -> int | None:
     """What a container's own limit leaves."""
     folder = Path("/sys/fs/cgroup")
     try:
-        most, used = (int((folder / name).read_text()) for name in ("memory.max", "memory.current"))
+        most, used = (int((folder / name).read_text(encoding="utf-8")) for name in ("memory.max", "memory.current"))
     except (OSError, ValueError):  # no container, or "max": no limit
         return None
     return max(0, most - used)

@@ -125,7 +125,7 @@ def _whole(folder: Path) -> bool:
     if not index.is_file():
         return any(folder.glob("*.safetensors")) or (folder / "pytorch_model.bin").is_file()
     try:
-        shards = set(json.loads(index.read_text())["weight_map"].values())
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     except (ValueError, KeyError, AttributeError, TypeError):
         return False
     return all((folder / str(name)).is_file() for name in shards)

@@ -59,7 +59,7 @@ def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_i
         "shape": asdict(network.config),
         "training": about,
     }
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
@@ -87,7 +87,7 @@ def load_embedded(name: str, compute: Compute) -> Checkpoint:
             f"The embedded model {name} lacks {' and '.join(missing)} in checkpoints/{name}; "
             f"restore the folder from the repository or train it with: python -m remdm train text --model {name}"
         )
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     kind, shape = ARCHITECTURES[config["architecture"]]
     network: nn.Module = kind(shape(**config["shape"]))
     try:

@@ -59,13 +59,13 @@ def save_classifier(folder: Path, network: NoisedClassifier, about: dict) -> Non
         {name: each.detach().half().contiguous() for name, each in network.state_dict().items()}, folder / WEIGHTS
     )
     config = {"properties": network.properties, "shape": asdict(network.body.config), "training": about}
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 @cache
 def load_classifier(folder: Path, device: torch.device) -> NoisedClassifier:
     """The classifier of a folder, in float32, loaded once."""
-    config = json.loads((folder / CONFIG).read_text())
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     network = NoisedClassifier(TransformerConfig(**config["shape"]), tuple(config["properties"]))
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.to(device).float().eval().requires_grad_(False)

@@ -126,7 +126,7 @@ def started(
     torch.manual_seed(seed)
     network = PlainTransformer(shape)
     weights, config = folder / "model.safetensors", folder / "config.json"
-    if weights.is_file() and json.loads(config.read_text())["shape"] == asdict(shape):
+    if weights.is_file() and json.loads(config.read_text(encoding="utf-8"))["shape"] == asdict(shape):
         network.load_state_dict(load_file(weights))
         print(f"Going on from the weights in {folder}")
     elif begin:
@@ -184,7 +184,7 @@ class Run:
         partial = self.folder / (STATE + ".part")
         torch.save(state, partial)
         partial.replace(self.folder / STATE)  # a stop while writing never loses the run
-        with (self.folder / LOG).open("a") as log:
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(about) + "\n")
         return nelbo
 

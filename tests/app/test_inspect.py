@@ -27,7 +27,7 @@ def visit(app, browse: Callable) -> Iterator[Callable]:
 
     yield go
     assert [fault for studio in opened for fault in studio.faults] == []
-    assert "Traceback" not in app.log.read_text()
+    assert "Traceback" not in app.log.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +261,7 @@ def test_the_gallery_shows_its_pieces_and_a_file(studio, tmp_path):
     expect(page.locator("#gallery-told")).to_have_text("A text run of yours.")
     expect(player.locator(".rp-about")).to_contain_text("opened from a file")
     wrong = tmp_path / "wrong.json"
-    wrong.write_text("{}")
+    wrong.write_text("{}", encoding="utf-8")
     page.locator("#gallery-open input[type=file], input[type=file]").last.set_input_files(wrong)
     assert studio.refused().startswith("This file cannot be shown. This is not a trace of ReMDM Studio")
 

@@ -285,7 +285,7 @@ def test_controls_that_do_not_apply_disappear(studio):
     ],
 )  # fmt: skip
 def test_impossible_values_get_one_sentence(studio, app, set_up, sentence):
-    written = app.log.read_text()
+    written = app.log.read_text(encoding="utf-8")
     run = studio.state()["run"]
     set_up(studio)
     studio.part("run").click()
@@ -293,7 +293,7 @@ def test_impossible_values_get_one_sentence(studio, app, set_up, sentence):
     assert re.search(sentence, said) and said.endswith(".") and "\n" not in said
     studio.ready()
     assert studio.state()["run"] == run
-    assert app.log.read_text() == written, "no traceback"
+    assert app.log.read_text(encoding="utf-8") == written, "no traceback"
 
 
 def test_fields_keep_numbers_in_range(studio):
@@ -389,7 +389,7 @@ def test_text_of_a_trace_is_never_markup(studio, tmp_path):
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused(studio, app, tmp_path, content, sentence):
-    written = app.log.read_text()
+    written = app.log.read_text(encoding="utf-8")
     run = studio.state()["run"]
     path = tmp_path / "wrong.json"
     if isinstance(content, dict):
@@ -399,7 +399,7 @@ def test_a_wrong_file_is_refused(studio, app, tmp_path, content, sentence):
         path.write_bytes(content)
     studio.open(path)
     assert sentence in studio.refused()
-    assert studio.state()["run"] == run and app.log.read_text() == written
+    assert studio.state()["run"] == run and app.log.read_text(encoding="utf-8") == written
     studio.ready()
 
 
@@ -460,8 +460,8 @@ def test_scaling_shows_what_was_measured_and_adds_a_cell_of_ones_own(visit):
 def test_nothing_is_asked_from_outside(visit, studio, app, outside):
     studio.run()
     assert outside == set()
-    assert app.outside.read_text() == ""
-    assert "Traceback" not in app.log.read_text()
+    assert app.outside.read_text(encoding="utf-8") == ""
+    assert "Traceback" not in app.log.read_text(encoding="utf-8")
 
 
 def test_values_that_no_browser_sends_are_refused(app):

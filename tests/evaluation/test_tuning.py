@@ -126,7 +126,7 @@ def test_the_command_confirms_the_best_beside_the_papers_values(study, tmp_path,
     mine = replace(registry.measurements()["text"], objective=GOAL, bench=toy.bench)
     monkeypatch.setitem(registry.measurements(), "text", mine)
     main(["tune", "text", "--samplers", "remdm-loop", "--steps", "16", "--trials", "6", "--out", str(tmp_path)])
-    with (tmp_path / "tuning-text.csv").open(newline="") as file:
+    with (tmp_path / "tuning-text.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["phase"] for row in rows].count("trial") == 6
     fresh = {row["phase"]: row for row in rows if row["seed"] == "1"}

@@ -47,7 +47,7 @@ def hub(monkeypatch, tmp_path):
     mdlm_folder(tmp_path / "hub" / "mdlm")
     (tmp_path / "hub" / "gpt2").mkdir()
     shutil.move(tmp_path / "hub" / "mdlm" / "tokenizer.json", tmp_path / "hub" / "gpt2" / "tokenizer.json")
-    (tmp_path / "hub" / "mdlm" / "modeling_mdlm.py").write_text("raise SystemExit('executed')")
+    (tmp_path / "hub" / "mdlm" / "modeling_mdlm.py").write_text("raise SystemExit('executed')", encoding="utf-8")
     repos = {"some/mdlm": tmp_path / "hub" / "mdlm", "openai-community/gpt2": tmp_path / "hub" / "gpt2"}
     with serving(repos) as server:
         monkeypatch.setattr(store, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
@@ -229,16 +229,16 @@ def test_rotary_frequencies_stay_exact_in_bfloat16(tmp_path):
 
 def test_a_wrong_tokenizer_is_refused(tmp_path):
     mdlm_folder(tmp_path / "a")
-    tokenizer = json.loads((tmp_path / "a" / "tokenizer.json").read_text())
+    tokenizer = json.loads((tmp_path / "a" / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer["model"]["vocab"] |= {"more": 258}
-    (tmp_path / "a" / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (tmp_path / "a" / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
     with pytest.raises(CheckpointError, match="tokenizer must have 257 tokens beside the mask, got 258"):
         load(str(tmp_path / "a"), PLAIN)
 
 
 def test_a_broken_tokenizer_is_one_sentence(tmp_path):
     mdlm_folder(tmp_path / "a")
-    (tmp_path / "a" / "tokenizer.json").write_text('{"model": 3}')
+    (tmp_path / "a" / "tokenizer.json").write_text('{"model": 3}', encoding="utf-8")
     with pytest.raises(CheckpointError, match="^a cannot be loaded: tokenizer.json is no tokenizer: "):
         load("a", PLAIN)
 
@@ -265,7 +265,7 @@ def test_a_mismatch_is_named_without_this_machines_paths(tmp_path):
 @pytest.mark.parametrize("content", ["[]", "{", '{"model_type": "udlm"}'])
 def test_a_config_that_will_not_do(tmp_path, content):
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "config.json").write_text(content)
+    (tmp_path / "a" / "config.json").write_text(content, encoding="utf-8")
     with pytest.raises(CheckpointError, match="uniform noise|not a JSON object"):
         DOMAIN.model("a")
 

@@ -71,7 +71,7 @@ def bert_folder(folder):
         "num_hidden_layers": BLOCKS, "num_attention_heads": HEADS, "intermediate_size": FEED, "hidden_act": "gelu",
         "max_position_embeddings": 32, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "pad_token_id": 0,
     }  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return state
 
 
@@ -196,10 +196,10 @@ def test_a_model_without_its_head_is_refused_by_name(tmp_path):
 
 def test_code_beside_the_weights_is_never_run(tmp_path):
     bert_folder(tmp_path / "bert")
-    config = json.loads((tmp_path / "bert" / "config.json").read_text())
+    config = json.loads((tmp_path / "bert" / "config.json").read_text(encoding="utf-8"))
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModelForMaskedLM": "own.Own"}}
-    (tmp_path / "bert" / "config.json").write_text(json.dumps(config))
-    (tmp_path / "bert" / "own.py").write_text(f"open({str(tmp_path / 'witness')!r}, 'w')")
+    (tmp_path / "bert" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (tmp_path / "bert" / "own.py").write_text(f"open({str(tmp_path / 'witness')!r}, 'w')", encoding="utf-8")
     with pytest.raises(CheckpointError, match="no masked language model that transformers can load"):
         load("bert", PLAIN)
     assert not (tmp_path / "witness").exists()
@@ -207,7 +207,7 @@ def test_code_beside_the_weights_is_never_run(tmp_path):
 
 def test_a_causal_model_is_refused(tmp_path):
     bert_folder(tmp_path / "gpt")
-    config = json.loads((tmp_path / "gpt" / "config.json").read_text()) | {"model_type": "gpt2"}
-    (tmp_path / "gpt" / "config.json").write_text(json.dumps(config))
+    config = json.loads((tmp_path / "gpt" / "config.json").read_text(encoding="utf-8")) | {"model_type": "gpt2"}
+    (tmp_path / "gpt" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(CheckpointError, match="no masked language model"):
         load("gpt", PLAIN)

@@ -65,8 +65,8 @@ def test_every_embedded_model_loads_and_is_described(name):
     assert torch.allclose(x_theta.exp().sum(-1), torch.ones(model.length), atol=1e-4)
     assert (x_theta[:, loaded.mask_id] == -torch.inf).all()
     folder = checkpoints.ROOT / name
-    assert json.loads((folder / "config.json").read_text())["shape"]["length"] == model.length
-    assert (folder / "README.md").read_text().strip()
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["shape"]["length"] == model.length
+    assert (folder / "README.md").read_text(encoding="utf-8").strip()
 
 
 def test_a_missing_file_is_one_sentence(monkeypatch, tmp_path):

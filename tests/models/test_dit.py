@@ -205,7 +205,9 @@ def hub_folder(folder: Path, model: DiT, **changes: object) -> Path:
     names = {"model_length": "length"}
     fields = ("vocab_size", "model_length", "hidden_dim", "cond_dim", "n_blocks", "n_heads", "time_conditioning")
     config = {"model_type": "mdlm"} | {f: getattr(model.config, names.get(f, f)) for f in fields} | changes
-    (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+    (folder / "config.json").write_text(
+        json.dumps({k: v for k, v in config.items() if v is not None}), encoding="utf-8"
+    )
     state = {f"backbone.{name}": value.contiguous() for name, value in model.state_dict().items()}
     save_file(state, folder / "model.safetensors")
     return folder

@@ -134,7 +134,7 @@ def test_the_command_prints_and_writes_its_rows(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(steps.GEOMETRIES, "tiny", TINY)
     path = tmp_path / "bench.json"
     command("--only", "tiny", "--repeats", "1", "--json", str(path), "--device", "cpu")
-    (made,) = json.loads(path.read_text())
+    (made,) = json.loads(path.read_text(encoding="utf-8"))
     assert set(made) == STEP and made["geometry"] == "tiny"
     assert table([made]).splitlines()[1] in capsys.readouterr().out
     assert Path(page.APP).is_file()
@@ -156,9 +156,11 @@ def test_rows_of_a_file_are_replaced_one_by_one_and_shown_as_a_page(monkeypatch,
     monkeypatch.setitem(steps.GEOMETRIES, "tiny", TINY)
     path = tmp_path / "bench.json"
     kept, old = row("page", "x", 1.0, 2.0, cold_start_s=5.0), row("step", "tiny", 1.0, 2.0)
-    path.write_text(json.dumps([{**old, "dtype": str(compute("cpu").dtype).removeprefix("torch.")}, kept]))
+    path.write_text(
+        json.dumps([{**old, "dtype": str(compute("cpu").dtype).removeprefix("torch.")}, kept]), encoding="utf-8"
+    )
     command("--only", "tiny", "--repeats", "1", "--json", str(path), "--device", "cpu")
-    made, left = json.loads(path.read_text())
+    made, left = json.loads(path.read_text(encoding="utf-8"))
     assert set(made) == STEP and left == kept
     assert "met: app.py to a usable page in less than 6 s (5.0 s)" in capsys.readouterr().out
     command("--table", "--json", str(path))

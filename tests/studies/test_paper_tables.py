@@ -16,7 +16,9 @@ PAGE = Path("docs/results.md")
 
 def test_the_page_is_what_the_command_writes_from_the_shipped_files(tmp_path, capsys):
     main(["tables", "--out", str(tmp_path / "made.md")])
-    assert (tmp_path / "made.md").read_text() == PAGE.read_text(), "run: python -m remdm tables --out docs/results.md"
+    assert (tmp_path / "made.md").read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8"), (
+        "run: python -m remdm tables --out docs/results.md"
+    )
 
 
 def test_every_claim_is_one_that_the_published_numbers_make():
@@ -26,7 +28,7 @@ def test_every_claim_is_one_that_the_published_numbers_make():
 
 def test_every_published_table_is_whole_and_printed_with_its_source():
     tables = [each for each in vars(published).values() if isinstance(each, published.Published)]
-    page = PAGE.read_text()
+    page = PAGE.read_text(encoding="utf-8")
     for each in tables:
         assert all(len(row) == len(each.figures) for row in each.rows.values())
         assert all(len(numbers) == len(each.steps) for row in each.rows.values() for numbers in row)

@@ -68,11 +68,11 @@ def test_the_words_alone_are_drawn_as_this_app_draws_them():
 def test_the_command_draws_nothing_twice(tmp_path, monkeypatch, capsys):
     asked = ["precision", "--steps", "4", "8", "--samples", "1", "--out", str(tmp_path)]
     main(asked)
-    rows = list(csv.DictReader((tmp_path / "precision.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "precision.csv").open(encoding="utf-8")))
     assert len(rows) == 8 and {row["bits"] for row in rows} == {"32", "64"}
     monkeypatch.setattr(precision, "DRAWN", dict.fromkeys(precision.DRAWN))
     main(asked)
-    assert list(csv.DictReader((tmp_path / "precision.csv").open())) == rows
+    assert list(csv.DictReader((tmp_path / "precision.csv").open(encoding="utf-8"))) == rows
     assert "(true 2433.99)" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["precision", "--samples", "0"])

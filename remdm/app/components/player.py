@@ -38,16 +38,21 @@ class Player(gr.HTML):
 
 def scripts() -> list[str]:
     """The player and the drawings of the domains: what shows a run."""
-    return [path.read_text() for path in (ASSETS / "js" / "player.js", *sorted(ASSETS.glob("scenes/*.js")))]
+    return [
+        path.read_text(encoding="utf-8") for path in (ASSETS / "js" / "player.js", *sorted(ASSETS.glob("scenes/*.js")))
+    ]
 
 
 def styles() -> list[str]:
     """Their style sheets."""
-    return [path.read_text() for path in (ASSETS / "css" / "player.css", *sorted(ASSETS.glob("scenes/*.css")))]
+    return [
+        path.read_text(encoding="utf-8")
+        for path in (ASSETS / "css" / "player.css", *sorted(ASSETS.glob("scenes/*.css")))
+    ]
 
 
 def head() -> str:
     """What the page's head needs: its scripts, inline, so that nothing is fetched from elsewhere; the player first."""
     player, *scenes = scripts()
-    others = [path.read_text() for path in sorted(ASSETS.glob("js/*.js")) if path.name != "player.js"]
+    others = [path.read_text(encoding="utf-8") for path in sorted(ASSETS.glob("js/*.js")) if path.name != "player.js"]
     return "".join(f"<script>{text}</script>" for text in (player, *others, *scenes))

@@ -100,7 +100,7 @@ def comparison_page(made: Comparison) -> str:
     """The path of a comparison as one HTML file."""
     first = made.samples[0].trace
     path = Path(file_of(first)).with_name(f"comparison-{first.run['domain']}-seed-{first.run['seed']}.html")
-    code = [*scripts(), (ASSETS / "js" / "compare.js").read_text()]
+    code = [*scripts(), (ASSETS / "js" / "compare.js").read_text(encoding="utf-8")]
     path.write_text(standalone.page(made.title, made.message(), code, styles(), "ReMDMCompare"), encoding="utf-8")
     return str(path)
 

@@ -188,7 +188,7 @@ def archive(folder: Path, package: str) -> bytes:
         raise RuntimeError(f"the emoji are fetched with npm, which is not installed: install Node.js, or {advice}")
     with tempfile.TemporaryDirectory() as temporary:
         done = subprocess.run(
-            [npm, *command.split()[1:]], cwd=temporary, capture_output=True, text=True, timeout=600, check=False
+            [npm, *command.split()[1:]], cwd=temporary, capture_output=True, encoding="utf-8", timeout=600, check=False
         )
         file = Path(temporary) / name
         if done.returncode or not file.is_file():

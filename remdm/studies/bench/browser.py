@@ -123,7 +123,10 @@ def scrub_row() -> Row:
     trace, assets = long_run(), Path(APP).parent / "assets"
     message = messages.trace_message("scrubbed", trace, None)
     text = standalone.page(
-        "scrubbed", message, [(assets / "js" / "player.js").read_text()], [(assets / "css" / "player.css").read_text()]
+        "scrubbed",
+        message,
+        [(assets / "js" / "player.js").read_text(encoding="utf-8")],
+        [(assets / "css" / "player.css").read_text(encoding="utf-8")],
     )
     count = len(trace.steps)
     forward = list(range(1, count + 1))

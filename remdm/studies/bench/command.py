@@ -112,7 +112,7 @@ def read(path: Path) -> list[Row]:
     """
     if not path.is_file():
         return []
-    rows = json.loads(path.read_text())
+    rows = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(rows, list) or not all(isinstance(each, dict) and "geometry" in each for each in rows):
         raise ValueError(f"{path.name} holds no rows of the benchmark")
     return rows
@@ -126,4 +126,4 @@ def write(path: Path, made: Row) -> None:
         rows[places[0]] = made
     else:
         rows.append(made)
-    path.write_text(json.dumps(rows, indent=2) + "\n")
+    path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

@@ -265,7 +265,7 @@ def test_an_evaluation_goes_on_where_it_stopped(tmp_path, capsys):
     stamps = [file.stat().st_mtime_ns for file in files]
     main(command)
     assert [file.stat().st_mtime_ns for file in files] == stamps
-    rows = list(csv.DictReader((tmp_path / "images.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "images.csv").open(encoding="utf-8")))
     assert len(rows) == 1 and rows[0]["samples"] == "16" and float(rows[0]["frechet"]) > 0
     assert float(rows[0]["accuracy_low"]) <= float(rows[0]["accuracy"]) <= float(rows[0]["accuracy_high"])
     assert "| mdlm (temperature=0.8) |" in capsys.readouterr().out

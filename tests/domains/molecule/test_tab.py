@@ -78,8 +78,8 @@ def test_files_hold_all_samples(page, tmp_path):
         with page.expect_download() as waiting:
             page.locator(f"#molecule-{ending}").click()
         waiting.value.save_as(tmp_path / ending)
-        assert wanted in (tmp_path / ending).read_text()
-    assert len(list(csv.DictReader((tmp_path / "csv").open()))) == 6
+        assert wanted in (tmp_path / ending).read_text(encoding="utf-8")
+    assert len(list(csv.DictReader((tmp_path / "csv").open(encoding="utf-8")))) == 6
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_the_last_row_of_a_cell_counts_and_no_row_is_written_twice(tmp_path):
     assert results.append(path, row, columns) and not results.append(path, row, columns)
     assert results.append(path, row | {"steps": "y"}, columns) and results.append(path, row | {"samples": "z"}, columns)
     assert [(each["steps"], each["samples"]) for each in results.read(path)] == [("x", "z"), ("y", "x")]
-    assert len(path.read_text().splitlines()) == 4
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 4
     with pytest.raises(ValueError, match="other columns"):
         results.append(path, row, columns[:-1])
 
@@ -267,7 +267,7 @@ def command(folder, *more: str) -> None:
 
 
 def written(folder) -> list[dict[str, str]]:
-    with (folder.parent / "out" / "results.csv").open(newline="") as file:
+    with (folder.parent / "out" / "results.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
