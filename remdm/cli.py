@@ -2,20 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import Field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remdm.models.checkpoints import CheckpointError
-from remdm.sampling.knobs import knobs, parsed
+from remdm.sampling.knobs import knobs, parse
 
 if TYPE_CHECKING:
     from remdm.runs.domain import Domain, Model
     from remdm.sampling.methods import Settings
-
-KNOB_FLAGS = ("eta", "eta_cap", "eta_rescale", "t_on", "t_off", "alpha_on", "t_switch", "choice_temperature")
-CHOICE_FLAGS = ("transition", "rule", "weighting", "plan", "masked_sigma", "schedule", "nucleus")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,32 +52,31 @@ def parser() -> argparse.ArgumentParser:
 
 def _sample_flags(sub: argparse.ArgumentParser) -> None:
     from remdm.domains.registry import DOMAINS
-    from remdm.sampling.methods import METHODS
+    from remdm.sampling.methods import METHODS, options
 
     sub.add_argument("domain", choices=tuple(DOMAINS))
     sub.add_argument("--sampler", choices=tuple(METHODS), help="default: the model's own, else remdm-loop")
-    sub.add_argument("--steps", type=int, help="T (default: the model's own, else 64)")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--count", type=int, default=1, help="how many runs of this seed")
     sub.add_argument("--prompt", default="", help="words are kept; _ is one blank, _5 five, a final ... goes on")
     sub.add_argument("--model", help="one of the domain's models (default: its first)")
     sub.add_argument("--length", type=int, help="positions, where the model allows a choice")
     for name, (each, where) in _asked_fields().items():
-        sub.add_argument(_flag(name), help=f"{each.metadata['knob']['help']} ({', '.join(where)})".replace("%", "%%"))
-    for name in KNOB_FLAGS:
-        sub.add_argument(_flag(name), type=float)
-    for name in CHOICE_FLAGS:
-        sub.add_argument(_flag(name))
-    sub.add_argument("--swaps", type=int)
-    sub.add_argument("--nucleus-p", type=float)
-    sub.add_argument("--temperature", type=float)
-    sub.add_argument("--precision", type=int, choices=(64, 32))
+        sub.add_argument(_flag(name), help=f"{_help(each)} ({', '.join(where)})")
+    for name, each in options().items():
+        sub.add_argument(_flag(name), help=_help(each))
     help_confidence = "recorded of every masked position at each step (default), or of decoded tokens only: faster"
     sub.add_argument("--confidence", default="all", choices=("all", "decoded"), help=help_confidence)
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     sub.add_argument(
         "--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed"
     )
+
+
+def _help(each: Field) -> str:
+    about = each.metadata["knob"]
+    one_of = f" One of {', '.join(map(str, about['choices']))}." if about["choices"] else ""
+    return (about["help"] + one_of).replace("%", "%%")
 
 
 def _asked_fields() -> dict[str, tuple[Field, list[str]]]:
@@ -100,14 +96,19 @@ def asked(domain: "Domain", model: "Model", args: argparse.Namespace) -> object:
     Raises:
         ValueError: for a flag of another domain or a value that will not do.
     """
-    given = {name: getattr(args, name) for name in _asked_fields() if getattr(args, name) is not None}
+    texts = _given(args, _asked_fields())
     fields = knobs(domain.ask)
-    for name in given:
+    for name in texts:
         if name not in fields:
             raise ValueError(f"{_flag(name)} does not apply to the domain {domain.name}")
     own = {name: allowed[0] for name, allowed in model.choices.items() if getattr(domain.ask(), name) not in allowed}
     own |= {name: value for name, value in model.defaults.items() if name in fields}
-    return domain.ask(**own | {name: parsed(fields[name], text) for name, text in given.items()})
+    return domain.ask(**own | parse(texts, fields))
+
+
+def _given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, str]:
+    """The texts of the flags that were given."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def chosen(model: "Model", args: argparse.Namespace) -> "Settings":
@@ -116,16 +117,16 @@ def chosen(model: "Model", args: argparse.Namespace) -> "Settings":
     Raises:
         ValueError: for values that will not do.
     """
+    from remdm.sampling import methods
     from remdm.sampling.denoiser import Truncation
-    from remdm.sampling.methods import settings
 
     own = {"sampler": "remdm-loop", "steps": 64, **model.defaults}
     sampler = args.sampler or own["sampler"]
     if sampler != own["sampler"]:  # only how tokens are drawn suits other samplers too
         own = {name: own[name] for name in ("steps", *knobs(Truncation)) if name in own}
-    flags = (*KNOB_FLAGS, *CHOICE_FLAGS, "swaps", *knobs(Truncation), "precision")
-    given = {name: own.get(name) if getattr(args, name) is None else getattr(args, name) for name in flags}
-    return settings(sampler, own["steps"] if args.steps is None else args.steps, **given)
+    options = methods.options()
+    own = {name: value for name, value in own.items() if name in options}
+    return methods.settings(sampler, **own | methods.parse(_given(args, options)))
 
 
 def _train_flags(sub: argparse.ArgumentParser) -> None:

@@ -2,12 +2,14 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 
 from remdm import cli
 from remdm.runs.trace import load
-from remdm.sampling.methods import METHODS
+from remdm.sampling.knobs import knob, knobs
+from remdm.sampling.methods import METHODS, RULES, Method, Part
 
 
 def sample(*flags):
@@ -86,3 +88,19 @@ def test_bad_input_is_one_sentence(flags, sentence, capsys):
     printed = capsys.readouterr().err
     assert stopped.value.code == 2
     assert sentence in printed and printed.count("\n") == 1 and "Traceback" not in printed
+
+
+def test_a_new_part_brings_its_flag(monkeypatch, tmp_path):
+    @dataclass(frozen=True)
+    class Fixed:
+        """Remask with the same probability throughout."""
+
+        strength: float = knob(0.1, 0, 1, help="The probability.")
+
+        def sigma(self, step, state, score):
+            return self.strength
+
+    monkeypatch.setitem(RULES, "fixed", Part("fixed", "The same throughout.", Fixed, knobs(Fixed)))
+    monkeypatch.setitem(METHODS, "fixed", Method("fixed", "Fixed", "ours", rule="fixed"))
+    sample("--sampler", "fixed", "--strength", 0.3, "--steps", 4, "--out", tmp_path / "run.json")
+    assert load(tmp_path / "run.json").run["settings"]["strength"] == 0.3

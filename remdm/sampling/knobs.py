@@ -1,6 +1,6 @@
 """A dataclass field that a person may turn: its range, symbol and one-line hint travel with it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import Field, field, fields
 from difflib import get_close_matches
 from typing import Any
@@ -46,7 +46,7 @@ def check(part: Any) -> None:
             raise ValueError(f"{name} must be a whole number, got {value}")
 
 
-def one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
+def one_of(name: str, value: Any, allowed: Collection[Any]) -> None:
     """Raise ValueError, naming what is allowed, or of many the nearest, if a value is not among them."""
     if value in allowed:
         return
@@ -59,17 +59,53 @@ def one_of(name: str, value: Any, allowed: Sequence[Any]) -> None:
     raise ValueError(f"{name} must be one of {len(words):,} names, got {asked}.{such}")
 
 
-def parsed(each: Field, text: str) -> Any:
-    """A knob's value from a flag or an address, of the kind that its field has; its range is `check`'s.
+def canonical(each: Field, value: Any) -> Any:
+    """A number as its knob's kind, so that 1 and 1.0 are the same setting; anything else as it is, for `check`."""
+    about = each.metadata["knob"]
+    if about["choices"] or isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if isinstance(about["step"], int):
+        return int(value) if value == value // 1 else value
+    return float(value)
+
+
+def pairs(text: str) -> dict[str, str]:
+    """`name=value, name=value` as a table of texts.
 
     Raises:
-        ValueError: for what is neither one of its choices nor a number.
+        ValueError: for a part without a name or without an equals sign.
     """
+    found = {}
+    for pair in filter(None, (each.strip() for each in text.split(","))):
+        name, sign, value = (each.strip() for each in pair.partition("="))
+        if not (name and sign):
+            raise ValueError(
+                f"“{pair[:40]}” is not a setting; write name=value, as in eta=0.1, with a comma between two"
+            )
+        found[name] = value
+    return found
+
+
+def parse(texts: Mapping[str, str], fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Values from texts, such as flags or the parts of a link, each of the kind that its knob has.
+
+    Whether a value lies in its range is left to whatever takes it (`check`).
+
+    Raises:
+        ValueError: for a name that is not among the fields, or a text that is not a number where one is needed.
+    """
+    for name, text in texts.items():
+        if name not in fields:
+            raise ValueError(f"“{name[:40]}={text[:40]}” is not a setting; the names are {', '.join(fields)}")
+    return {name: _value(name, fields[name], text) for name, text in texts.items()}
+
+
+def _value(name: str, each: Field, text: str) -> Any:
     about = each.metadata["knob"]
     if about["choices"]:
         return next((choice for choice in about["choices"] if str(choice) == text), text)
+    kind, words = (int, "a whole number") if isinstance(about["step"], int) else (float, "a number")
     try:
-        return int(text) if isinstance(about["step"], int) else float(text)
+        return kind(text)
     except ValueError:
-        kind = "a whole number" if isinstance(about["step"], int) else "a number"
-        raise ValueError(f"{each.name} must be {kind}, got {text[:40]}") from None
+        raise ValueError(f"{name} must be {words}, got {text[:40] or 'nothing'}") from None

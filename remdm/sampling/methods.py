@@ -14,8 +14,9 @@ from torch import Tensor
 from remdm.sampling.coupled_noise import Coupled, keyed
 from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation
 from remdm.sampling.guidance import ClassifierGuided
-from remdm.sampling.knobs import knobs
-from remdm.sampling.noise import Noise
+from remdm.sampling.knobs import canonical, knob, knobs, one_of
+from remdm.sampling.knobs import parse as parse_knobs
+from remdm.sampling.noise import DTYPES, Noise
 from remdm.sampling.remasking import (
     Cap,
     CapRescale,
@@ -125,6 +126,13 @@ TRANSITIONS: dict[str, Part] = {
 """Who decides which positions decode."""
 
 TABLES = {"transition": TRANSITIONS, "rule": RULES, "weighting": WEIGHTINGS, "plan": PLANS}
+TABLE_HELP = {
+    "transition": "How positions are chosen for decoding.",
+    "rule": "The rule for sigma, the probability of remasking.",
+    "weighting": "Which decoded tokens are remasked more than others.",
+    "plan": "When remasking is on, and which times are visited.",
+}
+MAX_STEPS = 8192
 
 
 def _short_or_long(short: float, long: float) -> Callable[[int], dict[str, Any]]:
@@ -217,10 +225,33 @@ def applicable(parts: Mapping[str, str]) -> dict[str, Field]:
     return found
 
 
-def _choice(name: str, value: str, table: Mapping[str, Any]) -> str:
-    if value not in table:
-        raise ValueError(f"{name} must be one of {', '.join(table)}, got {value}")
-    return value
+def part_knobs() -> dict[str, Field]:
+    """Every knob that any part brings, by name, in the order of the tables."""
+    found: dict[str, Field] = {}
+    for table in TABLES.values():
+        for part in table.values():
+            found = {**found, **{name: each for name, each in part.knobs.items() if name not in found}}
+    return found
+
+
+def options() -> dict[str, Field]:
+    """Everything that `settings` takes besides the sampler's name, by name: what flags, links and changes may set."""
+    parts = {table: knob(None, choices=tuple(rows), help=TABLE_HELP[table]) for table, rows in TABLES.items()}
+    return {
+        "steps": knob(64, 1, MAX_STEPS, step=1, symbol="T", help="The number of steps."),
+        **part_knobs(), **parts, **knobs(Truncation),
+        "schedule": knob("linear", choices=tuple(SCHEDULES), help="How fast tokens are decoded: alpha(t)."),
+        "precision": knob(64, choices=tuple(DTYPES), help="Bits of the noise; 32 truncates it: less diverse samples."),
+    }  # fmt: skip
+
+
+def parse(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Texts, such as the flags of a command or the parts of a link, as keywords for `settings`.
+
+    Raises:
+        ValueError: for an unknown name, or a text of the wrong kind.
+    """
+    return parse_knobs(texts, options())
 
 
 def settings(sampler: str, steps: int, **given: Any) -> Settings:
@@ -235,12 +266,19 @@ def settings(sampler: str, steps: int, **given: Any) -> Settings:
     Raises:
         ValueError: for an unknown name, a value out of range, or one that does not apply to the chosen parts.
     """
-    method = METHODS[_choice("sampler", sampler, METHODS)]
-    if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= 8192:
-        raise ValueError(f"steps must be a whole number from 1 to 8192, got {steps}")
-    given = {name: value for name, value in given.items() if value is not None}
-    parts = {table: _choice(table, given.pop(table, getattr(method, table)), rows) for table, rows in TABLES.items()}
-    schedule = _choice("schedule", given.pop("schedule", "linear"), SCHEDULES)
+    one_of("sampler", sampler, METHODS)
+    method, fields = METHODS[sampler], options()
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= MAX_STEPS:
+        raise ValueError(f"steps must be a whole number from 1 to {MAX_STEPS}, got {steps}")
+    given = {
+        name: canonical(fields[name], value) if name in fields else value
+        for name, value in given.items()
+        if value is not None
+    }
+    parts = {table: given.pop(table, row) for table, row in method.parts.items()}
+    schedule = given.pop("schedule", "linear")
+    for name, value in {**parts, "schedule": schedule}.items():
+        one_of(name, value, fields[name].metadata["knob"]["choices"])
     if parts["plan"] == "capped" and schedule != "linear":
         raise ValueError(f"plan capped needs the linear schedule, got {schedule}")
     precision = given.pop("precision", 64)

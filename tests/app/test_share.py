@@ -13,7 +13,7 @@ from PIL import Image
 from remdm.app.gallery import pieces, seen
 from remdm.app.samples import Sample
 from remdm.app.workbench.change import grow
-from remdm.app.workbench.compare import given, resettled
+from remdm.app.workbench.compare import resettled
 from remdm.app.workbench.schedule_preview import outlook
 from remdm.app.workbench.settings import Panel
 from remdm.app.workbench.share import query, read
@@ -22,7 +22,8 @@ from remdm.evaluation import theorems
 from remdm.evaluation.theorems import marginals, twins
 from remdm.runs.record import RunRequest
 from remdm.runs.trace import TraceError, load, replay, save
-from remdm.sampling.methods import METHODS, settings
+from remdm.sampling.knobs import pairs
+from remdm.sampling.methods import METHODS, parse, settings
 from remdm.views import film, messages, standalone
 from remdm.views.chains import panel as drawn_panel
 from remdm.views.schedule import drawing
@@ -70,7 +71,7 @@ def test_a_link_says_all_that_makes_a_run(panel, chosen):
     "told, sentence",
     [
         ({"sampler": "x"}, "sampler must be one of"),
-        ({"steps": "-1"}, "steps must be a whole number, got -1"),
+        ({"steps": "-1"}, "steps must be a whole number from 1 to 8192, got -1"),
         ({"steps": "9" * 30}, "steps must be a whole number"),
         ({"eta": "lots"}, "eta must be a number, got lots"),
         ({"eta": "7"}, "eta must lie between 0 and 1"),
@@ -86,12 +87,12 @@ def test_a_wrong_link_gets_one_sentence(panel, told, sentence):
 def test_changes_of_a_pane():
     base = settings("remdm-loop", 64, eta=0.2, temperature=0.5)
     assert resettled(base, "", {}) == base
-    assert resettled(base, "", given(" eta = 0.3 , steps=32, ")).values["eta"] == 0.3
-    other = resettled(base, "mdlm", given("schedule=cosine"))
+    assert resettled(base, "", parse(pairs(" eta = 0.3 , steps=32, "))).values["eta"] == 0.3
+    other = resettled(base, "mdlm", parse(pairs("schedule=cosine")))
     assert (other.sampler, other.schedule, other.truncation.temperature) == ("mdlm", "cosine", 0.5)
     assert resettled(base, "llada", {}).truncation.nucleus_p == 1.0, "a paper's own way of drawing stays"
     with pytest.raises(ValueError, match="eta does not apply to mdlm"):
-        resettled(base, "mdlm", given("eta=0.1"))
+        resettled(base, "mdlm", parse(pairs("eta=0.1")))
 
 
 def test_a_page_from_one_file_cannot_be_broken_out_of():

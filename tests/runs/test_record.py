@@ -14,7 +14,7 @@ from remdm.runs.domain import Domain
 from remdm.runs.record import RunRequest, prepare, record, together
 from remdm.runs.trace import dumps, loads, replay
 from remdm.sampling import knobs
-from remdm.sampling.knobs import knob, parsed
+from remdm.sampling.knobs import knob
 from remdm.sampling.methods import settings
 from remdm.serving.streamed_runs import RUNS
 
@@ -61,9 +61,12 @@ def test_a_condition_is_checked_and_recorded():
     with pytest.raises(ValueError, match="scale must lie between 0 and 10"):
         Ask(scale=11)
     fields = knobs.knobs(Ask)
-    assert Ask(*(parsed(fields[name], text) for name, text in (("kind", "warm"), ("scale", "2"), ("times", "3"))))
+    texts = {"kind": "warm", "scale": "2", "times": "3"}
+    assert knobs.parse(texts, fields) == {"kind": "warm", "scale": 2.0, "times": 3} and Ask(
+        **knobs.parse(texts, fields)
+    )
     with pytest.raises(ValueError, match="times must be a whole number, got 1.5"):
-        parsed(fields["times"], "1.5")
+        knobs.parse({"times": "1.5"}, fields)
     assert "asked" not in record(RunRequest(TEXT, STORIES, "", STORIES.length, settings("mdlm", 2), 5)).run
 
 

@@ -4,7 +4,19 @@ import pytest
 import torch
 
 from remdm.models.ideal import IdealDenoiser, letters
-from remdm.sampling.methods import METHODS, PLANS, TABLES, TRANSITIONS, WEIGHTINGS, applicable, build, run, settings
+from remdm.sampling.knobs import pairs
+from remdm.sampling.methods import (
+    METHODS,
+    PLANS,
+    TABLES,
+    TRANSITIONS,
+    WEIGHTINGS,
+    applicable,
+    build,
+    parse,
+    run,
+    settings,
+)
 from remdm.sampling.schedule import SCHEDULES
 from remdm.sampling.time_grid import LOOP
 from remdm.sampling.transition import Ancestral, TopConfidence
@@ -148,3 +160,31 @@ def test_every_part_has_a_title_and_a_hint():
     assert all(part.title and part.help and len(part.help) < 120 for part in parts)
     assert all(field.metadata["knob"]["help"] for part in parts for field in part.knobs.values())
     assert set(WEIGHTINGS) == {"even", "conf", "rescored"}
+
+
+def test_every_option_can_be_given_as_text():
+    chosen = settings("remdm-conf", 12, eta=1, nucleus_p=0.5)
+    texts = {name: str(value) for name, value in chosen.flat().items()} | {"steps": "12"}
+    assert settings("remdm-conf", **parse(texts)).flat() == chosen.flat()
+    assert repr(chosen.values["eta"]) == repr(settings("remdm-conf", 12, eta=1.0).values["eta"]) == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        ({"strength": "1"}, "“strength=1” is not a setting"),
+        ({"eta": "lots"}, "eta must be a number, got lots"),
+        ({"swaps": "1.5"}, "swaps must be a whole number, got 1.5"),
+        ({"eta": ""}, "eta must be a number, got nothing"),
+    ],
+)
+def test_a_text_that_is_not_a_setting_is_refused(texts, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        parse(texts)
+
+
+@pytest.mark.parametrize("text", ["eta", "=1", "eta 0.1"])
+def test_pairs_have_a_name_and_a_value(text):
+    with pytest.raises(ValueError, match="is not a setting; write name=value"):
+        pairs(text)
+    assert pairs(" eta = 0.1 , , steps=3") == {"eta": "0.1", "steps": "3"}

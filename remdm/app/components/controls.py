@@ -8,7 +8,7 @@ import gradio as gr
 
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import METHODS, TABLES, applicable, settings
+from remdm.sampling.methods import METHODS, TABLES, applicable, part_knobs, settings
 
 LABELS = {
     "eta": "Strength", "eta_cap": "Cap", "eta_rescale": "Share of it", "t_on": "Loop begins", "t_off": "Loop ends",
@@ -34,16 +34,6 @@ class Dial(gr.Slider):
     def get_block_name(self) -> str:
         """What the browser draws: an ordinary slider."""
         return "slider"
-
-
-def part_knobs() -> dict[str, Field]:
-    """Every knob that any part brings, by name, in the order of the tables."""
-    found: dict[str, Field] = {}
-    for table in TABLES.values():
-        for part in table.values():
-            for name, each in part.knobs.items():
-                found.setdefault(name, each)
-    return found
 
 
 MOST_BUTTONS = 4

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from remdm.app.components.board import Board, Showing
-from remdm.app.components.controls import choices, part_knobs
+from remdm.app.components.controls import choices
 from remdm.app.errors import failure
 from remdm.app.events import UI_EVENT
 from remdm.app.samples import Sample
@@ -17,8 +17,8 @@ from remdm.app.workbench.share import comparison_page
 from remdm.runs.branch import BranchRequest
 from remdm.runs.record import RunRequest
 from remdm.sampling.denoiser import Truncation
-from remdm.sampling.knobs import knobs, parsed
-from remdm.sampling.methods import METHODS, TABLES, Settings, settings
+from remdm.sampling.knobs import knobs, pairs
+from remdm.sampling.methods import METHODS, Settings, parse, settings
 from remdm.serving.streamed_runs import RUNS, RunGroup
 from remdm.views.comparison import table
 
@@ -27,29 +27,6 @@ MODEL_QUEUE = "model"
 AS_SET = ""
 MOST_PANES = 4
 FIRST_PANES = ("mdlm", "remdm-loop", "remdm-conf", "remdm-rescale")
-
-
-def given(text: str) -> dict[str, Any]:
-    """`name=value` pairs, separated by commas, as keywords of `methods.settings` (and `steps`).
-
-    Raises:
-        ValueError: for anything else, with one sentence.
-    """
-    fields = {**part_knobs(), **knobs(Truncation)}
-    found: dict[str, Any] = {}
-    for pair in filter(None, (each.strip() for each in (text or "").split(","))):
-        name, _, value = (each.strip() for each in pair.partition("="))
-        if name in fields:
-            found[name] = parsed(fields[name], value)
-        elif name in ("steps", "precision"):
-            if not value.isdecimal():
-                raise ValueError(f"{name} must be a whole number, got {value[:40] or 'nothing'}")
-            found[name] = int(value)
-        elif name in (*TABLES, "schedule"):
-            found[name] = value
-        else:
-            raise ValueError(f"“{pair[:40]}” is no setting; write name=value, as in eta=0.1, with a comma between two")
-    return found
 
 
 def resettled(base: Settings, sampler: str, changes: Mapping[str, Any]) -> Settings:
@@ -142,7 +119,7 @@ class Compare:
         """The panes: sampler and changes of each in turn."""
         made = []
         for sampler, changes in zip(chosen[::2], chosen[1::2], strict=True):
-            order = replace(base, settings=resettled(base.settings, sampler, given(changes)))
+            order = replace(base, settings=resettled(base.settings, sampler, parse(pairs(changes or ""))))
             made.append(BranchRequest(order, name_of(sampler, order)))
         return made
 

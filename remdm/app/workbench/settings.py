@@ -6,12 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from remdm.app.components.controls import Dial, choices, control, defaults, part_control, part_knobs, shown
+from remdm.app.components.controls import Dial, choices, control, defaults, part_control, shown
 from remdm.runs.domain import Domain, Model
 from remdm.runs.record import MAX_SEED, RunRequest
 from remdm.sampling.denoiser import Truncation
-from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import METHODS, TABLES, applicable, settings
+from remdm.sampling.knobs import canonical, knobs
+from remdm.sampling.methods import METHODS, TABLES, applicable, part_knobs, settings
 from remdm.sampling.schedule import SCHEDULES
 
 FIRST = "remdm-loop"
@@ -168,9 +168,7 @@ def filled(name: str, each: Field, value: Any) -> Any:
     """
     if value is None:
         raise ValueError(f"{name} is empty; give it a value.")
-    if each.metadata["knob"]["choices"] or isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    return int(value) if isinstance(each.metadata["knob"]["step"], int) and value == int(value) else float(value)
+    return canonical(each, value)
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import gradio as gr
 
 from remdm.app.components.board import Comparison
-from remdm.app.components.controls import defaults, part_knobs
+from remdm.app.components.controls import defaults
 from remdm.app.components.controls import shown as applying
 from remdm.app.components.player import ASSETS, scripts, styles
 from remdm.app.errors import refusal
@@ -17,9 +17,8 @@ from remdm.app.events import UI_EVENT
 from remdm.app.samples import Sample, file_of
 from remdm.app.workbench.settings import Panel
 from remdm.runs.record import RunRequest
-from remdm.sampling.denoiser import Truncation
-from remdm.sampling.knobs import knobs, parsed
-from remdm.sampling.methods import METHODS, TABLES, settings
+from remdm.sampling.knobs import knob, knobs, parse
+from remdm.sampling.methods import METHODS, options, settings
 from remdm.views import film, standalone
 from remdm.views.messages import title
 
@@ -35,6 +34,10 @@ RUN_IT = """() => {
   setTimeout(() => press() && press().click(), 600);
 }"""
 """A page that was opened by a link makes the run at once."""
+
+
+NUMBERS = {name: knob(0, step=1, help="") for name in ("seed", "length")}
+"""What a link says besides the settings and what the domain asks for."""
 
 
 def query(order: RunRequest) -> str:
@@ -59,21 +62,13 @@ def read(panel: Panel, told: Mapping[str, str]) -> dict[gr.Component, Any]:
     Raises:
         ValueError: for a name or value that will not do.
     """
-    fields = {**part_knobs(), **knobs(Truncation)}
-    given: dict[str, Any] = {}
-    for name, text in told.items():
-        if name in fields:
-            given[name] = parsed(fields[name], text)
-        elif name in (*TABLES, "schedule"):
-            given[name] = text
-    numbers = {name: _whole(name, told[name]) for name in ("steps", "seed", "length", "precision") if name in told}
-    given |= {"precision": numbers["precision"]} if "precision" in numbers else {}
+    given, numbers, asked = (
+        parse({name: told[name] for name in fields if name in told}, fields)
+        for fields in (options(), NUMBERS, knobs(panel.domain.ask))
+    )
     sampler = told.get("sampler", "remdm-loop")
-    steps = numbers.get("steps", 64)
-    chosen = settings(sampler, steps, **given)
-    model = panel.domain.model(told.get("model"))
-    asking = knobs(panel.domain.ask)
-    asked = panel.domain.ask(**{name: parsed(each, told[name]) for name, each in asking.items() if name in told})
+    chosen = settings(sampler, **{"steps": 64} | given)
+    steps, model, asked = chosen.steps, panel.domain.model(told.get("model")), panel.domain.ask(**asked)
     values = {**defaults(sampler, steps), **chosen.flat()}
     visible = applying(chosen.parts)
     changes: dict[gr.Component, Any] = {
@@ -88,12 +83,6 @@ def read(panel: Panel, told: Mapping[str, str]) -> dict[gr.Component, Any]:
     changes |= {component: values[name] for name, component in panel.drawing.items()}
     changes |= {component: getattr(asked, name) for name, component in panel.asked.items()}
     return changes
-
-
-def _whole(name: str, text: str) -> int:
-    if not text.isdecimal() or len(text) > 16:
-        raise ValueError(f"{name} must be a whole number, got {text[:40]}")
-    return int(text)
 
 
 def comparison_page(made: Comparison) -> str:

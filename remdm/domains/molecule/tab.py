@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from remdm.app.components.controls import part_knobs, shown
+from remdm.app.components.controls import shown
 from remdm.app.components.player import ASSETS
 from remdm.app.errors import failure
 from remdm.app.events import UI_EVENT
@@ -24,7 +24,7 @@ from remdm.evaluation.sweeps import results
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
 from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import METHODS
+from remdm.sampling.methods import METHODS, part_knobs
 from remdm.serving.streamed_runs import RUNS
 from remdm.views.frontier import figure
 

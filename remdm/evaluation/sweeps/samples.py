@@ -20,7 +20,8 @@ import torch
 
 from remdm.runs.record import run_seed
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.methods import METHODS, Settings, run, settings
+from remdm.sampling.knobs import pairs
+from remdm.sampling.methods import METHODS, Settings, parse, run, settings
 
 
 @dataclass(frozen=True)
@@ -54,29 +55,24 @@ class Cell:
         return tuple(run_seed(self.seed, k) for k in range(first, stop))
 
 
-def _value(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def variants(changes: Sequence[str], sampler: str) -> list[tuple[tuple[str, Any], ...]]:
     """The overrides of each variant of a sampler that `--set` asks for; one without any if it asks for none.
 
     Raises:
-        ValueError: for a change of another form than SAMPLER:KEY=VALUE,KEY=VALUE.
+        ValueError: for a change of another form than SAMPLER:KEY=VALUE,KEY=VALUE, or one that sets nothing known.
     """
     everywhere: dict[str, Any] = {}
     own: list[dict[str, Any]] = []
     for change in changes:
         name, colon, rest = change.partition(":")
-        pairs = [pair.partition("=") for pair in rest.split(",") if pair]
-        if not colon or (name != "all" and name not in METHODS) or not all(key and sign for key, sign, _ in pairs):
+        if not colon or (name != "all" and name not in METHODS):
             raise ValueError(f"--set takes SAMPLER:KEY=VALUE,KEY=VALUE with a sampler's name or all, got {change}")
-        values = {key: _value(value) for key, _, value in pairs}
+        try:
+            values = parse(pairs(rest))
+        except ValueError as error:
+            raise ValueError(f"--set takes SAMPLER:KEY=VALUE,KEY=VALUE, got {change}: {error}") from None
+        if "steps" in values:
+            raise ValueError(f"--set does not take the number of steps, got {change}; use --steps")
         if name == "all":
             everywhere |= values
         elif name == sampler:

@@ -102,6 +102,21 @@ def test_variants_of_a_sampler(changes, wanted):
     assert variants(changes, "remdm-cap") == wanted
 
 
+def test_a_number_has_one_spelling():
+    made = [
+        Cell("remdm-cap", 8, 0, variants([change], "remdm-cap")[0])
+        for change in ("all:nucleus_p=1", "all:nucleus_p=1.0")
+    ]
+    assert made[0].file == made[1].file and "nucleus_p=1.0" in made[0].file
+    assert made[0].file == Cell("remdm-cap", 8, 0, (("nucleus_p", 1.0),)).file
+
+
+@pytest.mark.parametrize("change", ["all:steps=3", "remdm-cap:strength=1", "remdm-cap:eta=lots"])
+def test_a_change_of_what_is_not_a_setting_is_refused(change):
+    with pytest.raises(ValueError, match="--set"):
+        variants([change], "remdm-cap")
+
+
 @pytest.mark.parametrize("change", ["eta=0.1", "cap:eta=0.1", "remdm-cap:eta", "remdm-cap:=1"])
 def test_a_change_of_another_form_is_refused(change):
     with pytest.raises(ValueError, match="--set takes"):
