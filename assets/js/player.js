@@ -435,10 +435,10 @@
 
   const unpack = (x) => [x & 255, (x >> 8) & 255, (x >> 16) & 255];
 
-  /** The colours that are drawn on canvas: psi in teal, the best guess at masked positions in grey. */
+  /** The colours of tokens and maps: doubt stands out in teal, sure is pale; the best guess where masked is grey. */
   function palette(dark) {
     const psi = (x) =>
-      dark ? oklch(0.3 + 0.54 * x, 0.03 + 0.075 * x, 185) : oklch(0.96 - 0.5 * x, 0.015 + 0.07 * x, 190);
+      dark ? oklch(0.46 - 0.21 * x, 0.085 - 0.07 * x, 188) : oklch(0.66 + 0.315 * x, 0.1 - 0.092 * x, 188);
     const guess = (x) => (dark ? oklch(0.2 + 0.2 * x, 0.006, 260) : oklch(0.985 - 0.17 * x, 0.006, 260));
     const table = (f) => Uint32Array.from({ length: 256 }, (_, c) => pack(f(c / 255)));
     return {
@@ -1942,6 +1942,6 @@
     return colours;
   }
 
-  const tools = { h, svg, icon, picture, say, put, Run, Stage, scenes, buildBar, readStart, readStep, readEnd, dress };
+  const tools = { h, svg, icon, picture, say, put, Run, Stage, Life, scenes, buildBar, readStart, readStep, readEnd, dress };
   window.ReMDMPlayer = { mount, scenes, tools };
 })();
