@@ -134,7 +134,7 @@ def test_the_same_settings_never_part_and_changed_ones_are_refused_in_a_sentence
     assert studio.refused() == "eta must be a number, got lots."
     changed.fill("colour=red")
     studio.part("compare-run").click()
-    assert "is no setting; write name=value" in studio.refused()
+    assert "is not a setting; the names are steps" in studio.refused()
     changed.fill("")
 
 

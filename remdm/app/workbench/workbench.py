@@ -36,7 +36,11 @@ class Workbench:
     """Builds the tab of a domain inside `gr.Blocks`; its callbacks are the methods below."""
 
     def __init__(
-        self, domain: Domain, recorded: Path, measurement: Measurement | None, under: Callable[[], None] | None = None
+        self,
+        domain: Domain,
+        recorded: Path,
+        measurement: Measurement | None = None,
+        under: Callable[[], None] | None = None,
     ) -> None:
         """Build it; `under` adds a domain's own parts under the player."""
         self.domain, self._under = domain, under
