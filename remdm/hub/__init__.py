@@ -1,1 +1,1 @@
-"""Public checkpoints: what there is, where its files lie, and the one door through which a model is loaded."""
+"""Public checkpoints: which there are, where their files are, and loading a model by name."""

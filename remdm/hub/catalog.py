@@ -1,4 +1,4 @@
-"""The public checkpoints that are offered, and what they are; any other one can be named by hub id or folder."""
+"""The public checkpoints on offer and what they are; any other can be named by hub id or folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,13 +17,17 @@ class Entry:
     """A public model.
 
     Attributes:
-        name: as in flags, addresses and traces. title: as in lists.
+        name: as in flags, links and traces.
+        title: as in lists.
         about: one or two plain sentences.
-        kind: "text" or "image". family: who can load it, a name of the loading door's table; "" is found at load.
+        kind: "text" or "image".
+        family: its loader's name in `loading.FAMILIES`; "" where the files decide.
         sources: where its files come from, the weights first.
-        weights: how many, 0 where this is not known before it is loaded. download: bytes, 0 likewise.
+        weights: number of weights, 0 where it is unknown before loading.
+        download: bytes, 0 where unknown.
         licence: of the weights.
-        length: positions by default. lengths: the shortest and longest, None where it is fixed.
+        length: positions by default.
+        lengths: the shortest and the longest, None where the length is fixed.
         defaults: settings that suit it, by their names in `methods.settings` and in the domain's `ask`.
     """
 
@@ -47,14 +51,14 @@ class Entry:
 
     @property
     def summary(self) -> str:
-        """What it is, its size and its licence, as the page says it."""
+        """What it is, its size and its licence, as on the page."""
         facts = [f"{size(self.download)} to download once" if self.download else "", f"licence: {self.licence}"]
         return f"{self.about} ({'; '.join(fact for fact in facts if fact)}.)"
 
 
 def _filler(name: str, title: str, repo: str, weights: int, download: int, licence: str) -> Entry:
-    """A masked language model, which fills blanks."""
-    about = "It was trained to fill a few blanks of a given text, so it fills well and writes freely badly."
+    """A masked language model trained to fill blanks."""
+    about = "It was trained to fill a few blanks of a given text: it does that well, and writes freely badly."
     return Entry(
         name, title, about, "text", "masked-lm", (Source(repo),), weights, download, licence, 32, (8, 256),
         {"sampler": "remdm-conf", "steps": 64, "nucleus_p": 0.9},
@@ -96,7 +100,7 @@ ENTRIES: dict[str, Entry] = {
         _llada("llada-8b-instruct", "LLaDA 8B Instruct", "GSAI-ML/LLaDA-8B-Instruct",
                "Answers a question that you type. 8 billion weights: it needs a GPU with 20 GB.", 128),
         _llada("llada-8b-base", "LLaDA 8B Base", "GSAI-ML/LLaDA-8B-Base",
-               "Goes on from any text. 8 billion weights: it needs a GPU with 20 GB.", 128),
+               "Continues any text. 8 billion weights: it needs a GPU with 20 GB.", 128),
         _filler("bert-base", "BERT base", "google-bert/bert-base-uncased", 109_514_298, 441_200_000, "Apache-2.0"),
         _filler("roberta-base", "RoBERTa base", "FacebookAI/roberta-base", 124_697_433, 501_200_000, "MIT"),
         _filler("modernbert-base", "ModernBERT base", "answerdotai/ModernBERT-base", 149_655_232, 601_000_000,
@@ -113,15 +117,15 @@ ENTRIES: dict[str, Entry] = {
         ),
     )
 }  # fmt: skip
-"""By name, in the order in which they are offered."""
+"""By name, in the order of the page's lists."""
 
 REFUSED = {
     "kuleshov-group/udlm-qm9": "uniform",
     "kuleshov-group/udlm-lm1b": "uniform",
 }
-"""Public models of the same authors that these samplers cannot run, and what their noise is."""
+"""Public models of the same authors that these samplers cannot run, with the kind of their noise."""
 
 
 def offered(kind: str) -> tuple[Entry, ...]:
-    """The entries of a kind."""
+    """The entries of a kind, "text" or "image"."""
     return tuple(entry for entry in ENTRIES.values() if entry.kind == kind)

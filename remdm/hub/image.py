@@ -1,4 +1,4 @@
-"""Loading picture models: a transformer over codes and the decoder that draws them."""
+"""Loading picture models, one function per family: a transformer over codes and the decoder that draws them."""
 
 import os
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class ImageCheckpoint(Checkpoint):
 
     Attributes:
         decoder: codes to pixels.
-        side: codes in a row.
-        null: the class that stands for none.
+        side: codes in a row of the square grid.
+        null: the class that stands for no class.
     """
 
     decoder: VQGAN
@@ -47,36 +47,35 @@ class ImageCheckpoint(Checkpoint):
         return self.decoder.pictures(codes.reshape(len(codes), self.side, self.side))
 
 
-def _numbers(entries: int) -> Tokenizer:
-    """Codes have no words: each is called by its number."""
+def _code_tokenizer(entries: int) -> Tokenizer:
+    """A tokenizer of codes: each code's name is its number."""
     return Tokenizer(models.WordLevel({str(code): code for code in range(entries)}, unk_token="0"))
 
 
-def _draws_on(compute: Compute) -> torch.device:
-    """Where pictures are drawn: on ZeroGPU the lent GPU is gone by then."""
-    return (
-        torch.device("cpu") if os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true") else compute.device
-    )
+def _decoder_device(compute: Compute) -> torch.device:
+    """The decoder's device: on ZeroGPU the GPU is detached before pictures are drawn."""
+    zero_gpu = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+    return torch.device("cpu") if zero_gpu else compute.device
 
 
-def _whole(network: LabelNetwork, decoder: VQGAN, name: str, compute: Compute) -> ImageCheckpoint:
+def _checkpoint(network: LabelNetwork, decoder: VQGAN, name: str, compute: Compute) -> ImageCheckpoint:
     config = network.config
     side = round(config.length**0.5)
     if side * side != config.length:
-        raise ValueError(f"{name} has {config.length} positions, which is no square grid")
+        raise ValueError(f"{name} has {config.length} positions, which is not a square grid")
     if decoder.config.codes != config.codes:
         raise ValueError(f"{name} draws {config.codes} codes, but its decoder has {decoder.config.codes}")
     return ImageCheckpoint(
-        name, LabelDenoiser(network, config.mask_id, config.null), _numbers(config.codes + 1), config.mask_id,
+        name, LabelDenoiser(network, config.mask_id, config.null), _code_tokenizer(config.codes + 1), config.mask_id,
         config.length, compute, decoder, side, config.null,
     )  # fmt: skip
 
 
-def _one(folders: tuple[Path, ...], pattern: str) -> Path:
-    """The one file that fits a pattern in the first folder that has any.
+def _only_file(folders: tuple[Path, ...], pattern: str) -> Path:
+    """The only file that matches a pattern in the first folder that has any.
 
     Raises:
-        FileNotFoundError: if none has, or one has more.
+        FileNotFoundError: if no folder has one, or that folder has several.
     """
     files = next((files for folder in folders if (files := nearby(folder, pattern))), [])
     if len(files) != 1:
@@ -84,8 +83,8 @@ def _one(folders: tuple[Path, ...], pattern: str) -> Path:
     return files[0]
 
 
-def _check_room(file: Path, name: str, compute: Compute) -> None:
-    """Refuse what does not fit into memory; a training file holds the optimiser's numbers too, which stay in it."""
+def _check_memory(file: Path, name: str, compute: Compute) -> None:
+    """Refuse a model that does not fit into memory; the optimiser's numbers in its training file are not loaded."""
     memory.check(name, sum(value.numel() for value in read_state(file, "model_state_dict").values()), compute)
 
 
@@ -93,24 +92,28 @@ def load_halton_files(folders: tuple[Path, ...], name: str, compute: Compute) ->
     """Halton-MaskGIT and LlamaGen's decoder, in one folder or two.
 
     Raises:
-        FileNotFoundError, ValueError: where files are missing or do not fit.
+        FileNotFoundError: if a file is missing.
+        ValueError: if the files do not fit each other.
+        CheckpointError: if there is too little memory.
     """
     _, scale, size = name.split("-") if name.startswith("halton-") else ("", "*", "*")
-    decoder = load_llamagen(_one(folders, "vq_ds16*.pt"), _draws_on(compute))
-    file = _one(folders, f"ImageNet_{scale}_{size}.pth")
-    _check_room(file, name, compute)
+    decoder = load_llamagen(_only_file(folders, "vq_ds16*.pt"), _decoder_device(compute))
+    file = _only_file(folders, f"ImageNet_{scale}_{size}.pth")
+    _check_memory(file, name, compute)
     network = load_halton(file, compute.dtype, compute.device)
-    return _whole(network, decoder, name, compute)
+    return _checkpoint(network, decoder, name, compute)
 
 
 def load_maskgit_files(folders: tuple[Path, ...], name: str, compute: Compute) -> ImageCheckpoint:
     """Maskgit-pytorch and the taming decoder, in one folder or two.
 
     Raises:
-        FileNotFoundError, ValueError: where files are missing or do not fit.
+        FileNotFoundError: if a file is missing.
+        ValueError: if the files do not fit each other.
+        CheckpointError: if there is too little memory.
     """
-    decoder = load_taming(_one(folders, "last.ckpt"), _draws_on(compute))
-    file = _one(folders, "MaskGIT_ImageNet_256.pth" if name == "maskgit-256" else "MaskGIT_ImageNet_*.pth")
-    _check_room(file, name, compute)
+    decoder = load_taming(_only_file(folders, "last.ckpt"), _decoder_device(compute))
+    file = _only_file(folders, "MaskGIT_ImageNet_256.pth" if name == "maskgit-256" else "MaskGIT_ImageNet_*.pth")
+    _check_memory(file, name, compute)
     network = load_maskgit(file, decoder.config.codes, compute.dtype, compute.device)
-    return _whole(network, decoder, name, compute)
+    return _checkpoint(network, decoder, name, compute)

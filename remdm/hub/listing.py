@@ -1,4 +1,4 @@
-"""`python -m remdm models`: which models there are, where their files lie, and what loading one takes."""
+"""`python -m remdm models`: which models there are, where their files are, and what loading one takes."""
 
 import argparse
 import json
@@ -23,19 +23,23 @@ SKELETONS = {
     "mdlm-owt": lambda: blank_dit(DiTConfig(50_258, 1024, 768, 128, 12, 12)),
     "llada-8b": lambda: blank(lambda: LLaDA(LLaDAConfig(4096, 32, 32, 32, 12_288, 126_464, 4096))),
 }
-"""Published shapes, built without memory."""
+"""Networks of published shapes without weights."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's flags."""
-    parser.add_argument("--fetch", metavar="MODEL", help="download a model, so that it is there without a network")
-    parser.add_argument("--measure", metavar="MODEL", help="load a model (name, hub id or folder): time and memory")
-    parser.add_argument("--skeleton", choices=tuple(SKELETONS), help="count a published shape without its weights")
+    """Add the command's flags."""
+    parser.add_argument("--fetch", metavar="MODEL", help="download a model for use without a network")
+    parser.add_argument(
+        "--measure", metavar="MODEL", help="measure loading a model (name, hub id or folder): time and memory"
+    )
+    parser.add_argument(
+        "--skeleton", choices=tuple(SKELETONS), help="count the weights of a published shape without downloading it"
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the list, or what was asked for of one model."""
+    """Print the list of models, or download, measure or count one."""
     if args.skeleton:
         skeleton(args.skeleton)
     elif args.fetch:
@@ -48,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def listed() -> list[str]:
-    """One line a model: name, weights, licence, where it is."""
+    """The list as lines: name, kind, weights, licence and whereabouts of each model."""
     rows = [("model", "kind", "weights", "licence", "where")]
     for folder in sorted(path.parent for path in checkpoints.ROOT.glob("*/config.json")):
         weights = (folder / "model.safetensors").stat().st_size / 2 if checkpoints.is_embedded(folder.name) else 0
@@ -72,22 +76,22 @@ def whereabouts(entry: Entry) -> str:
 
 
 def get(name: str, device: str) -> None:
-    """Download what a model lacks, with a line of progress on the terminal."""
-    for made in fetching(name, compute(device)):
-        print(f"\r{made.sentence:<78}", end="", file=sys.stderr, flush=True)
+    """Download a model's missing files, with a line of progress on the terminal."""
+    for progress in fetching(name, compute(device)):
+        print(f"\r{progress.sentence:<78}", end="", file=sys.stderr, flush=True)
     print(f"\r{'':<78}\r", end="", file=sys.stderr)
 
 
 def _resident() -> float:
-    """The most memory that this process has held, in bytes."""
-    import resource  # not on every system, and needed for this alone
+    """The peak memory of this process in bytes."""
+    import resource  # not on every system
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _clocks() -> tuple[float, float]:
-    """Of the wall, and of this process's own work: on a shared machine they differ."""
+    """Wall time and this process's CPU time in seconds: on a shared machine they differ."""
     return time.perf_counter(), time.process_time()
 
 
@@ -97,10 +101,10 @@ def _since(begun: tuple[float, float]) -> dict[str, float]:
 
 
 def measure(name: str, device: str) -> None:
-    """Print what loading and one forward of a whole sequence take; JSON, one line."""
-    made, before = compute(device), _resident()
+    """Print what loading and one forward of a whole sequence take, as one line of JSON."""
+    place, before = compute(device), _resident()
     begun = _clocks()
-    loaded = load(name, made)
+    loaded = load(name, place)
     seconds = _since(begun)
     network, length = loaded.denoiser.network, loaded.length
     held = sum(weight.numel() * weight.element_size() for weight in network.parameters())
@@ -113,7 +117,7 @@ def measure(name: str, device: str) -> None:
     step = _since(begun)
     report = {
         "model": find(name).name if not checkpoints.is_embedded(name) else name,
-        "device": f"{made.device.type} {str(made.dtype).removeprefix('torch.')}",
+        "device": f"{place.device.type} {str(place.dtype).removeprefix('torch.')}",
         "weights": total_parameters(network),
         "weights_bytes": held,
         "load_seconds": seconds,
@@ -126,7 +130,7 @@ def measure(name: str, device: str) -> None:
 
 
 def skeleton(name: str) -> None:
-    """Print how large a published shape is, built on no device at all; JSON, one line."""
+    """Print the size of a published shape, built without memory, as one line of JSON."""
     before, begun = _resident(), _clocks()
     network = SKELETONS[name]()
     count = total_parameters(network)

@@ -1,4 +1,4 @@
-"""The one door: any model by the name of an entry, a hub id or a folder, loaded once, on one device in one type."""
+"""Any model by catalog name, hub id or folder: found, downloaded, and loaded once per device and number type."""
 
 import gc
 import json
@@ -13,7 +13,7 @@ import torch
 from remdm.hub import memory
 from remdm.hub.catalog import ENTRIES, GPT2, LLAMAGEN, REFUSED, Entry
 from remdm.hub.image import load_halton_files, load_maskgit_files
-from remdm.hub.memory import NoRoom
+from remdm.hub.memory import InsufficientMemory
 from remdm.hub.store import Fetched, Source, fetch, found, local, nearby, path_in
 from remdm.hub.text import load_filler, load_llada_folder, load_mdlm
 from remdm.models.checkpoints import Checkpoint, CheckpointError, is_embedded, load_embedded
@@ -24,11 +24,11 @@ Loader = Callable[[tuple[Path, ...], str, Compute], Checkpoint]
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of checkpoint: how it is loaded, of which kind its models are, and what it needs beside its weights."""
+    """A kind of checkpoint: its loader, what its models make (text or image), and what they need besides weights."""
 
     load: Loader
     kind: str
-    beside: tuple[Source, ...] = ()
+    companions: tuple[Source, ...] = ()
 
 
 FAMILIES: dict[str, Family] = {
@@ -38,7 +38,7 @@ FAMILIES: dict[str, Family] = {
     "halton": Family(load_halton_files, "image", (LLAMAGEN,)),
     "maskgit": Family(load_maskgit_files, "image"),
 }
-"""Who loads what. To add a family: its network in models/, its loader beside these, a row here."""
+"""By name. To add a family: its network in models/, its loader in hub/, a row here."""
 
 UNIFORM = (
     "{} is trained with uniform noise (UDLM): its noisy tokens are ordinary tokens, not masks, so there is nothing to "
@@ -47,10 +47,10 @@ UNIFORM = (
 
 
 def find(name: str) -> Entry:
-    """The entry of a name: one of the catalog, its hub id, a folder or file here, or any hub id.
+    """The entry of a name: that of a catalog entry, its hub id, a local folder or file, or any hub id.
 
     Raises:
-        CheckpointError: for a model that cannot be sampled, or one that this server does not offer.
+        CheckpointError: for a model that cannot be sampled, or that this server does not offer.
     """
     for entry in ENTRIES.values():
         if name in (entry.name, entry.repo) and (name == entry.name or entry.kind == "text"):
@@ -60,31 +60,35 @@ def find(name: str) -> Entry:
         raise CheckpointError(f"{name} holds several models; name one of {', '.join(several)}.")
     if REFUSED.get(name) == "uniform":
         raise CheckpointError(UNIFORM.format(name))
-    if not open_to_all():
+    if not any_model_allowed():
         raise CheckpointError(f"{name[:80]} is not among the models that this server offers: {', '.join(ENTRIES)}.")
     where = local(name)
     if where is None and (not 1 <= name.count("/") + 1 <= 2 or name.startswith((".", "/", "~"))):
-        raise CheckpointError(f"There is no folder {name[:120]}, and it is no hub id such as kuleshov-group/mdlm-owt.")
-    family = detect(where) if where else ""
+        raise CheckpointError(
+            f"There is no folder {name[:120]}, and it is not a hub id such as kuleshov-group/mdlm-owt."
+        )
+    family = detect_family(where) if where else ""
     kind = FAMILIES[family].kind if family else "text"
-    return Entry(name, name, "Named by you; its defaults are general ones.", kind, family, (Source(name),))
+    return Entry(
+        name, name, "A model that you named; its settings are general defaults.", kind, family, (Source(name),)
+    )
 
 
-def own(name: str) -> bool:
-    """Whether a name is that of an embedded model, and no path."""
+def names_embedded(name: str) -> bool:
+    """Whether a name is that of an embedded model rather than a path."""
     return Path(name).name == name and is_embedded(name)
 
 
-def open_to_all() -> bool:
-    """Whether any hub id or folder may be named: REMDM_MODELS is `any` or `listed`; on a Space, `listed` if unset."""
+def any_model_allowed() -> bool:
+    """Whether any hub id or folder may be named: REMDM_MODELS is `any` or `listed`; if unset, `listed` on a Space."""
     return os.environ.get("REMDM_MODELS", "listed" if os.environ.get("SPACE_ID") else "any") == "any"
 
 
-def detect(place: Path) -> str:
+def detect_family(place: Path) -> str:
     """The family of a folder or file.
 
     Raises:
-        CheckpointError: if there is no model there, or one that cannot be sampled.
+        CheckpointError: if it holds no model, or one that cannot be sampled.
     """
     if place.is_file():
         return "mdlm"
@@ -102,71 +106,71 @@ def detect(place: Path) -> str:
         if nearby(place, pattern):
             return family
     raise CheckpointError(
-        f"{place.name} has no config.json, no *.ckpt and no ImageNet_*.pth, so no model is known there."
+        f"{place.name} has no config.json, no *.ckpt and no ImageNet_*.pth, so it is not a known kind of model."
     )
 
 
 def fetching(name: str, compute: Compute) -> Iterator[Fetched]:
-    """Download what a model lacks, with progress; iterate it to its end. It ends at once if all is there.
+    """Download a model's missing files, with progress; iterate it to its end. It ends at once if none is missing.
 
     Raises:
-        CheckpointError: with one sentence, before anything is downloaded that could not be used.
+        CheckpointError: in one sentence, before anything is downloaded that could not be used.
     """
-    if own(name):
+    if names_embedded(name):
         return
     entry = find(name)
-    if entry.weights and found(entry.sources[0]) is None:  # else the files themselves will be counted
-        _room(entry.name, entry.weights, compute)
+    if entry.weights and found(entry.sources[0]) is None:  # otherwise the files themselves are counted when loaded
+        _ensure_memory(entry.name, entry.weights, compute)
 
     def allow(total: int) -> None:
-        if not entry.weights:  # a file holds at least a weight for every four bytes
-            _room(entry.name, total // 4, compute)
+        if not entry.weights:  # at most four bytes a weight
+            _ensure_memory(entry.name, total // 4, compute)
 
     yield from fetch(entry.sources[0], allow)
-    for source in beside(entry):
+    for source in companions(entry):
         yield from fetch(source, allow)
 
 
-def _room(name: str, weights: int, compute: Compute) -> None:
-    """As `memory.check`, after dropping other models if it must be."""
+def _ensure_memory(name: str, weights: int, compute: Compute) -> None:
+    """As `memory.check`; other models are dropped first if that is what it takes."""
     try:
         memory.check(name, weights, compute)
-    except NoRoom:
+    except InsufficientMemory:
         MODEL_CACHE.empty()
         memory.check(name, weights, compute)
 
 
-def beside(entry: Entry) -> tuple[Source, ...]:
-    """What an entry needs beside its weights, once these are there; its own folder may hold it already."""
+def companions(entry: Entry) -> tuple[Source, ...]:
+    """What an entry needs besides its weights, which must be there already; less what their folder holds itself."""
     folder = found(entry.sources[0])
     if folder is None:
-        raise CheckpointError(f"The files of {entry.name} were there a moment ago and are not any more; try again.")
-    home = folder if folder.is_dir() else folder.parent
-    needed = entry.sources[1:] or FAMILIES[entry.family or detect(folder)].beside
-    return tuple(source for source in needed if not _inside(home, source))
+        raise CheckpointError(f"The files of {entry.name} have just been removed; try again.")
+    beside_weights = folder if folder.is_dir() else folder.parent
+    needed = entry.sources[1:] or FAMILIES[entry.family or detect_family(folder)].companions
+    return tuple(source for source in needed if not _holds(beside_weights, source))
 
 
-def _inside(folder: Path, source: Source) -> bool:
-    """Whether a folder has a source's files, or GPT-2's in their older form."""
+def _holds(folder: Path, source: Source) -> bool:
+    """Whether a folder holds a source's files, or GPT-2's tokenizer in its older form."""
     if all(path_in(folder, name).is_file() for name in source.files):
         return True
     return source == GPT2 and (folder / "merges.txt").is_file()
 
 
 class ModelCache:
-    """The models that are loaded; all are dropped as soon as another one lacks memory."""
+    """The loaded models by name, device and type; all are dropped when there is too little memory for another."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loaded: dict[tuple[str, Compute], Checkpoint] = {}
 
     def get(self, name: str, compute: Compute) -> Checkpoint:
-        """A model, loaded if it is not there yet."""
+        """The model, loaded if it is not cached yet; raises as `load`."""
         with self._lock:
             if (name, compute) not in self._loaded:
                 try:
                     self._loaded[name, compute] = _load(name, compute)
-                except NoRoom:
+                except InsufficientMemory:
                     if not self._loaded:
                         raise
                     self.empty()
@@ -174,11 +178,11 @@ class ModelCache:
             return self._loaded[name, compute]
 
     def peek(self, name: str) -> Checkpoint | None:
-        """A model if it is loaded."""
+        """The model if it is loaded."""
         return next((loaded for (known, _), loaded in self._loaded.items() if known == name), None)
 
     def empty(self) -> None:
-        """Drop all."""
+        """Drop all models."""
         self._loaded.clear()
         gc.collect()
         if torch.cuda.is_available():
@@ -189,29 +193,29 @@ MODEL_CACHE = ModelCache()
 
 
 def load(name: str, compute: Compute) -> Checkpoint:
-    """A model by name, hub id or folder; downloads what is lacking.
+    """A model by name, hub id or folder; downloads what is missing.
 
     Raises:
-        CheckpointError: with one sentence that says what is wrong and what to do.
+        CheckpointError: in one sentence that says what is wrong and what to do.
     """
-    return load_embedded(name, compute) if own(name) else MODEL_CACHE.get(name, compute)
+    return load_embedded(name, compute) if names_embedded(name) else MODEL_CACHE.get(name, compute)
 
 
 def _load(name: str, compute: Compute) -> Checkpoint:
     entry = find(name)
     for _ in fetching(name, compute):
         pass
-    others = beside(entry)
-    places = [place for source in (entry.sources[0], *others) if (place := found(source)) is not None]
-    family = entry.family or detect(places[0])
+    sources = (entry.sources[0], *companions(entry))
+    places = [place for source in sources if (place := found(source)) is not None]
+    family = entry.family or detect_family(places[0])
     try:
         loaded = FAMILIES[family].load(tuple(places), entry.name, compute)
     except (ValueError, OSError, RuntimeError) as error:
-        raise CheckpointError(f"{entry.name} cannot be loaded: {_plain(error, places)}") from error
+        raise CheckpointError(f"{entry.name} cannot be loaded: {_one_line(error, places)}") from error
     return replace(loaded, name=entry.name)
 
 
-def _plain(error: Exception, places: list[Path]) -> str:
+def _one_line(error: Exception, places: list[Path]) -> str:
     """An error's text in one line, without the paths of this machine."""
     text = " ".join(str(error).split())
     for place in places:

@@ -1,13 +1,13 @@
-"""Prompts of public language models: what is given, what is blank, how each family frames it, and how it is printed."""
+"""Prompts of public language models: given text and blanks as ids in the model's own frame, and ids printed as text."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from tokenizers import decoders
 from torch import Tensor
 
-from remdm.hub.text import TextCheckpoint
 from remdm.models.checkpoints import Checkpoint
 
 UNKNOWN = "�"
@@ -15,10 +15,41 @@ _TIGHT = frozenset(".,!?;:)]}'’”%")
 _BLANK = re.compile(r"(?<!\S)_(\d{0,3})(?!\w)")
 
 
+@dataclass(frozen=True)
+class PromptFrame:
+    """The ids that a model expects around a text.
+
+    Attributes:
+        prefix: ids before the text.
+        suffix: ids after its end.
+        fill_id: the id of all positions behind the suffix.
+        always: whether prefix and suffix also frame a sequence without a prompt.
+        end_ids: ids that end an answer: nothing behind them is printed.
+        turn: text before and after a question, where the model answers questions.
+    """
+
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
+    fill_id: int
+    always: bool = False
+    end_ids: frozenset[int] = frozenset()
+    turn: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class TextCheckpoint(Checkpoint):
+    """A loaded language model with its frame."""
+
+    frame: PromptFrame
+
+
 def segments(prompt: str) -> tuple[list[str | int], bool]:
-    """A prompt's texts and blank counts in turn, and whether the text goes on after it."""
+    """A prompt as texts and blank counts in turn, and whether the text continues after it.
+
+    `_` is a blank of one token, `_3` one of three; a prompt without blanks, or with `...` at its end, continues.
+    """
     prompt = prompt.strip()
-    goes_on = prompt.endswith(("...", "…"))
+    ellipsis = prompt.endswith(("...", "…"))
     prompt = re.sub(r"(\.\.\.|…)$", "", prompt).rstrip()
     parts: list[str | int] = []
     place = 0
@@ -27,43 +58,43 @@ def segments(prompt: str) -> tuple[list[str | int], bool]:
         place = blank.end()
     parts.append(prompt[place:])
     blanks = any(isinstance(part, int) for part in parts)
-    return [part for part in parts if not isinstance(part, str) or part.strip()], goes_on or not blanks
+    return [part for part in parts if not isinstance(part, str) or part.strip()], ellipsis or not blanks
 
 
 def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
-    """Start ids `[length]`: the prompt is given in the model's own frame, its blanks and what follows it are masks.
+    """Start ids, int64 `[length]`: the prompt in the model's own frame; its blanks and what follows it are masks.
 
     Raises:
-        ValueError: where it does not fit into the length, or the length not into the model.
+        ValueError: if the prompt does not fit into the length, or the length into the model.
     """
     assert isinstance(checkpoint, TextCheckpoint)
     if length > checkpoint.length:
         raise ValueError(f"length must be at most {checkpoint.length} for this model, got {length}")
-    ids, tail, rest = _asked(prompt, checkpoint)
-    room = length - len(ids) - len(tail)
+    head, tail, filler = _framed(prompt, checkpoint)
+    room = length - len(head) - len(tail)
     if room < 0:
-        raise ValueError(f"The prompt takes {len(ids) + len(tail)} positions, but there are {length}; shorten it.")
-    return torch.tensor([*ids, *[rest] * room, *tail])
+        raise ValueError(f"The prompt takes {len(head) + len(tail)} positions, but there are {length}; shorten it.")
+    return torch.tensor([*head, *[filler] * room, *tail])
 
 
-def _asked(prompt: str, checkpoint: TextCheckpoint) -> tuple[list[int], list[int], int]:
-    """What a sequence begins with, what it ends with, and what stands between."""
+def _framed(prompt: str, checkpoint: TextCheckpoint) -> tuple[list[int], list[int], int]:
+    """The ids at a sequence's beginning, those at its end, and the id that fills the positions between."""
     frame, mask_id = checkpoint.frame, checkpoint.mask_id
     if frame.turn is not None and prompt.strip():
         return _encoded(prompt.strip().join(frame.turn), checkpoint), [], mask_id
-    parts, goes_on = segments(prompt)
+    parts, continues = segments(prompt)
     if not parts:
-        return (list(frame.before), list(frame.after), mask_id) if frame.always else ([], [], mask_id)
-    ids = list(frame.before)
+        return (list(frame.prefix), list(frame.suffix), mask_id) if frame.always else ([], [], mask_id)
+    ids = list(frame.prefix)
     for place, part in enumerate(parts):
         ids += [mask_id] * part if isinstance(part, int) else _encoded(_spaced(part, place > 0), checkpoint)
-    if goes_on:
-        return ids, list(frame.after) if frame.always else [], mask_id
-    return [*ids, *frame.after], [], frame.rest
+    if continues:
+        return ids, list(frame.suffix) if frame.always else [], mask_id
+    return [*ids, *frame.suffix], [], frame.fill_id
 
 
 def _spaced(part: str, inner: bool) -> str:
-    """A part without space behind it, and with one in front where it follows a blank at a distance."""
+    """A part without trailing space, and with one leading space where it follows a blank at a distance."""
     return (" " if inner and part[:1].isspace() else "") + part.strip()
 
 
@@ -72,7 +103,7 @@ def _encoded(part: str, checkpoint: TextCheckpoint) -> list[int]:
 
 
 def piece(token: int, checkpoint: Checkpoint) -> str:
-    """A piece as printed; bytes that are no whole character, and ids without a token, as the replacement character."""
+    """A token as printed; incomplete characters and ids without a token are the replacement character."""
     tokenizer = checkpoint.tokenizer
     word = tokenizer.id_to_token(token)
     if word is None:
@@ -87,23 +118,22 @@ def piece(token: int, checkpoint: Checkpoint) -> str:
 
 
 def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
-    """What was written: of an answer the answer alone; documents that follow each other stand apart."""
+    """The text that was written: of an answer, the answer alone; separate documents are separate paragraphs."""
     assert isinstance(checkpoint, TextCheckpoint)
     frame = checkpoint.frame
-    left = _answer([int(token) for token in ids], checkpoint)
-    stops = frame.ends or frozenset(frame.after[-1:])
+    end_ids = frame.end_ids or frozenset(frame.suffix[-1:])
     documents: list[list[int]] = [[]]
-    for token in left:
-        if token not in stops:
+    for token in _answer([int(token) for token in ids], checkpoint):
+        if token not in end_ids:
             documents[-1].append(token)
         elif documents[-1]:
             documents.append([])
     printed = [checkpoint.tokenizer.decode(each, skip_special_tokens=True).strip() for each in documents if each]
-    return "\n\n".join(part for part in (printed[:1] if frame.ends else printed) if part)
+    return "\n\n".join(part for part in (printed[:1] if frame.end_ids else printed) if part)
 
 
 def _answer(ids: list[int], checkpoint: TextCheckpoint) -> list[int]:
-    """The ids behind the last turn's beginning, where the model answers."""
+    """The ids behind the beginning of the last turn, where the model answers questions."""
     if checkpoint.frame.turn is None:
         return ids
     mark = _encoded(checkpoint.frame.turn[1], checkpoint)

@@ -1,11 +1,11 @@
-"""Where the files of a public model lie: in a local folder, in the hub's cache, or still on the hub.
+"""The files of a public model: in a local folder, in the hub's cache, or to be downloaded from the hub.
 
 Nothing that comes from there is executed: files are tensors and JSON, and are read as such.
 """
 
-import json
 import os
 import queue
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
@@ -27,10 +28,10 @@ from huggingface_hub.utils import tqdm as HubBar
 from remdm.models.checkpoints import CheckpointError
 
 LOCAL = "REMDM_CHECKPOINTS"
-"""The environment variable that names a folder of checkpoints, to be used in place of the hub."""
+"""The environment variable that names a folder of checkpoints to use instead of the hub."""
 ENDPOINT = constants.ENDPOINT
-"""The hub's address; HF_ENDPOINT names another one."""
-PATIENCE = 10
+"""The hub's address; set HF_ENDPOINT for another one."""
+TIMEOUT = 10
 """Seconds to wait for the hub's answer."""
 THREAD = "remdm-download"
 PAUSE = 0.25
@@ -39,7 +40,7 @@ PAUSE = 0.25
 
 @dataclass(frozen=True)
 class Source:
-    """Files of one repository: `files` by name, or all that a language model needs where it is empty."""
+    """Files of one repository: `files` by name, or everything that a language model needs where it is empty."""
 
     repo: str
     files: tuple[str, ...] = ()
@@ -47,7 +48,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Fetched:
-    """How far a download is: bytes, and the same as a sentence."""
+    """How far a download is: bytes done and in total, and the same as a sentence."""
 
     done: int
     total: int
@@ -61,22 +62,22 @@ TEXT_FILES = (
 )  # fmt: skip
 
 
-def chosen(source: Source, there: list[str]) -> list[str]:
-    """The files of a repository that are needed, given all that it has.
+def needed_files(source: Source, listed: list[str]) -> list[str]:
+    """The files of a source, out of all that its repository lists; weights last, so that they complete a download.
 
     Raises:
         CheckpointError: if it lacks one, or has no weights.
     """
     if source.files:
-        lacking = [name for name in source.files if name not in there]
-        if lacking:
-            raise CheckpointError(f"The hub's {source.repo} has no {' and no '.join(lacking)}.")
+        missing = [name for name in source.files if name not in listed]
+        if missing:
+            raise CheckpointError(f"The hub's {source.repo} has no {' and no '.join(missing)}.")
         return list(source.files)
-    weights = [name for name in there if name.endswith(".safetensors") and "/" not in name]
-    weights = weights or [name for name in there if name == "pytorch_model.bin"]
+    weights = [name for name in listed if name.endswith(".safetensors") and "/" not in name]
+    weights = weights or [name for name in listed if name == "pytorch_model.bin"]
     if not weights:
         raise CheckpointError(f"{source.repo} has no *.safetensors and no pytorch_model.bin, so it cannot be loaded.")
-    return [name for name in there if name in TEXT_FILES] + weights
+    return [name for name in listed if name in TEXT_FILES] + weights
 
 
 def local(name: str) -> Path | None:
@@ -87,53 +88,40 @@ def local(name: str) -> Path | None:
         for path in (Path(name).expanduser(), *inside):
             if path.is_dir() or path.suffix in (".ckpt", ".pth") and path.is_file():
                 return path.resolve()
-    except (OSError, RuntimeError, ValueError):  # too long, no such user, not ours to read
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, not readable
         pass
     return None
 
 
 def found(source: Source) -> Path | None:
-    """The folder in which all files of a source lie already: local, or the hub's cache; None if there is none."""
-    here = local(source.repo)
-    for folder in (here, Path(os.environ[LOCAL]) if os.environ.get(LOCAL) else None):
-        if folder and folder.is_dir() and source.files:
-            flat = {name: folder / Path(name).name for name in source.files}
-            if all((folder / name).is_file() or path.is_file() for name, path in flat.items()):
-                return folder
-    if here is not None and not source.files:
-        return here
+    """The folder that holds all files of a source already: a local one or the hub's cache; None if there is none."""
+    folder = local(source.repo)
+    if folder is not None and not source.files:
+        return folder
+    for place in (folder, os.environ.get(LOCAL)) if source.files else ():
+        if place and all(path_in(Path(place), name).is_file() for name in source.files):
+            return Path(place)
     return _cached(source)
 
 
 def _cached(source: Source) -> Path | None:
+    """The source's folder in the hub's cache if all of it is there; asks no network."""
+    names = source.files or ("config.json",)
     try:
-        if source.files:
-            paths = [try_to_load_from_cache(source.repo, name) for name in source.files]
-            if all(isinstance(path, str) for path in paths):
-                return _above(paths[0], source.files[0])
-            return None
-        path = try_to_load_from_cache(source.repo, "config.json")
-    except HFValidationError:
+        folder = Path(snapshot_download(source.repo, allow_patterns=list(names), local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
         return None
-    folder = _above(path, "config.json") if isinstance(path, str) else None
-    return folder if folder and _whole(folder) else None
+    complete = all((folder / name).is_file() for name in names) and (source.files or _has_weights(folder))
+    return folder if complete else None
 
 
-def _whole(folder: Path) -> bool:
-    """Whether all weights of a language model are there; they are the last to come."""
+def _has_weights(folder: Path) -> bool:
+    """Whether all weights of a language model are there; they are downloaded last."""
     index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return any(folder.glob("*.safetensors")) or (folder / "pytorch_model.bin").is_file()
-    try:
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, TypeError):
-        return False
-    return all((folder / str(name)).is_file() for name in shards)
-
-
-def _above(path: Any, name: str) -> Path:
-    """The snapshot that a cached file lies in; its name may have folders in it."""
-    return Path(path).parents[name.count("/")]
+    if index.is_file():
+        shards = re.findall(rb'"([\w.-]+\.safetensors)"', index.read_bytes())
+        return bool(shards) and all((folder / name.decode()).is_file() for name in shards)
+    return any(folder.glob("*.safetensors")) or (folder / "pytorch_model.bin").is_file()
 
 
 def path_in(folder: Path, name: str) -> Path:
@@ -142,12 +130,12 @@ def path_in(folder: Path, name: str) -> Path:
 
 
 def nearby(folder: Path, pattern: str) -> list[Path]:
-    """The files that fit a pattern in a folder, or up to two folders further in; never a walk through a whole disk."""
+    """The files that match a pattern in a folder or up to two levels below it: never a walk through a whole disk."""
     return sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + pattern) if path.is_file())
 
 
 def sentence(error: Exception, repo: str) -> str:
-    """What went wrong with the hub, and what to do."""
+    """What went wrong with the hub and what to do about it, in one sentence or two."""
     if isinstance(error, GatedRepoError):
         return f"{repo} is gated: accept its terms at https://huggingface.co/{repo} and set HF_TOKEN, then try again."
     if isinstance(error, RepositoryNotFoundError):
@@ -159,7 +147,7 @@ def sentence(error: Exception, repo: str) -> str:
     if isinstance(error, HfHubHTTPError):
         return f"The hub refused {repo}: {_first_line(error)}"
     if isinstance(error, OfflineModeIsEnabled):
-        return f"{repo} is not on this machine, and HF_HUB_OFFLINE forbids to download it. {_instead(repo)}"
+        return f"{repo} is not on this machine, and HF_HUB_OFFLINE forbids downloading it. {_instead(repo)}"
     return f"The model hub cannot be reached, so {repo} cannot be downloaded ({type(error).__name__}). {_instead(repo)}"
 
 
@@ -172,27 +160,27 @@ def _instead(repo: str) -> str:
 
 
 class Stopped(Exception):
-    """The download was called off."""
+    """The download was cancelled."""
 
 
 def fetch(source: Source, allow: Callable[[int], None]) -> Iterator[Fetched]:
-    """Download what is not there yet; iterate it to its end. Closing it calls the download off.
+    """Download what is missing; iterate it to its end. Closing it cancels the download.
 
     Args:
         source: the files.
-        allow: called with the bytes of the whole download before it begins; raises if it must not begin.
+        allow: called with the size of the whole download in bytes before it begins; raises to refuse it.
 
     Raises:
-        CheckpointError: with one sentence, where the hub, the repository or the disk will not do.
+        CheckpointError: in one sentence, where the hub, the repository or the disk cannot serve it.
     """
     if found(source) is not None:
         return
     try:
-        about = HfApi(endpoint=ENDPOINT).model_info(source.repo, files_metadata=True, timeout=PATIENCE)
+        info = HfApi(endpoint=ENDPOINT).model_info(source.repo, files_metadata=True, timeout=TIMEOUT)
     except Exception as error:  # the client's own errors have no common base
         raise CheckpointError(sentence(error, source.repo)) from error
-    sizes = {each.rfilename: each.size or 0 for each in about.siblings or ()}
-    names = chosen(source, list(sizes))
+    sizes = {each.rfilename: each.size or 0 for each in info.siblings or ()}
+    names = needed_files(source, list(sizes))
     total = sum(sizes[name] for name in names)
     allow(total)
     _check_disk(source.repo, total)
@@ -208,7 +196,7 @@ def _check_disk(repo: str, total: int) -> None:
 
 
 class _Download:
-    """One download in a thread of its own, which is told to stop by an exception in its progress bar."""
+    """One download in a thread of its own, which an exception in its progress bar stops."""
 
     def __init__(self, source: Source, sizes: dict[str, int]) -> None:
         self.source, self.sizes = source, sizes
@@ -250,7 +238,7 @@ class _Download:
 
 
 def _bar(download: _Download) -> type:
-    """A progress bar that shows nothing and tells the download how far it is."""
+    """A progress bar that shows nothing but keeps count for the download."""
 
     class Counter(HubBar):
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -268,5 +256,5 @@ def _bar(download: _Download) -> type:
 
 
 def size(count: float) -> str:
-    """Bytes for people."""
+    """A number of bytes as printed: 1.2 GB, 34 MB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.3g} MB"

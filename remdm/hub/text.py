@@ -1,12 +1,11 @@
-"""Loading language models: network, tokenizer, and how a prompt is framed for each family."""
+"""Loading language models, one function per family: network, tokenizer and prompt frame."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from remdm.hub import memory
-from remdm.models.checkpoints import Checkpoint
+from remdm.hub.prompting import PromptFrame, TextCheckpoint
 from remdm.models.dit import load_hub_folder, load_lightning
 from remdm.models.llada import load_llada
 from remdm.models.masked_lm import load_masked_lm
@@ -16,49 +15,26 @@ TURN = (
     "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\n",
     "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
 )
-"""What stands around a question to LLaDA-8B-Instruct; its own template is code and is not run."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What stands around a text: ids before it, ids after its end, and the id of what is left then.
-
-    `always` says whether before and after stand around free writing too. `ends` are the ids behind which nothing is
-    printed; `turn` frames a question where the model answers questions.
-    """
-
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    rest: int
-    always: bool = False
-    ends: frozenset[int] = frozenset()
-    turn: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class TextCheckpoint(Checkpoint):
-    """A loaded language model with its frame."""
-
-    frame: Frame
+"""Text around a question to LLaDA-8B-Instruct; its own chat template is code, which is not run."""
 
 
 def read_tokenizer(file: Path) -> Tokenizer:
     """A tokenizer from its file.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if the file is not a tokenizer.
     """
     try:
         return Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises nothing more special
-        raise ValueError(f"{file.name} is no tokenizer: {error}") from error
+    except Exception as error:  # the library raises nothing more specific
+        raise ValueError(f"{file.name} is not a tokenizer: {error}") from error
 
 
 def gpt2_tokenizer(folders: tuple[Path, ...]) -> Tokenizer:
     """GPT-2's tokenizer from the first folder that has one: tokenizer.json, or vocab.json with merges.txt.
 
     Raises:
-        FileNotFoundError: if none has.
+        FileNotFoundError: if no folder has one.
     """
     for folder in folders:
         if (folder / "tokenizer.json").is_file():
@@ -69,14 +45,16 @@ def gpt2_tokenizer(folders: tuple[Path, ...]) -> Tokenizer:
             tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
             tokenizer.decoder = decoders.ByteLevel()
             return tokenizer
-    raise FileNotFoundError("MDLM needs GPT-2's tokenizer: put its tokenizer.json beside the weights")
+    raise FileNotFoundError("MDLM needs GPT-2's tokenizer: put its tokenizer.json next to the weights")
 
 
 def load_mdlm(folders: tuple[Path, ...], name: str, compute: Compute) -> TextCheckpoint:
     """MDLM from a folder as on the hub, or from a Lightning .ckpt (its averaged weights).
 
     Raises:
-        FileNotFoundError, ValueError: where files are missing or do not fit.
+        FileNotFoundError: if a file is missing.
+        ValueError: if the files do not fit each other.
+        CheckpointError: if there is too little memory.
     """
     place = folders[0]
     if place.is_dir() and not (place / "config.json").is_file():
@@ -84,26 +62,28 @@ def load_mdlm(folders: tuple[Path, ...], name: str, compute: Compute) -> TextChe
     memory.check(name, memory.count(place), compute)
     load = load_hub_folder if place.is_dir() else load_lightning
     network = load(place, dtype=compute.dtype, device=compute.device)
-    beside = place if place.is_dir() else place.parent
-    tokenizer = gpt2_tokenizer((beside, *folders[1:]))
+    tokenizer = gpt2_tokenizer((place if place.is_dir() else place.parent, *folders[1:]))
     tokenizer.add_special_tokens(["<|endoftext|>"])
     mask_id, length = network.config.vocab_size - 1, network.config.length
     if tokenizer.get_vocab_size() != mask_id:
-        raise ValueError(f"the tokenizer must have {mask_id} tokens beside the mask, got {tokenizer.get_vocab_size()}")
+        raise ValueError(f"the tokenizer must have {mask_id} tokens besides the mask, got {tokenizer.get_vocab_size()}")
     tokenizer.add_special_tokens(["<mask>"])
     if network.config.time_conditioning:
         raise ValueError("this MDLM is conditioned on time; only untimed ones can be sampled here")
     end = tokenizer.token_to_id("<|endoftext|>")
-    # blocks of its training are cut from a stream of documents: behind an end the next one begins
-    frame = Frame((end,), (end,), mask_id)
+    assert end is not None  # added above
+    # its training blocks are cut from a stream of documents: behind an end the next one begins
+    frame = PromptFrame((end,), (end,), mask_id)
     return TextCheckpoint(name, NetworkDenoiser(network, mask_id), tokenizer, mask_id, length, compute, frame)
 
 
 def load_llada_folder(folders: tuple[Path, ...], name: str, compute: Compute) -> TextCheckpoint:
-    """LLaDA Base or Instruct.
+    """LLaDA Base or Instruct, from the first folder.
 
     Raises:
-        FileNotFoundError, ValueError: where files are missing or do not fit.
+        FileNotFoundError: if a file is missing.
+        ValueError: if the files do not fit each other.
+        CheckpointError: if there is too little memory.
     """
     folder = folders[0]
     memory.check(name, memory.count(folder), compute)
@@ -114,29 +94,34 @@ def load_llada_folder(folders: tuple[Path, ...], name: str, compute: Compute) ->
     config = network.config
     end = tokenizer.token_to_id("<|eot_id|>")
     begin = tokenizer.token_to_id("<|startoftext|>")
-    ends = frozenset({config.eos_id, *([end] if end is not None else [])})
+    end_ids = frozenset({config.eos_id, *([end] if end is not None else [])})
     turn = TURN if "instruct" in f"{name} {folder.parent.parent.name} {folder.name}".lower() else None
-    frame = Frame((begin,) if begin is not None else (), (config.eos_id,), config.eos_id, ends=ends, turn=turn)
+    prefix = () if begin is None else (begin,)
+    frame = PromptFrame(prefix, (config.eos_id,), config.eos_id, end_ids=end_ids, turn=turn)
     denoiser = NetworkDenoiser(network, config.mask_id)
     return TextCheckpoint(name, denoiser, tokenizer, config.mask_id, config.length, compute, frame)
 
 
 def load_filler(folders: tuple[Path, ...], name: str, compute: Compute) -> TextCheckpoint:
-    """Any masked language model of transformers.
+    """Any masked language model of transformers, from the first folder.
 
     Raises:
-        ValueError: if it is none, or does not fit.
+        ValueError: if the folder does not hold one, or its tokenizer cannot be used.
+        CheckpointError: if there is too little memory.
     """
-    memory.check(name, memory.count(folders[0]), compute)
-    network, spoken = load_masked_lm(folders[0], compute.dtype, compute.device)
-    mask_id = spoken.mask_token_id
-    framed = spoken(spoken.mask_token)["input_ids"]
+    folder = folders[0]
+    memory.check(name, memory.count(folder), compute)
+    network, tokenizer = load_masked_lm(folder, compute.dtype, compute.device)
+    mask_id = tokenizer.mask_token_id
+    framed = tokenizer(tokenizer.mask_token)["input_ids"]
     if framed.count(mask_id) != 1:
-        raise ValueError(f"{folders[0].name} has a tokenizer that does not read its own mask")
+        raise ValueError(f"{folder.name} has a tokenizer that does not read its own mask")
     middle = framed.index(mask_id)
-    before, after = tuple(framed[:middle]), tuple(framed[middle + 1 :])
-    rest = spoken.pad_token_id if spoken.pad_token_id is not None else (after or before or (mask_id,))[-1]
-    longest = getattr(network.model.config, "max_position_embeddings", 512)
-    frame = Frame(before, after, rest, always=True)
+    prefix, suffix = tuple(framed[:middle]), tuple(framed[middle + 1 :])
+    fill_id = tokenizer.pad_token_id
+    if fill_id is None:
+        fill_id = (suffix or prefix or (mask_id,))[-1]
+    length = getattr(network.model.config, "max_position_embeddings", 512)
+    frame = PromptFrame(prefix, suffix, fill_id, always=True)
     denoiser = NetworkDenoiser(network, mask_id)
-    return TextCheckpoint(name, denoiser, spoken.backend_tokenizer, mask_id, longest, compute, frame)
+    return TextCheckpoint(name, denoiser, tokenizer.backend_tokenizer, mask_id, length, compute, frame)

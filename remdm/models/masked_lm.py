@@ -5,9 +5,13 @@ same. No code of the model's repository is run.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:  # transformers takes seconds to import, and most runs need none of it
+    from transformers import PreTrainedTokenizerBase
 
 
 class MaskedLM(nn.Module):
@@ -32,7 +36,9 @@ class MaskedLM(nn.Module):
         return hidden.index_fill(-1, torch.tensor(self.never, device=hidden.device, dtype=torch.long), -torch.inf)
 
 
-def load_masked_lm(folder: Path, dtype: torch.dtype, device: torch.device | str) -> tuple[MaskedLM, object]:
+def load_masked_lm(
+    folder: Path, dtype: torch.dtype, device: torch.device | str
+) -> tuple[MaskedLM, "PreTrainedTokenizerBase"]:
     """The network and its tokenizer (of transformers) from a folder as the hub has it.
 
     Raises:
@@ -47,7 +53,9 @@ def load_masked_lm(folder: Path, dtype: torch.dtype, device: torch.device | str)
         model, report = AutoModelForMaskedLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **only)
     except (ValueError, OSError, KeyError, TypeError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{folder.name} is no masked language model that transformers can load: {reason}") from error
+        raise ValueError(
+            f"{folder.name} is not a masked language model that transformers can load: {reason}"
+        ) from error
     missing = sorted({str(name) for name in (*report["missing_keys"], *report["mismatched_keys"])})
     if missing:
         some = ", ".join(missing[:3])

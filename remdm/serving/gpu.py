@@ -58,5 +58,5 @@ def _running(work: Work) -> float:
 
 
 def lend(duration: Callable[..., int]) -> Callable[[F], F]:
-    """Run the decorated generator on a lent GPU for at most `duration(...)` seconds of its own arguments."""
+    """Run the decorated generator on ZeroGPU for at most `duration(...)` seconds of its own arguments."""
     return spaces.GPU(duration=duration) if spaces else lambda function: function

@@ -1,4 +1,4 @@
-"""The one door for public models: download, folders, families, refusals, each in one sentence."""
+"""Loading public models: download, folders, families, and refusals of one sentence each."""
 
 import json
 import pickle
@@ -10,7 +10,7 @@ import huggingface_hub
 import pytest
 import torch
 from public_files import halton_file, llada_folder, maskgit_file, mdlm_folder, vq_file
-from public_hub import GATED, serving
+from public_hub import COMMIT, GATED, serving
 from safetensors.torch import load_file, save_file
 
 from remdm import cli
@@ -32,7 +32,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 @pytest.fixture(autouse=True)
 def apart(monkeypatch, tmp_path):
-    """No hub, an empty cache, an empty shelf."""
+    """No hub, and empty caches of files and of models."""
     monkeypatch.setattr(store, "ENDPOINT", NOWHERE)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     for name in (store.LOCAL, "REMDM_MODELS", "SPACE_ID"):
@@ -152,6 +152,19 @@ def test_a_full_disk_is_noticed_before_the_download(hub, monkeypatch):
     assert not any("resolve" in path for path in hub.asked)
 
 
+def test_a_cache_that_lacks_one_of_several_weights_files_is_not_complete(tmp_path):
+    """As an interrupted download leaves it, whichever client began it."""
+    repo = tmp_path / "cache" / "models--some--llada"
+    snapshot = repo / "snapshots" / COMMIT
+    llada_folder(snapshot)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text(COMMIT)
+    assert store.found(Source("some/llada")) == store.found(Source("some/llada", ("tokenizer.json",))) == snapshot
+    assert store.found(Source("some/llada", ("vocab.json",))) is None
+    next(snapshot.glob("model-*.safetensors")).unlink()
+    assert store.found(Source("some/llada")) is None
+
+
 # Memory
 
 
@@ -232,14 +245,14 @@ def test_a_wrong_tokenizer_is_refused(tmp_path):
     tokenizer = json.loads((tmp_path / "a" / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer["model"]["vocab"] |= {"more": 258}
     (tmp_path / "a" / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
-    with pytest.raises(CheckpointError, match="tokenizer must have 257 tokens beside the mask, got 258"):
+    with pytest.raises(CheckpointError, match="tokenizer must have 257 tokens besides the mask, got 258"):
         load(str(tmp_path / "a"), PLAIN)
 
 
 def test_a_broken_tokenizer_is_one_sentence(tmp_path):
     mdlm_folder(tmp_path / "a")
     (tmp_path / "a" / "tokenizer.json").write_text('{"model": 3}', encoding="utf-8")
-    with pytest.raises(CheckpointError, match="^a cannot be loaded: tokenizer.json is no tokenizer: "):
+    with pytest.raises(CheckpointError, match="^a cannot be loaded: tokenizer.json is not a tokenizer: "):
         load("a", PLAIN)
 
 
@@ -284,36 +297,36 @@ def test_a_space_offers_what_is_listed(tmp_path, monkeypatch):
 # In the text domain
 
 
-def order(name, prompt, length=64, **more):
+def request(name, prompt, length=64, **more):
     return RunRequest(DOMAIN, DOMAIN.model(name), prompt, length, settings("remdm-conf", 8), 3, **more)
 
 
 def test_mdlm_writes_around_a_prompt(tmp_path):
     mdlm_folder(tmp_path / "a")
-    trace = record(order("a", "Hi _ you ..."))
+    trace = record(request("a", "Hi _ you ..."))
     loaded = loading.MODEL_CACHE.peek("a")
     end = loaded.tokenizer.token_to_id("<|endoftext|>")
     spelled = [loaded.tokenizer.id_to_token(token) for token in trace.start[:9]]
     assert spelled == ["<|endoftext|>", "H", "i", "<mask>", "Ġ", "y", "o", "u", "<mask>"]
-    assert set(record(order("a", "")).start) == {loaded.mask_id}
+    assert set(record(request("a", "")).start) == {loaded.mask_id}
     assert trace.start[0] == trace.final[0] == end and trace.text.startswith("Hi")
     with pytest.raises(ValueError, match="The prompt takes 101 positions, but there are 64; shorten it"):
-        record(order("a", "x" * 100 + "..."))
+        record(request("a", "x" * 100 + "..."))
 
 
 def test_llada_answers_a_question(tmp_path):
     """The question stands in the model's own turn; printed is the answer, up to its end."""
     llada_folder(tmp_path / "Tiny-Instruct")
-    live = record(order("Tiny-Instruct", "Why?", length=96))
+    trace = record(request("Tiny-Instruct", "Why?", length=96))
     loaded = loading.MODEL_CACHE.peek("Tiny-Instruct")
     asked = loaded.tokenizer.decode(
-        [token for token in live.start if token != loaded.mask_id], skip_special_tokens=False
+        [token for token in trace.start if token != loaded.mask_id], skip_special_tokens=False
     )
     assert asked == (
         "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\nWhy?<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\n"
     )
-    given = [token for token in live.start if token != loaded.mask_id]
+    given = [token for token in trace.start if token != loaded.mask_id]
     yes, no = (loaded.tokenizer.encode(word).ids for word in ("yes", "no"))
     end = loaded.tokenizer.token_to_id("<|eot_id|>")
     assert DOMAIN.model("Tiny-Instruct").text([*given, *yes, end, *no], loaded) == "yes"
@@ -324,16 +337,16 @@ def test_llada_base_goes_on_and_stops(tmp_path):
     loaded = load("Tiny-Base", PLAIN)
     model = DOMAIN.model("Tiny-Base")
     open_end, closed = model.start("Hi ...", 12, loaded).tolist(), model.start("Hi _", 12, loaded).tolist()
-    stop = loaded.frame.rest
+    stop = loaded.frame.fill_id
     assert open_end[3:] == [loaded.mask_id] * 9
     assert closed[3:] == [loaded.mask_id, *[stop] * 8] and loaded.frame.turn is None
 
 
-def test_an_order_for_a_public_model_can_be_sent_to_another_process(tmp_path):
+def test_a_request_for_a_public_model_can_be_sent_to_another_process(tmp_path):
     """ZeroGPU pickles what it hands to the process that has the GPU."""
     mdlm_folder(tmp_path / "a")
-    sent = pickle.loads(pickle.dumps(order("a", "Hi ...")))
-    assert record(sent).final == record(order("a", "Hi ...")).final
+    sent = pickle.loads(pickle.dumps(request("a", "Hi ...")))
+    assert record(sent).final == record(request("a", "Hi ...")).final
 
 
 def test_every_entry_has_settings_that_can_be_run():

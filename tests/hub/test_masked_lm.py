@@ -170,7 +170,7 @@ def test_a_prompt_is_framed_and_blanks_are_filled(tmp_path):
     ],
     ids=["roberta", "modernbert"],
 )  # fmt: skip
-def test_other_kinds_load_by_the_same_door(tmp_path, config):
+def test_other_kinds_load_in_the_same_way(tmp_path, config):
     torch.manual_seed(0)
     model = AutoModelForMaskedLM.from_config(config).eval()
     model.save_pretrained(tmp_path / "it")
@@ -200,7 +200,7 @@ def test_code_beside_the_weights_is_never_run(tmp_path):
     config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModelForMaskedLM": "own.Own"}}
     (tmp_path / "bert" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     (tmp_path / "bert" / "own.py").write_text(f"open({str(tmp_path / 'witness')!r}, 'w')", encoding="utf-8")
-    with pytest.raises(CheckpointError, match="no masked language model that transformers can load"):
+    with pytest.raises(CheckpointError, match="not a masked language model that transformers can load"):
         load("bert", PLAIN)
     assert not (tmp_path / "witness").exists()
 
@@ -209,5 +209,5 @@ def test_a_causal_model_is_refused(tmp_path):
     bert_folder(tmp_path / "gpt")
     config = json.loads((tmp_path / "gpt" / "config.json").read_text(encoding="utf-8")) | {"model_type": "gpt2"}
     (tmp_path / "gpt" / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    with pytest.raises(CheckpointError, match="no masked language model"):
+    with pytest.raises(CheckpointError, match="not a masked language model"):
         load("gpt", PLAIN)

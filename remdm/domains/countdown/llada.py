@@ -17,8 +17,7 @@ from remdm.domains.countdown.checker import Verdict, examine
 from remdm.domains.countdown.problems import Problem, test_problems
 from remdm.hub.catalog import ENTRIES
 from remdm.hub.loading import fetching, load
-from remdm.hub.prompting import piece
-from remdm.hub.text import TextCheckpoint
+from remdm.hub.prompting import TextCheckpoint, piece
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.domain import Issue, Model, Words
 
@@ -70,10 +69,10 @@ def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
     problem = parse(prompt)
     shots = "".join(f"{asked(numbers, target)} {answer}\n\n" for numbers, target, answer in EXAMPLES)
     given = checkpoint.tokenizer.encode(shots + asked(problem.numbers, problem.target), add_special_tokens=False).ids
-    ids = [*checkpoint.frame.before, *given, *[checkpoint.mask_id] * ANSWER]
+    ids = [*checkpoint.frame.prefix, *given, *[checkpoint.mask_id] * ANSWER]
     if len(ids) > length:
         raise ValueError(f"Examples, problem and answer take {len(ids)} positions, but there are {length}.")
-    return torch.tensor(ids + [checkpoint.frame.rest] * (length - len(ids)))
+    return torch.tensor(ids + [checkpoint.frame.fill_id] * (length - len(ids)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A public model inside ZeroGPU's decorator: another process, pickled both ways; and what a Space without a GPU does.
 
-The real package lends nothing outside Spaces, so its way of calling is imitated: fork, pickle, a pipe.
+The real package attaches no GPU outside Spaces, so its way of calling is imitated: fork, pickle, a pipe.
 """
 
 import functools
@@ -29,7 +29,7 @@ def forked(duration):
 
     def decorate(function):
         @functools.wraps(function)
-        def lent(*args):
+        def in_another_process(*args):
             assert duration(*args) > 0
             sent = pickle.dumps(args)
             here, there = multiprocessing.Pipe()
@@ -46,13 +46,13 @@ def forked(duration):
             process.join(10)
             assert process.exitcode == 0
 
-        return lent
+        return in_another_process
 
     return decorate
 
 
 @pytest.fixture
-def lending(monkeypatch):
+def zero_gpu(monkeypatch):
     """The page's generators, decorated by the imitation."""
     monkeypatch.setattr(gpu, "spaces", SimpleNamespace(GPU=forked))
     yield importlib.reload(streams)
@@ -67,19 +67,19 @@ def apart(monkeypatch, tmp_path):
     loading.MODEL_CACHE.empty()
 
 
-def order(seed):
+def request(seed):
     return RunRequest(DOMAIN, DOMAIN.model("a"), "Hi ...", 64, settings("remdm-conf", 8), seed)
 
 
-def test_a_run_on_a_lent_gpu_is_the_same_run(tmp_path, lending):
+def test_a_run_on_zerogpu_is_the_same_run(tmp_path, zero_gpu):
     mdlm_folder(tmp_path / "a")
-    lent = [frame for frame, _, _ in lending.steps_of(order(3))]
+    there = [frame for frame, _, _ in zero_gpu.steps_of(request(3))]
     assert loading.MODEL_CACHE.peek("a") is not None, (
         "loaded here, before the other process is forked: it need not do it again"
     )
-    here = [frame for frame, _, _ in prepare(order(3)).steps()]
-    assert [frame.decoded for frame in lent] == [frame.decoded for frame in here]
-    assert [frame.remasked for frame in lent] == [frame.remasked for frame in here]
+    here = [frame for frame, _, _ in prepare(request(3)).steps()]
+    assert [frame.decoded for frame in there] == [frame.decoded for frame in here]
+    assert [frame.remasked for frame in there] == [frame.remasked for frame in here]
 
 
 def llada(positions, steps):
@@ -90,17 +90,17 @@ def llada(positions, steps):
 def test_a_gpu_is_asked_for_as_long_as_the_run_takes(tmp_path):
     """By the cost model: a small run takes little more than the beginning, LLaDA at least as long as its products."""
     mdlm_folder(tmp_path / "a")
-    small = streams.work([order(3)])
+    small = streams.work([request(3)])
     assert (small.positions, small.passes, small.steps) == (64, 1, 8) and small.vocabulary > small.positions
     assert gpu.BEGIN < gpu.seconds(small) <= gpu.BEGIN + 2
-    several = streams.work([order(index) for index in range(5)])
+    several = streams.work([request(index) for index in range(5)])
     assert (several.positions, several.weights, several.draws) == (320, small.weights, 5 * small.draws)
     forwards = 64 * 2 * 8_015_581_184 * 512 / gpu.FLOPS
     assert gpu.seconds(llada(512, 64)) > gpu.BEGIN + forwards + 8
     assert gpu.seconds(llada(128, 32)) < gpu.seconds(llada(256, 32)) < gpu.seconds(llada(256, 256))
     alone = gpu.seconds(llada(256, 32))
     assert alone < gpu.seconds(llada(256, 32), llada(256, 32)) < 2 * alone - gpu.BEGIN, "it begins and is moved once"
-    confident = replace(order(3), settings=settings("llada", 8))
+    confident = replace(request(3), settings=settings("llada", 8))
     assert streams.work([confident]).draws == 64 * 4
 
 
@@ -115,6 +115,6 @@ def test_a_space_without_a_gpu_refuses_what_is_too_large_and_goes_on(monkeypatch
 def test_pictures_are_drawn_where_the_page_is(monkeypatch):
     """On ZeroGPU the page's own process has no GPU, and pictures are drawn there."""
     cuda = replace(compute("cpu"), device=torch.device("cuda"))
-    assert image._draws_on(cuda).type == "cuda"
+    assert image._decoder_device(cuda).type == "cuda"
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    assert image._draws_on(cuda).type == "cpu"
+    assert image._decoder_device(cuda).type == "cpu"
