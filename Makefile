@@ -15,14 +15,14 @@ demo: .venv/installed
 
 install: .venv/installed
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) -r requirements.txt
+	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) --editable .
 	touch $@
 
-.venv/tested: .venv/installed tests/requirements.txt
-	$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+.venv/tested: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	$(BIN)/python tests/browser.py --install
 	touch $@
 

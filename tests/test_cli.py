@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import remdm
 from remdm import cli
 from remdm.runs.trace import load
 from remdm.sampling.knobs import knob, knobs
@@ -104,3 +105,21 @@ def test_a_new_part_brings_its_flag(monkeypatch, tmp_path):
     monkeypatch.setitem(METHODS, "fixed", Method("fixed", "Fixed", "ours", rule="fixed"))
     sample("--sampler", "fixed", "--strength", 0.3, "--steps", 4, "--out", tmp_path / "run.json")
     assert load(tmp_path / "run.json").run["settings"]["strength"] == 0.3
+
+
+@pytest.mark.parametrize("flags", [["--help"], ["--version"]])
+def test_help_and_version_load_no_network_library(flags):
+    code = (
+        "import sys\nfrom remdm import cli\n"
+        f"try:\n    cli.main({flags})\nfinally:\n    print('torch' in sys.modules, 'rdkit' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60).stdout
+    assert printed.endswith("False False\n")
+    assert remdm.__version__ in printed or all(f"    {name}" in printed for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == 0 and f"usage: remdm {command}" in capsys.readouterr().out

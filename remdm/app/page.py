@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from remdm.app.components.player import ASSETS, head
+from remdm.app.components.player import head
 from remdm.app.errors import refusal
 from remdm.app.events import UI_EVENT
 from remdm.app.gallery import Gallery
@@ -17,6 +17,7 @@ from remdm.app.workbench.settings import Panel
 from remdm.app.workbench.share import RUN_IT, read
 from remdm.app.workbench.workbench import Workbench
 from remdm.evaluation.measurement import Measurement
+from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.serving.batcher import VISITORS
 from remdm.serving.packing import Packed

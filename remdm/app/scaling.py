@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from remdm.app.components.controls import Dial
-from remdm.app.components.player import ASSETS
 from remdm.app.errors import failure
 from remdm.app.events import UI_EVENT
 from remdm.app.measuring import Measuring
@@ -18,6 +17,7 @@ from remdm.evaluation import curves
 from remdm.evaluation.curves import Drawn
 from remdm.evaluation.measurement import Measure, Measurement
 from remdm.evaluation.sweeps import results
+from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.sampling.methods import METHODS
 from remdm.serving.streamed_runs import RUNS

@@ -13,8 +13,9 @@ from torch import nn
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.transformer import PlainTransformer, TransformerConfig
+from remdm.paths import CHECKPOINTS
 
-ROOT = Path(__file__).resolve().parents[2] / "checkpoints"
+ROOT = CHECKPOINTS
 
 ARCHITECTURES = {
     "plain-transformer": (PlainTransformer, TransformerConfig),

@@ -9,11 +9,12 @@ from remdm.evaluation import curves
 from remdm.evaluation.metrics.statistics import Interval, mean_interval
 from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.results import Row
+from remdm.paths import ASSETS
 from remdm.studies import published, study_tables
 from remdm.studies.claims import Claim, better, gained, steady
 from remdm.studies.side_by_side import Line, Ours, number, percent, table
 
-RESULTS = Path(__file__).resolve().parent.parent.parent / "assets" / "results"
+RESULTS = ASSETS / "results"
 HEAD = """# The paper's tables, and ours beside them
 
 Written by `python -m remdm tables` from the files in `assets/results/`; nothing here is typed by hand, and a test fails

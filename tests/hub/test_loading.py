@@ -14,6 +14,7 @@ from public_hub import COMMIT, GATED, serving
 from safetensors.torch import load_file, save_file
 
 from remdm import cli
+from remdm.cli import sample
 from remdm.domains.text.domain import DOMAIN
 from remdm.hub import catalog, loading, memory, store
 from remdm.hub.catalog import ENTRIES, Source
@@ -409,7 +410,8 @@ def test_the_command_line_takes_the_models_own_settings(tmp_path, monkeypatch, c
     cli.main(["sample", "text", "--model", "mdlm-owt", "--length", "64", "--steps", "4", "--out", "a.json"])
     ours = trace.load(tmp_path / "a.json").run
     assert (ours["sampler"], ours["steps"], ours["settings"]["eta"]) == ("remdm-cap", 4, 0.04)
-    made = cli.chosen(DOMAIN.model("llada-8b-base"), cli.parser().parse_args(["sample", "text", "--sampler", "fb"]))
+    flags = ["sample", "text", "--sampler", "fb"]
+    made = sample.chosen(DOMAIN.model("llada-8b-base"), cli.parser(flags).parse_args(flags))
     assert (made.sampler, made.steps, made.truncation.nucleus_p) == ("fb", 32, 1.0)
 
 

@@ -1,12 +1,9 @@
 """The player as a Gradio component: a shell that assets/js/player.js fills, fed one string a step."""
 
-from pathlib import Path
-
 import gradio as gr
 
+from remdm.paths import ASSETS
 from remdm.serving.streamed_runs import RUNS
-
-ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 # The template never mentions the value: Gradio would evaluate ${...} inside it.
 _SHELL = '<div class="rp" tabindex="-1"></div>'

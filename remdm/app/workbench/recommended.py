@@ -5,13 +5,13 @@ from pathlib import Path
 import gradio as gr
 
 from remdm.app.components.controls import shown
-from remdm.app.components.player import ASSETS
 from remdm.app.errors import refusal
 from remdm.app.events import UI_EVENT
 from remdm.app.workbench.outcome import Changes
 from remdm.app.workbench.settings import MOST_STEPS, Panel, whole
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.tuning.recommended import Known, Measured, known
+from remdm.paths import ASSETS
 from remdm.sampling.methods import METHODS, Settings, part_knobs
 from remdm.views.curves import shown as figure
 

@@ -11,11 +11,12 @@ import gradio as gr
 from remdm.app.components.board import Comparison
 from remdm.app.components.controls import defaults
 from remdm.app.components.controls import shown as applying
-from remdm.app.components.player import ASSETS, scripts, styles
+from remdm.app.components.player import scripts, styles
 from remdm.app.errors import refusal
 from remdm.app.events import UI_EVENT
 from remdm.app.samples import Sample, file_of
 from remdm.app.workbench.settings import Panel
+from remdm.paths import ASSETS
 from remdm.runs.record import RunRequest
 from remdm.sampling.knobs import knob, knobs, parse
 from remdm.sampling.methods import METHODS, options, settings

@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from remdm.app.components.controls import Dial
-from remdm.app.components.player import ASSETS
 from remdm.app.errors import failure
 from remdm.app.measuring import Measuring
 from remdm.app.workbench.outcome import Changes
@@ -18,6 +17,7 @@ from remdm.domains.countdown.scores import Line, summary
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.sweeps import results
 from remdm.models.network import compute
+from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.sampling.methods import METHODS, Settings, settings
 from remdm.serving.streamed_runs import RUNS

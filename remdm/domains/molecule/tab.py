@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from remdm.app.components.controls import shown
-from remdm.app.components.player import ASSETS
 from remdm.app.errors import failure
 from remdm.app.events import UI_EVENT
 from remdm.app.measuring import Measuring
@@ -22,6 +21,7 @@ from remdm.domains.molecule.frontier import Frontier, Spot, spots, verdict
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.sweeps import results
 from remdm.models.network import compute
+from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import METHODS, part_knobs

@@ -1,6 +1,6 @@
 """The page in a browser: how soon a click shows its first step, and whether scrubbing keeps up with the screen.
 
-It takes what the browser tests take: Playwright and a Chromium (tests/requirements.txt).
+It takes what the browser tests take: Playwright and a Chromium (the extra `test`).
 """
 
 import os
@@ -8,16 +8,16 @@ import shutil
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from remdm.models.ideal import LETTERS, IdealDenoiser
+from remdm.paths import ASSETS
 from remdm.runs.frames import frame
 from remdm.runs.trace import Trace
 from remdm.sampling.methods import run, settings
-from remdm.studies.bench.page import APP, PageError, app
+from remdm.studies.bench.page import PageError, app
 from remdm.studies.bench.rows import Row, row
 from remdm.views import messages, standalone
 
@@ -77,7 +77,7 @@ def browser() -> Iterator[Any]:
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
-        raise PageError("the page in a browser needs Playwright: pip install -r tests/requirements.txt") from error
+        raise PageError("the page in a browser needs Playwright: pip install playwright") from error
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     with sync_playwright() as playwright:
         try:
@@ -120,13 +120,13 @@ def scrub_row() -> Row:
 
     Means, since the browser's clock is too coarse for single steps.
     """
-    trace, assets = long_run(), Path(APP).parent / "assets"
+    trace = long_run()
     message = messages.trace_message("scrubbed", trace, None)
     text = standalone.page(
         "scrubbed",
         message,
-        [(assets / "js" / "player.js").read_text(encoding="utf-8")],
-        [(assets / "css" / "player.css").read_text(encoding="utf-8")],
+        [(ASSETS / "js" / "player.js").read_text(encoding="utf-8")],
+        [(ASSETS / "css" / "player.css").read_text(encoding="utf-8")],
     )
     count = len(trace.steps)
     forward = list(range(1, count + 1))

@@ -27,6 +27,8 @@ class PageError(ValueError):
 @contextmanager
 def app(domain: str) -> Iterator[tuple["Visitor", float, int]]:
     """A running app: a visitor of a domain's tab, the seconds until the tab's first button answered, its process id."""
+    if not APP.is_file():
+        raise PageError("page and click measure app.py: run them in a checkout of the repository")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

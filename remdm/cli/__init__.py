@@ -1,0 +1,51 @@
+"""The command line: the same runs without a page. Each command is a module with `add_arguments` and `run`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import remdm
+
+COMMANDS = {
+    "sample": ("remdm.cli.sample", "run a sampler and write its trace"),
+    "train": ("remdm.cli.train", "train an embedded model; call again to go on"),
+    "evaluate": ("remdm.cli.evaluate", "draw many samples and measure them"),
+    "tune": ("remdm.cli.tune", "search for the best settings of a sampler"),
+    "tables": ("remdm.studies.paper_tables", "the paper's tables and ours, from the result files"),
+    "precision": ("remdm.studies.precision", "what 32-bit noise does, on a language that is known exactly"),
+    "bound": ("remdm.studies.bound", "the training bound on held-out text"),
+    "bench": ("remdm.studies.bench", "time a step against a literal implementation"),
+    "models": ("remdm.hub.listing", "list the models, fetch one, measure what loading takes"),
+}
+"""Command -> its module, imported only when it is called for, and what it does."""
+
+
+def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """All commands, and the flags of the one that `argv` names."""
+    made = argparse.ArgumentParser(prog="remdm", description=remdm.__doc__.splitlines()[0])
+    made.add_argument("--version", action="version", version=f"%(prog)s {remdm.__version__}")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    called = next((word for word in argv if not word.startswith("-")), None)
+    for name, (module, about) in COMMANDS.items():
+        command = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+        if name == called:
+            found = import_module(module)
+            found.add_arguments(command)
+            command.set_defaults(run=found.run)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command; what the user got wrong is one sentence on stderr and exit status 2."""
+    argv = sys.argv[1:] if argv is None else argv
+    args = parser(argv).parse_args(argv)
+    from remdm.models.checkpoints import CheckpointError  # takes torch along, which `--help` can do without
+
+    try:
+        args.run(args)
+    except (ValueError, CheckpointError, OSError) as error:
+        print(f"remdm: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

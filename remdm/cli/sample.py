@@ -1,0 +1,138 @@
+"""`sample`: runs of one seed without a page, written as traces or printed."""
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import Field
+from pathlib import Path
+
+from remdm.domains.registry import DOMAINS
+from remdm.hub.listing import get
+from remdm.runs.domain import Domain, Model
+from remdm.runs.record import RunRequest, record
+from remdm.runs.trace import save
+from remdm.sampling import methods
+from remdm.sampling.denoiser import Truncation
+from remdm.sampling.knobs import knobs, parse
+from remdm.sampling.methods import METHODS, Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command; those of the settings are made from the samplers' fields."""
+    parser.add_argument("domain", choices=tuple(DOMAINS))
+    parser.add_argument("--sampler", choices=tuple(METHODS), help="default: the model's own, else remdm-loop")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=1, help="how many runs of this seed")
+    parser.add_argument("--prompt", default="", help="words are kept; _ is one blank, _5 five, a final ... goes on")
+    parser.add_argument("--model", help="one of the domain's models (default: its first)")
+    parser.add_argument("--length", type=int, help="positions, where the model allows a choice")
+    for name, (each, where) in _asked_fields().items():
+        parser.add_argument(_flag(name), help=f"{_help(each)} ({', '.join(where)})")
+    for name, each in methods.options().items():
+        parser.add_argument(_flag(name), help=_help(each))
+    help_confidence = "recorded of every masked position at each step (default), or of decoded tokens only: faster"
+    parser.add_argument("--confidence", default="all", choices=("all", "decoded"), help=help_confidence)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument(
+        "--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed"
+    )
+
+
+def _help(each: Field) -> str:
+    about = each.metadata["knob"]
+    one_of = f" One of {', '.join(map(str, about['choices']))}." if about["choices"] else ""
+    return (about["help"] + one_of).replace("%", "%%")
+
+
+def _asked_fields() -> dict[str, tuple[Field, list[str]]]:
+    """What any domain asks for besides the prompt, by name: the field and the domains that have it."""
+    found: dict[str, tuple[Field, list[str]]] = {}
+    for domain in DOMAINS.values():
+        for name, each in knobs(domain.ask).items():
+            found.setdefault(name, (each, []))[1].append(domain.name)
+    return found
+
+
+def asked(domain: Domain, model: Model, args: argparse.Namespace) -> object:
+    """What the flags ask for besides the prompt, as the domain's own kind.
+
+    Raises:
+        ValueError: for a flag of another domain or a value that will not do.
+    """
+    texts = _given(args, _asked_fields())
+    fields = knobs(domain.ask)
+    for name in texts:
+        if name not in fields:
+            raise ValueError(f"{_flag(name)} does not apply to the domain {domain.name}")
+    own = {name: allowed[0] for name, allowed in model.choices.items() if getattr(domain.ask(), name) not in allowed}
+    own |= {name: value for name, value in model.defaults.items() if name in fields}
+    return domain.ask(**own | parse(texts, fields))
+
+
+def _given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, str]:
+    """The texts of the flags that were given."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
+def chosen(model: Model, args: argparse.Namespace) -> Settings:
+    """The settings that the flags ask for; what they leave open is the model's own, then the paper's.
+
+    Raises:
+        ValueError: for values that will not do.
+    """
+    own = {"sampler": "remdm-loop", "steps": 64, **model.defaults}
+    sampler = args.sampler or own["sampler"]
+    if sampler != own["sampler"]:  # only how tokens are drawn suits other samplers too
+        own = {name: own[name] for name in ("steps", *knobs(Truncation)) if name in own}
+    options = methods.options()
+    own = {name: value for name, value in own.items() if name in options}
+    return methods.settings(sampler, **own | methods.parse(_given(args, options)))
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def paths(out: Path, count: int, stem: str) -> list[Path]:
+    """Where K traces go: a file for one, a folder for more (or if `out` is a folder or no .json name).
+
+    Raises:
+        ValueError: if several traces should go into one file.
+    """
+    is_file = out.name.endswith((".json", ".json.gz")) and not out.is_dir()
+    if is_file and count > 1:
+        raise ValueError(f"--out must be a folder for {count} traces, got the file {out.name}")
+    return (
+        [out]
+        if is_file
+        else [out / f"{stem}-{index:0{max(3, len(str(count - 1)))}d}.json.gz" for index in range(count)]
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write or print the runs.
+
+    Raises:
+        ValueError: for flags that do not fit the domain, the model or the sampler.
+    """
+    if args.count < 1:
+        raise ValueError(f"count must be at least 1, got {args.count}")
+    domain = DOMAINS[args.domain]
+    model = domain.model(args.model)
+    settings = chosen(model, args)
+    extra = asked(domain, model, args)
+    stem = f"{args.domain}-{settings.sampler}-{settings.steps}-{args.seed}"
+    targets = paths(args.out, args.count, stem) if args.out else [None] * args.count
+    length, watch = args.length or model.length, args.confidence == "all"
+    for index, target in enumerate(targets):
+        request = RunRequest(
+            domain, model, args.prompt, length, settings, args.seed, index, args.device, extra, watch=watch
+        )
+        if model.fetch is not None:
+            get(model.name, args.device)
+        trace = record(request)
+        if target is None:
+            print(trace.text)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        save(trace, target)
+        print(target)
