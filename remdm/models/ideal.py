@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from remdm.sampling.denoiser import Unguided
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WORDS = ("stone", "river", "cloud", "maple", "ember")
 
 
 @dataclass(frozen=True)
-class IdealDenoiser:
+class IdealDenoiser(Unguided):
     """x_theta of a language of equally likely sequences of one length: the posterior mean over those that still fit.
 
     Where none fits (a sampler made a contradiction) each position is drawn from the whole language's letters there.

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from remdm.sampling.denoiser import subs
+from remdm.sampling.denoiser import Unguided, subs
 
 
 class LabelNetwork(Protocol):
@@ -23,7 +23,7 @@ class LabelNetwork(Protocol):
 
 
 @dataclass(frozen=True)
-class LabelDenoiser:
+class LabelDenoiser(Unguided):
     """x_theta given a class; the network's null class gives the unconditional one."""
 
     network: LabelNetwork

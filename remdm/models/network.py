@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from remdm.sampling.denoiser import subs
+from remdm.sampling.denoiser import Unguided, subs
 
 
 class Network(Protocol):
@@ -78,7 +78,7 @@ def hidden_at(network: nn.Module, tokens: Tensor, rows: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class NetworkDenoiser:
+class NetworkDenoiser(Unguided):
     """x_theta of an untimed network.
 
     The network runs in its own type; log-probabilities are float32.

@@ -38,12 +38,13 @@ def frame(record: StepRecord, row: int, forwards: int) -> Frame:
     confidence = after.psi[row].where(~after.masked[row], 0.0).clamp(max=1.0)  # psi of given positions is inf
     tops: dict[int, tuple[tuple[int, float], ...]] = {}
     decoded = record.decoded[row].nonzero()[:, 0].tolist()
-    if record.peak is not None:
-        watched = record.watched[row]
-        peak = _of_row(record.peak, record.watched, row).exp().double()
-        confidence[watched] = peak.where(after.masked[row][watched], confidence[watched])
+    known, log_peak = record.likeliest
+    if log_peak is not None:
+        where = known[row]
+        peak = _of_row(log_peak, known, row).exp().double()
+        confidence[where] = peak.where(after.masked[row][where], confidence[where])
     if record.log_x is not None and decoded:
-        probability = _of_row(record.log_x, record.decoded, row).exp()
+        probability = _of_row(record.log_x, record.asked, row)[record.decoded[row][record.asked[row]]].exp()
         top = probability.topk(min(TOP, probability.shape[1]))
         for position, values, ids in zip(decoded, top.values.tolist(), top.indices.tolist(), strict=True):
             tops[position] = tuple((token, round(p, 6)) for token, p in zip(ids, values, strict=True) if p > 5e-7)

@@ -12,14 +12,16 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.knobs import check, knob
+from remdm.sampling.state import State
 
 
 class Denoiser(Protocol):
-    """Maps z_t to log x_theta.
+    """Maps z_t to log x_theta. A class that subclasses `Unguided` has to bring the first three members alone.
 
     Attributes:
         mask_id: the mask's id.
-        timed: whether x_theta depends on t beside z_t; if not, its output may be reused while tokens do not change.
+        timed: whether x_theta depends on t besides z_t; if not, its output may be reused while tokens do not change.
+        unguided: x_theta as the model has it, before truncation and a classifier's guidance.
     """
 
     @property
@@ -41,6 +43,40 @@ class Denoiser(Protocol):
         Returns:
             Log-probabilities, float32 or float64 `[n, V]`, in row-major order; the mask has none (-inf).
         """
+
+    @property
+    def unguided(self) -> "Denoiser":
+        """x_theta before truncation and a classifier's guidance."""
+
+    def around(self, denoiser: "Denoiser") -> "Denoiser":
+        """What guides this one, around another x_theta."""
+
+    def tilted(self, p_mask: Tensor, state: State, t: float) -> Tensor:
+        """The probability of being masked next, `[B, L]`, as guidance changes it."""
+
+    def peak(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+        """log x_theta of the likeliest token at each of the wanted positions, `[n]`."""
+
+
+class Unguided:
+    """What a denoiser does that no classifier guides: the posterior is as the sampler has it."""
+
+    @property
+    def unguided(self: Denoiser) -> Denoiser:
+        """This one."""
+        return self
+
+    def around(self, denoiser: Denoiser) -> Denoiser:
+        """The other one, unchanged."""
+        return denoiser
+
+    def tilted(self, p_mask: Tensor, state: State, t: float) -> Tensor:
+        """The same probability."""
+        return p_mask
+
+    def peak(self: Denoiser, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+        """log x_theta of the likeliest token at each of the wanted positions, `[n]`."""
+        return self(tokens, rows, t).amax(dim=-1)
 
 
 def subs(logits: Tensor, mask_id: int) -> Tensor:
@@ -150,7 +186,7 @@ class Truncation:
         return log_x if self.temperature == 1.0 else (log_x / self.temperature).log_softmax(dim=-1)
 
 
-class DenoiserWrapper:
+class DenoiserWrapper(Unguided):
     """What every denoiser around a denoiser has in common."""
 
     denoiser: Denoiser
@@ -177,12 +213,27 @@ class Truncated(DenoiserWrapper):
         """Truncated log x_theta, `[n, V]`."""
         return self.truncation(self.denoiser(tokens, rows, t))
 
+    @property
+    def unguided(self) -> Denoiser:
+        """x_theta before truncation."""
+        return self.denoiser.unguided
 
-def peak(denoiser: Denoiser, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
-    """log x_theta of the likeliest token at each of the wanted positions, `[n]`."""
-    if isinstance(denoiser, Truncated):
-        return denoiser.truncation.peak(denoiser.denoiser(tokens, rows, t))
-    return denoiser(tokens, rows, t).amax(dim=-1)
+    def peak(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+        """See `Denoiser`; cheaper than truncating whole rows."""
+        return self.truncation.peak(self.denoiser(tokens, rows, t))
+
+
+@dataclass(frozen=True)
+class Widened(DenoiserWrapper):
+    """Computes every masked position whenever one is wanted, so that a recorder's question is answered from memory."""
+
+    denoiser: Denoiser
+
+    def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+        """log x_theta at the wanted positions, `[n, V]`."""
+        wide = rows | (tokens == self.mask_id)
+        log_x = self.denoiser(tokens, wide, t)
+        return log_x if wide.equal(rows) else log_x[rows[wide]]
 
 
 class Cached(DenoiserWrapper):

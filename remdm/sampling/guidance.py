@@ -89,9 +89,22 @@ class ClassifierGuided(DenoiserWrapper):
         self._at: Tensor | None = None
         self._table = torch.empty(0)
 
-    def around(self, denoiser: Denoiser) -> "ClassifierGuided":
+    @property
+    def unguided(self) -> Denoiser:
+        """x_theta before guidance."""
+        return self.denoiser.unguided
+
+    def around(self, denoiser: Denoiser) -> Denoiser:
         """The same guidance of another x_theta, such as a truncated one: the posterior is built after truncation."""
         return ClassifierGuided(denoiser, self.classifier, self.guidance_scale)
+
+    def tilted(self, p_mask: Tensor, state: State, t: float) -> Tensor:
+        """P(m) = p / (p + (1 - p) e^tilt), float64 `[B, L]`; where p is 0 or 1 there is nothing to choose."""
+        rows = (p_mask > 0) & (p_mask < 1) & ~state.given
+        if rows.any():
+            p_mask = p_mask.clone()
+            p_mask[rows] = (p_mask[rows].logit() - self.tilt(state.tokens, rows, t)).sigmoid()
+        return p_mask
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log of x_theta(v) p(y | z_t with l := v)^gamma, normalised over v, float64 `[n, V]`."""
@@ -142,18 +155,3 @@ class ClassifierGuided(DenoiserWrapper):
             changed[torch.arange(len(part), device=tokens.device), place[part]] = token[part]
             self._table[row[part], place[part], token[part]] = self.classifier(changed).double()
         return self.guidance_scale * self._table[row, place, token]
-
-
-def tilted(probability: Tensor, denoiser: Denoiser, state: State, t: float) -> Tensor:
-    """The probability of being masked next, as a classifier changes it; as it was without one. Float64 `[B, L]`.
-
-    P(m) = p / (p + (1 - p) e^tilt); where p is 0 or 1 there is nothing to choose.
-    """
-    if not isinstance(denoiser, ClassifierGuided):
-        return probability
-    rows = (probability > 0) & (probability < 1) & ~state.given
-    if rows.any():
-        probability = probability.clone()
-        logit = probability[rows].logit() - denoiser.tilt(state.tokens, rows, t)
-        probability[rows] = logit.sigmoid()
-    return probability

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.coupled_noise import Coupled, keyed
-from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation
-from remdm.sampling.guidance import ClassifierGuided
+from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation, Widened
 from remdm.sampling.knobs import canonical, knob, knobs, one_of
 from remdm.sampling.knobs import parse as parse_knobs
 from remdm.sampling.noise import DTYPES, Noise
@@ -31,7 +30,7 @@ from remdm.sampling.remasking import (
     bump,
     flat,
 )
-from remdm.sampling.sampler import sample
+from remdm.sampling.sampler import observe, sample
 from remdm.sampling.schedule import SCHEDULES
 from remdm.sampling.state import State, start
 from remdm.sampling.time_grid import Capped, Draft, Grid, Plateau, PlateauTimes, Step, Uniform, steps
@@ -279,8 +278,6 @@ def settings(sampler: str, steps: int, **given: Any) -> Settings:
     schedule = given.pop("schedule", "linear")
     for name, value in {**parts, "schedule": schedule}.items():
         one_of(name, value, fields[name].metadata["knob"]["choices"])
-    if parts["plan"] == "capped" and schedule != "linear":
-        raise ValueError(f"plan capped needs the linear schedule, got {schedule}")
     precision = given.pop("precision", 64)
     Noise((), precision)
     defaults = method.defaults(steps)
@@ -347,19 +344,17 @@ def run(
         tokens: the start, int64 `[B, L]`: the mask's id where something is to be written, anything else is given. Or
             the state at which a run is taken up.
         seeds: one for each sequence.
-        watch: see `sampler.sample`.
+        watch: whether the records say how confident the network is at every masked position (`sampler.observe`).
         first: the index of the first step taken; those before it are over.
         coupled: whether the random numbers have addresses (see coupling.py) rather than come in turn.
     """
     transition, walk = build(chosen)
-    if isinstance(denoiser, ClassifierGuided):  # it tilts the posterior, which is built from the truncated x_theta
-        cache = Cached(denoiser.denoiser)
-        x_theta: Denoiser = denoiser.around(Truncated(cache, chosen.truncation))
-    else:
-        cache = Cached(denoiser)
-        x_theta = Truncated(cache, chosen.truncation)
+    cache = Cached(denoiser.unguided)
+    # guidance tilts the posterior, which is built from the truncated x_theta
+    x_theta = denoiser.around(Truncated(Widened(cache) if watch else cache, chosen.truncation))
     cache.forwards = torch.zeros(len(seeds), dtype=torch.int64)  # a run taken up may go on for steps without a call
     state = tokens if isinstance(tokens, State) else start(tokens, denoiser.mask_id)
     noise = Coupled(seeds, chosen.precision) if coupled else Noise(seeds, chosen.precision)
     rest = keyed(walk[first:], noise) if isinstance(noise, Coupled) else walk[first:]
-    return Running(sample(x_theta, transition, rest, state, noise, watch=watch), walk, cache)
+    records = sample(x_theta, transition, rest, state, noise)
+    return Running((observe(record, x_theta) for record in records) if watch else records, walk, cache)

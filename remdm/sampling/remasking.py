@@ -1,7 +1,8 @@
 """Remasking rules: sigma_t, the probability that a decoded token is sent back to the mask.
 
 A rule says how much; `Confidence` and `Rescored` say which tokens more than others; `Switch` and `WhileHeld` say
-when. They wrap one another freely. `bounded` is the one place where sigma is held inside [0, sigma_max].
+when. They wrap one another freely. What a rule asks for may exceed what the posterior allows: `bounded` is the one
+place where sigma is held inside [0, sigma_max], before it is used or spread over positions.
 Sections and equations are those of ReMDM, arXiv 2503.00307.
 """
 
@@ -53,8 +54,8 @@ class Cap:
         check(self)
 
     def sigma(self, step: Step, state: State, score: Score) -> float:
-        """min(eta, sigma_max): section 4.1, max-capped schedule."""
-        return min(self.eta, step.sigma_max)
+        """eta, of which `bounded` makes min(eta, sigma_max): section 4.1, max-capped schedule."""
+        return self.eta
 
 
 @dataclass(frozen=True)

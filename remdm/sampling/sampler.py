@@ -1,6 +1,7 @@
 """The reverse process, as a generator of records. Stop consuming it to stop it."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import torch
 
@@ -12,7 +13,7 @@ from remdm.sampling.transition import StepRecord, Transition, decode
 
 
 def sample(
-    denoiser: Denoiser, transition: Transition, steps: Iterable[Step], state: State, noise: Noise, *, watch: bool = True
+    denoiser: Denoiser, transition: Transition, steps: Iterable[Step], state: State, noise: Noise
 ) -> Iterator[StepRecord]:
     """Walk the steps from the start state; masks that are left get their likeliest token in a step of its own.
 
@@ -22,12 +23,10 @@ def sample(
         steps: the intervals, from a grid.
         state: z_1: masks to fill, everything else given and never changed.
         noise: the generators, one per sequence.
-        watch: compute the distribution of every masked position, for the confidence map, rather than only of those
-            that decode. It changes no draw, only how often the network has to be called.
     """
     taken = 0
     for step in steps:
-        record = transition(denoiser, state, step, noise, watch)
+        record = transition(denoiser, state, step, noise)
         yield record
         state = record.after
         taken += 1
@@ -42,5 +41,16 @@ def finish(denoiser: Denoiser, state: State, index: int) -> StepRecord:
     log_x = denoiser(state.tokens, masked, 0.0)
     best = log_x.max(dim=-1)
     after = decode(state, masked, best.indices, best.values)
-    none = torch.zeros_like(masked)
-    return StepRecord(step, state, after, none, masked, 0.0, log_x, none, None)
+    return StepRecord(step, state, after, torch.zeros_like(masked), masked, 0.0, masked, log_x)
+
+
+def observe(record: StepRecord, denoiser: Denoiser) -> StepRecord:
+    """The record with the likeliest token's log x_theta at every position that was masked before the step.
+
+    It changes no draw, only how often the network has to be called: behind `Widened` and a cache no more than once a
+    step.
+    """
+    masked = record.before.masked
+    if not (masked & ~record.asked).any():
+        return record
+    return replace(record, watched=masked, peak=denoiser.peak(record.before.tokens, masked, record.step.t))

@@ -7,7 +7,7 @@ from math import floor
 from typing import Protocol
 
 from remdm.sampling.knobs import check, knob
-from remdm.sampling.schedule import Schedule
+from remdm.sampling.schedule import SCHEDULES, Linear, Schedule
 
 DRAFT, LOOP, COMPLETE, FINISH = "draft", "loop", "complete", "finish"
 
@@ -161,7 +161,14 @@ class Capped:
     beta: Callable[[float], float]
 
     def nodes(self, n: int, schedule: Schedule) -> tuple[Node, ...]:
-        """From 1 down while t exceeds one plain step; what is still masked then is left to the final fill."""
+        """From 1 down while t exceeds one plain step; what is still masked then is left to the final fill.
+
+        Raises:
+            ValueError: for a schedule other than the linear one, for which the bound does not hold.
+        """
+        if schedule != Linear():
+            name = next((name for name, each in SCHEDULES.items() if each == schedule), repr(schedule))
+            raise ValueError(f"plan capped needs the linear schedule, got {name}")
         times = [1.0]
         while times[-1] > (1 - 1e-5) / n:
             t = times[-1]

@@ -6,13 +6,13 @@ numbers of tokens, the surest first: MaskGIT and LLaDA.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from remdm.sampling.denoiser import Denoiser, Truncated, peak
-from remdm.sampling.guidance import ClassifierGuided, tilted
+from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.knobs import check, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.posterior import mask_probability
@@ -31,9 +31,10 @@ class StepRecord:
         remasked: decoded tokens sent back to the mask, bool `[B, L]`; happens before decoding.
         decoded: masked positions given a token, bool `[B, L]`.
         sigma: remasking probability that the posterior used, a number or `[B, L]`.
-        log_x: log x_theta at the decoded positions, `[n, V]`; None if there are none.
-        watched: masked positions whose likeliest token was computed, bool `[B, L]`, m of them.
-        peak: log x_theta of that token, `[m]`; None if there are none.
+        asked: masked positions whose x_theta the step needed, the decoded ones among them, bool `[B, L]`, n of them.
+        log_x: log x_theta at those, `[n, V]`; None if there are none.
+        watched: masked positions whose likeliest token was computed besides, bool `[B, L]`, m of them; see `observe`.
+        peak: log x_theta of that token, `[m]`.
     """
 
     step: Step
@@ -42,15 +43,23 @@ class StepRecord:
     remasked: Tensor
     decoded: Tensor
     sigma: Tensor | float
+    asked: Tensor
     log_x: Tensor | None
-    watched: Tensor
-    peak: Tensor | None
+    watched: Tensor | None = None
+    peak: Tensor | None = None
+
+    @cached_property
+    def likeliest(self) -> tuple[Tensor, Tensor | None]:
+        """Where the likeliest token is known, bool `[B, L]`, and log x_theta of that token, `[m]`; None if nowhere."""
+        if self.watched is not None:
+            return self.watched, self.peak
+        return self.asked, None if self.log_x is None else self.log_x.amax(dim=-1)
 
 
 class Transition(Protocol):
-    """A way from z_t to z_s. With `watch`, the record also says how sure the network is at every masked position."""
+    """A way from z_t to z_s."""
 
-    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise, watch: bool) -> StepRecord:
+    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Take one step."""
 
 
@@ -74,12 +83,9 @@ def present_score(denoiser: Denoiser, state: State, step: Step) -> Callable[[], 
 
     Before truncation: a token outside the nucleus is unlikely, not impossible.
     """
-    network = denoiser
-    while isinstance(network, Truncated | ClassifierGuided):
-        network = network.denoiser
 
     def score() -> Tensor:
-        log_x = network(state.tokens, torch.ones_like(state.masked), step.t)
+        log_x = denoiser.unguided(state.tokens, torch.ones_like(state.masked), step.t)
         picked = log_x.gather(1, state.tokens.reshape(-1, 1)).view_as(state.tokens).double()
         return picked.where(state.decoded, 0.0)
 
@@ -96,22 +102,19 @@ class Ancestral:
 
     remasking: Remasking = Never()
 
-    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise, watch: bool) -> StepRecord:
+    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Draw who is masked at s, then tokens for those who decode."""
         masked = state.masked
         sigma = bounded(self.remasking.sigma(step, state, present_score(denoiser, state, step)), step)
-        p_mask = tilted(mask_probability(masked, step, sigma), denoiser, state, step.t)
+        p_mask = denoiser.tilted(mask_probability(masked, step, sigma), state, step.t)
         becomes_masked = noise.uniform(masked.shape[1]).to(masked.device) < p_mask
         remasked, decoded = state.decoded & becomes_masked, masked & ~becomes_masked
-        watched = masked if watch else torch.zeros_like(masked)
-        # first the many rows, so that the few come from memory
-        surest = peak(denoiser, state.tokens, watched, step.t) if watched.any() else None
         after, log_x = remask(state, remasked), None
         if decoded.any():
             log_x = denoiser(state.tokens, decoded, step.t)
             ids = noise.draw(log_x, decoded)
             after = decode(after, decoded, ids, log_x.gather(1, ids[:, None]).squeeze(1))
-        return StepRecord(step, state, after, remasked, decoded, sigma, log_x, watched, surest)
+        return StepRecord(step, state, after, remasked, decoded, sigma, decoded, log_x)
 
 
 class Counts(Protocol):
@@ -160,13 +163,12 @@ class TopConfidence:
     def __post_init__(self) -> None:
         check(self)
 
-    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise, watch: bool) -> StepRecord:
+    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Remask the least sure, draw, keep the surest."""
         remasked, count = self._swap(state, step)
         after = remask(state, remasked)
         rows = after.masked
         log_x = denoiser(after.tokens, rows, step.t) if rows.any() else None
-        highest = None
         decoded = torch.zeros_like(rows)
         share = remasked.sum(1).double() / state.decoded.sum(1).clamp(min=1)
         if log_x is not None:
@@ -181,10 +183,8 @@ class TopConfidence:
                 decoded[row, surest[row].topk(min(wanted, int(rows[row].sum()))).indices] = True
             kept = decoded[rows]
             after = decode(after, decoded, ids[kept], log_p[kept])
-            highest, log_x = log_x.amax(dim=-1), log_x[kept]
-        return StepRecord(
-            step, state, after, remasked, decoded, share[:, None].expand(rows.shape), log_x, rows, highest
-        )
+        sigma = share[:, None].expand(rows.shape)
+        return StepRecord(step, state, after, remasked, decoded, sigma, rows, log_x)
 
     def _swap(self, state: State, step: Step) -> tuple[Tensor, list[int]]:
         """Which tokens are remasked, and how many in each sequence."""

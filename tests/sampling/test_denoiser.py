@@ -5,7 +5,7 @@ import torch
 
 from remdm.models.ideal import letters
 from remdm.sampling import denoiser
-from remdm.sampling.denoiser import Cached, Truncated, Truncation, nucleus, peak, subs
+from remdm.sampling.denoiser import Cached, Truncated, Truncation, Unguided, Widened, nucleus, subs
 
 FOUR = torch.tensor([[0.5, 0.3, 0.15, 0.05]], dtype=torch.float64).log()
 
@@ -68,7 +68,7 @@ def test_the_peak_is_that_of_the_truncated_distribution(truncation):
     assert torch.allclose(truncation.peak(log_x), truncation(log_x).amax(-1), rtol=1e-6)
     ideal, tokens = letters(), torch.tensor([[18, 26, 26, 26, 26]])
     for made in (ideal, Truncated(ideal, truncation)):
-        assert torch.allclose(peak(made, tokens, tokens == 26, 0.5), made(tokens, tokens == 26, 0.5).amax(-1))
+        assert torch.allclose(made.peak(tokens, tokens == 26, 0.5), made(tokens, tokens == 26, 0.5).amax(-1))
 
 
 def test_truncation_is_named_by_its_convention():
@@ -99,7 +99,7 @@ def test_truncation_out_of_range_is_refused(name, bad):
         Truncation(**{name: bad})
 
 
-class Hashing:
+class Hashing(Unguided):
     """A deterministic stand-in for a network: every output depends on its whole sequence, its position and time."""
 
     mask_id = 9
@@ -156,3 +156,13 @@ def test_a_timed_network_is_asked_at_every_time_once():
         for rows in (every, first) if t == 0.9 else (first, every, first):
             assert cached(tokens, rows, t).equal(plain(tokens, rows, t))
     assert cached.forwards.tolist() == [3, 3]
+
+
+def test_widening_asks_once_for_every_masked_position():
+    cached, plain = Cached(Hashing()), Hashing()
+    tokens = torch.tensor([[9, 1, 9, 9], [9, 9, 2, 9]])
+    wide, first = Widened(cached), torch.tensor([[True, False, False, False], [False] * 4])
+    assert wide(tokens, first, 0.5).equal(plain(tokens, first, 0.5))
+    assert wide(tokens, tokens == 9, 0.5).equal(plain(tokens, tokens == 9, 0.5))
+    assert wide(tokens, tokens == 1, 0.5).equal(plain(tokens, tokens == 1, 0.5)), "a decoded position may be wanted too"
+    assert cached.denoiser.calls == [2, 1]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from remdm.sampling.denoiser import Truncated, Truncation
-from remdm.sampling.guidance import ClassifierGuided, Guided, Prefixed, Without, tilted
+from remdm.sampling.denoiser import Truncated, Truncation, Unguided
+from remdm.sampling.guidance import ClassifierGuided, Guided, Prefixed, Without
 from remdm.sampling.methods import run, settings
 from remdm.sampling.noise import Noise
 from remdm.sampling.posterior import mask_probability
@@ -16,7 +16,7 @@ from remdm.sampling.transition import Ancestral
 SIZE, MASK, LENGTH = 5, 4, 3
 
 
-class Toy:
+class Toy(Unguided):
     """x_theta that depends on every token of z_t; counts its calls."""
 
     mask_id = MASK
@@ -106,7 +106,7 @@ def test_cbg_is_the_tilted_posterior(gamma, nucleus_p):
     log_x = drawn(TOKENS, EVERY, step.t).view(2, LENGTH, SIZE).double()
     guided = ClassifierGuided(drawn, likelihood, gamma)
     wanted = posterior(state, step, sigma, log_x, gamma)
-    gone = tilted(mask_probability(state.masked, step, sigma), guided, state, step.t)
+    gone = guided.tilted(mask_probability(state.masked, step, sigma), state, step.t)
     torch.testing.assert_close(gone, wanted[..., MASK])
     tokens = (1 - gone)[state.masked][:, None] * guided(TOKENS, state.masked, step.t).exp()
     torch.testing.assert_close(tokens, wanted[state.masked] - wanted[state.masked] * torch.eye(SIZE)[MASK])
@@ -121,7 +121,7 @@ def test_cbg_draws_follow_the_tilted_posterior():
     log_x = Toy(0)(TOKENS, EVERY, 0.6).view(2, LENGTH, SIZE).double()
     one = State(TOKENS, torch.ones(2, LENGTH).double(), torch.zeros(2, LENGTH, dtype=torch.bool), MASK)
     wanted = posterior(one, step, 0.2, log_x, 2.0)[0]
-    after = Ancestral(Cap(0.2))(guided, state, step, Noise(tuple(range(count))), False).after.tokens
+    after = Ancestral(Cap(0.2))(guided, state, step, Noise(tuple(range(count)))).after.tokens
     for place in range(LENGTH):
         share = torch.bincount(after[:, place], minlength=SIZE) / count
         spread = (wanted[place] * (1 - wanted[place]) / count).sqrt()

@@ -9,6 +9,7 @@ import torch
 from remdm.models.ideal import IdealDenoiser
 from remdm.sampling.methods import build, settings
 from remdm.sampling.nelbo import corrupt, cross_entropies, mdlm_nelbo, step_nelbo, stratified_times, weight
+from remdm.sampling.remasking import bounded
 from remdm.sampling.schedule import Linear
 from remdm.sampling.time_grid import Step, Uniform, steps
 
@@ -76,7 +77,7 @@ def test_estimates_have_the_exact_mean():
 @pytest.mark.parametrize("n", [1, 7, 64])
 def test_weights_of_all_masks_sum_to_one_and_what_is_remasked(name, n):
     transition, walk = build(settings(name, n))
-    sigmas = [transition.remasking.sigma(step, None, None) for step in walk]
+    sigmas = [bounded(transition.remasking.sigma(step, None, None), step) for step in walk]
     total = sum(weight(step, sigma) * (1 - step.alpha_t) for step, sigma in zip(walk, sigmas, strict=True))
     assert total == pytest.approx(1 + sum(s * step.alpha_t for s, step in zip(sigmas, walk, strict=True)), abs=1e-12)
     assert name != "mdlm" or total == pytest.approx(1, abs=1e-12)
@@ -84,7 +85,9 @@ def test_weights_of_all_masks_sum_to_one_and_what_is_remasked(name, n):
 
 def test_the_remdm_weight_of_4096_steps_with_cap_two_hundredths():
     transition, walk = build(settings("remdm-cap", 4096, eta=0.02))
-    total = sum(weight(step, transition.remasking.sigma(step, None, None)) * (1 - step.alpha_t) for step in walk)
+    total = sum(
+        weight(step, bounded(transition.remasking.sigma(step, None, None), step)) * (1 - step.alpha_t) for step in walk
+    )
     assert total == pytest.approx(41, abs=0.5)
 
 

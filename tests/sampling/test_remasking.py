@@ -36,7 +36,7 @@ def state_of(tokens, psi, given=()):
 
 
 def number(rule, step):
-    return rule.sigma(step, None, None)
+    return bounded(rule.sigma(step, None, None), step)
 
 
 def test_rules_at_a_step():

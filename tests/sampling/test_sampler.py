@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from remdm.models.ideal import WORDS, IdealDenoiser, letters
+from remdm.sampling.denoiser import Unguided
 from remdm.sampling.methods import METHODS, Running, build, run, settings
 from remdm.sampling.noise import Noise
 from remdm.sampling.remasking import Confidence, Rescale, bump
@@ -22,7 +23,7 @@ PROMPTED = torch.tensor([[18, MASK, MASK, MASK, MASK], [MASK] * 5, [MASK, MASK, 
 
 
 @dataclass
-class Counting:
+class Counting(Unguided):
     """Counts the sequences that the network is really asked for."""
 
     inner: IdealDenoiser = IDEAL

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from remdm.sampling.denoiser import Unguided
 from remdm.sampling.noise import Noise
 from remdm.sampling.remasking import Cap, Never, Rescale, Rescored
+from remdm.sampling.sampler import observe
 from remdm.sampling.schedule import SCHEDULES, Linear
 from remdm.sampling.state import start
 from remdm.sampling.time_grid import Draft, Step, Uniform, steps
@@ -22,7 +24,7 @@ HALF = torch.tensor(0.5, dtype=torch.float64)
 
 
 @dataclass
-class Fixed:
+class Fixed(Unguided):
     """One distribution for every position, or one for each."""
 
     probabilities: torch.Tensor
@@ -47,7 +49,7 @@ def half_decoded(length):
 def test_a_whole_step_has_the_joint_frequencies_of_the_posterior():
     """alpha .6 -> .7, sigma .1: decoded tokens go with .1; masks stay with .6 or become .4 (.5, .3, .2)."""
     n = 40_000
-    record = Ancestral(Cap(0.1))(Fixed(P), half_decoded(n), Step(0, 0.4, 0.3, 0.6, 0.7), Noise([1]), False)
+    record = Ancestral(Cap(0.1))(Fixed(P), half_decoded(n), Step(0, 0.4, 0.3, 0.6, 0.7), Noise([1]))
     left, right = record.after.tokens[0, 1 : n // 2], record.after.tokens[0, n // 2 :]
     assert set(left.tolist()) == {1, MASK}  # a decoded token never becomes another one in one step
     for got, chances, bound in ((left == MASK, [0.9, 0.1], 10.83), (right, [0.2, 0.12, 0.08, 0.6], 16.27)):
@@ -56,17 +58,18 @@ def test_a_whole_step_has_the_joint_frequencies_of_the_posterior():
         assert ((counts - expected) ** 2 / expected).sum() < bound
 
 
-@pytest.mark.parametrize("watch", [False, True])
-def test_the_record_says_what_happened(watch):
+def test_the_record_says_what_happened():
     before = half_decoded(400)
     step = Step(0, 0.4, 0.3, 0.6, 0.7)
-    record = Ancestral(Rescale(1.0))(Fixed(P), before, step, Noise([1]), watch)
+    record = Ancestral(Rescale(1.0))(Fixed(P), before, step, Noise([1]))
     tokens, after = before.tokens, record.after
     assert record.remasked.equal((tokens != MASK) & (after.tokens == MASK)) and record.remasked.any()
     assert record.decoded.equal((tokens == MASK) & (after.tokens != MASK)) and record.decoded.any()
     assert len(record.log_x) == record.decoded.sum()
-    assert record.watched.equal(before.masked if watch else torch.zeros_like(before.masked))
-    assert (record.peak.exp().tolist() == pytest.approx([0.5] * 200)) if watch else record.peak is None
+    assert record.asked.equal(record.decoded) and record.watched is record.peak is None
+    seen = observe(record, Fixed(P))
+    assert seen.watched.equal(before.masked) and seen.peak.exp().tolist() == pytest.approx([0.5] * 200)
+    assert seen.likeliest == (seen.watched, seen.peak) and seen.after is after
     assert record.sigma == pytest.approx(0.5) and record.step is step and record.before is before
     assert before.tokens is tokens and (before.psi[0, 1:200] == 0.5).all()  # the old state is left as it was
 
@@ -75,7 +78,7 @@ def test_psi_is_the_chance_the_token_was_drawn_with():
     each = torch.rand(1, 400, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     each[..., MASK] = 0
     each /= each.sum(-1, keepdim=True)
-    record = Ancestral(Rescale(0.5))(Fixed(each), half_decoded(400), Step(0, 0.4, 0.3, 0.6, 0.7), Noise([1]), True)
+    record = Ancestral(Rescale(0.5))(Fixed(each), half_decoded(400), Step(0, 0.4, 0.3, 0.6, 0.7), Noise([1]))
     after = record.after
     assert 20 < record.decoded.sum() < 180
     assert after.psi[record.decoded].allclose(each.gather(2, after.tokens[..., None])[..., 0][record.decoded])
@@ -85,12 +88,12 @@ def test_psi_is_the_chance_the_token_was_drawn_with():
 
 
 def test_nothing_is_asked_where_nothing_decodes():
-    record = Ancestral(Never())(None, half_decoded(8), Step(0, 0.5, 0.5, 0.5, 0.5), Noise([1]), False)
+    record = Ancestral(Never())(Fixed(None), half_decoded(8), Step(0, 0.5, 0.5, 0.5, 0.5), Noise([1]))
     assert record.log_x is None and record.after.tokens.equal(record.before.tokens)
 
 
 def test_a_given_token_outlives_the_largest_sigma():
-    record = Ancestral(Cap(1.0))(Fixed(P), half_decoded(40), Step(0, 0.8, 0.7, 0.2, 0.3), Noise([1]), False)
+    record = Ancestral(Cap(1.0))(Fixed(P), half_decoded(40), Step(0, 0.8, 0.7, 0.2, 0.3), Noise([1]))
     assert record.sigma == 1.0 and record.after.tokens[0, 0] == 1 and record.remasked[0, 1:20].all()
 
 
@@ -99,7 +102,7 @@ def test_rescoring_asks_for_the_present_tokens():
     each = P.repeat(6, 1)
     each[2] = torch.tensor([0.9, 0.03, 0.07, 0.0])
     step = Step(0, 0.5, 0.25, 0.5, 0.75)
-    record = Ancestral(Rescored(Cap(0.5)))(Fixed(each[None]), half_decoded(6), step, Noise([1]), False)
+    record = Ancestral(Rescored(Cap(0.5)))(Fixed(each[None]), half_decoded(6), step, Noise([1]))
     assert record.sigma[0, 1:3].tolist() == pytest.approx([0.5 / 11, 5 / 11])
 
 
@@ -116,7 +119,7 @@ def walk_top(transition, walk, tokens, probabilities=P, seed=1):
     """Every record of a run from these tokens."""
     state, noise, records = start(tokens, MASK), Noise([seed] * len(tokens)), []
     for step in walk:
-        records.append(transition(Fixed(probabilities), state, step, noise, True))
+        records.append(transition(Fixed(probabilities), state, step, noise))
         state = records[-1].after
     return records
 
@@ -175,7 +178,7 @@ def test_the_least_sure_by_psi_are_swapped_and_the_prompt_never():
     state.psi[0, 1:4] = torch.tensor([0.7, 0.2, 0.4])
     held = Step(0, 0.5, 0.5, 0.5, 0.5, alpha_goal=0.5)
     for k, expected in ((1, [2]), (2, [2, 3]), (7, [1, 2, 3])):
-        record = TopConfidence(EvenCounts(), swaps=k)(Fixed(P), state, held, Noise([1]), True)
+        record = TopConfidence(EvenCounts(), swaps=k)(Fixed(P), state, held, Noise([1]))
         assert record.remasked[0].nonzero()[:, 0].tolist() == expected
         assert record.after.tokens[0, 0] == 1 and record.decoded.sum() == len(expected)
 

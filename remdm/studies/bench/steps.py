@@ -12,9 +12,10 @@ from remdm.models.checkpoints import is_embedded
 from remdm.models.dit import DiT, DiTConfig
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation
+from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation, Widened
 from remdm.sampling.noise import Noise
 from remdm.sampling.remasking import Cap
+from remdm.sampling.sampler import observe
 from remdm.sampling.state import State, start
 from remdm.sampling.time_grid import Step
 from remdm.sampling.transition import Ancestral, StepRecord, decode
@@ -115,8 +116,10 @@ def measured(case: Case, clock: str, repeats: int | None = None) -> Row:
     every = torch.ones_like(state.masked)
 
     def ours(seed: int, watch: bool = False) -> StepRecord:
-        denoiser = Truncated(Cached(case.ours), Truncation(NUCLEUS_P))
-        return ancestral(denoiser, state, AT_HALF, Noise((seed,)), watch)
+        cache = Cached(case.ours)
+        denoiser = Truncated(Widened(cache) if watch else cache, Truncation(NUCLEUS_P))
+        record = ancestral(denoiser, state, AT_HALF, Noise((seed,)))
+        return observe(record, denoiser) if watch else record
 
     def plain(z: Tensor) -> Tensor:
         return case.plain(z, every, 0.5).view(*z.shape, -1)

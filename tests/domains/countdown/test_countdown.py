@@ -20,6 +20,7 @@ from remdm.domains.countdown.train import OCTAVES, PERIODS, circles, heldout, kn
 from remdm.evaluation.metrics.statistics import over_seeds
 from remdm.models.network import compute
 from remdm.runs.record import RunRequest, record, run_seed
+from remdm.sampling.denoiser import Unguided
 from remdm.sampling.methods import settings
 
 # The checker
@@ -247,7 +248,7 @@ def test_drawn_problems_are_held_out():
 # The score
 
 
-class Oracle:
+class Oracle(Unguided):
     """Knows a solution of each problem and writes it, but for a share of answers a wrong last result."""
 
     mask_id, timed = IDS["<mask>"], False

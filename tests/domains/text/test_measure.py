@@ -26,6 +26,7 @@ from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.runs.record import run_seed
 from remdm.sampling import transition
+from remdm.sampling.denoiser import Unguided
 
 LENGTH = lines.LENGTH
 
@@ -168,7 +169,7 @@ def test_the_interval_of_the_state_entropy():
     assert (interval.low, interval.high) == (pytest.approx(mean - reach), pytest.approx(mean + reach))
 
 
-class Forgetful:
+class Forgetful(Unguided):
     """Sees nothing of what was written: carry-over turned off."""
 
     timed = False
