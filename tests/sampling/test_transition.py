@@ -67,11 +67,18 @@ def test_the_record_says_what_happened():
     assert record.decoded.equal((tokens == MASK) & (after.tokens != MASK)) and record.decoded.any()
     assert len(record.log_x) == record.decoded.sum()
     assert record.asked.equal(record.decoded) and record.watched is record.peak is None
-    seen = observe(record, Fixed(P))
-    assert seen.watched.equal(before.masked) and seen.peak.exp().tolist() == pytest.approx([0.5] * 200)
-    assert seen.likeliest == (seen.watched, seen.peak) and seen.after is after
+    assert observe(record, Fixed(P)) is record, "nothing is asked twice"
     assert record.sigma == pytest.approx(0.5) and record.step is step and record.before is before
     assert before.tokens is tokens and (before.psi[0, 1:200] == 0.5).all()  # the old state is left as it was
+
+
+def test_a_recorder_asks_how_confident_the_network_is_where_masked():
+    before = half_decoded(400)
+    record = Ancestral(Rescale(0.5))(Fixed(P), before, Step(0, 0.4, 0.3, 0.6, 0.7), Noise([1]))
+    seen = observe(record, Fixed(P))
+    assert seen.watched.equal(before.masked) and seen.peak.exp().tolist() == pytest.approx([0.5] * 200)
+    assert seen.likeliest == (seen.watched, seen.peak) and seen.after is record.after
+    assert record.likeliest[0].equal(record.decoded) and record.likeliest[1].exp().max() == pytest.approx(0.5)
 
 
 def test_psi_is_the_chance_the_token_was_drawn_with():
