@@ -8,7 +8,7 @@ PORT ?= 7860
 # Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo install test lint bench clean
+.PHONY: demo install test lint words bench clean
 
 demo: .venv/installed
 	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
@@ -33,6 +33,9 @@ lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+words: .venv/tested # what must not be written any more; part of lint once nothing is left
+	$(BIN)/python tests/words.py
 
 bench: .venv/installed
 	$(BIN)/python -m remdm bench
