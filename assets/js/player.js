@@ -179,9 +179,6 @@
   function readStep(m, length) {
     return {
       i: whole(m.i, 0, MAX_STEPS - 1, "step"),
-      t: number(m.t),
-      s: number(m.s),
-      at: number(m.at),
       as: number(m.as),
       sigma: number(m.sg),
       phase: string(m.ph),
@@ -1223,7 +1220,7 @@
     ["remasks", "remasks", "Tokens sent back so far"],
     ["revised", "revised", "Came back as another token, so far"],
     ["churned", "churned", "Came back as the same token, so far"],
-    ["forwards", "forwards", "Calls of the model so far"],
+    ["forwards", "NFE", "Network evaluations so far"],
     ["ms", "ms a step", "Time this step took, for live runs"],
   ];
 
@@ -1534,11 +1531,6 @@
       if (source !== "play") this.follow = !run.ended && source === "live";
       if (source === "user" || source === "api") this.speak();
       this.later();
-      if (source === "user" || source === "play") {
-        this.root.dispatchEvent(
-          new CustomEvent("rp-step", { detail: { run: run.run, step: this.k, source }, bubbles: true }),
-        );
-      }
     }
 
     play() {
@@ -1585,13 +1577,10 @@
       this.speak();
     }
 
-    select(p, quiet = false) {
+    select(p) {
       if (!this.run) return;
       this.selected = p >= 0 && p < this.run.length ? p : -1;
       this.stage.select(this.selected);
-      if (this.selected >= 0 && !quiet && this.host.trigger) {
-        this.host.trigger("pick", { run: this.run.run, step: this.k, position: this.selected });
-      }
       this.later();
     }
 
@@ -1909,8 +1898,8 @@
   /**
    * Puts a player into an element.
    *
-   * `host` may have value(), watch(callback), frames(run, from, to) and trigger(name, data). `frames` gives a JSON list
-   * of the step messages from..to (both included); with from = -1 also the start message, and the end one if there is.
+   * `host` may have value(), watch(callback) and frames(run, from, to). `frames` gives a JSON list of the step messages
+   * from..to (both included); with from = -1 also the start message, and the end one if there is.
    */
   function mount(element, host = {}) {
     const root = element.matches(".rp") ? element : element.querySelector(".rp") || element;
@@ -1919,7 +1908,7 @@
     const handle = {
       push: (text) => player.push(text),
       seek: (k) => player.go(k, "api"),
-      select: (p) => player.select(p, true),
+      select: (p) => player.select(p),
       play: () => player.play(),
       pause: () => player.pause(),
       state: () => player.state(),

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
-from remdm.app.components.player import Player
+from remdm.app.components.scripted_html import player
 from remdm.app.errors import refusal
-from remdm.app.events import UI_EVENT
+from remdm.app.events import Changes, on
 from remdm.app.samples import Sample, checked
 from remdm.runs.domain import Domain
 from remdm.runs.trace import TraceError, load
@@ -19,7 +18,7 @@ model. Any run of yours can be kept in the same form with *Save this trace* and 
 
 
 def pieces(folder: Path) -> list[dict[str, str]]:
-    """What hangs there: `file` (a trace), `title` and `told` (two sentences) of each, from the folder's index.json."""
+    """What it shows: `file` (a trace), `title` and `told` (two sentences) of each, from the folder's index.json."""
     index = folder / "index.json"
     return json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
 
@@ -31,10 +30,10 @@ def seen(file: Path, domains: Mapping[str, Domain]) -> Sample:
         TraceError: if it is none, or of a domain that is not known here.
     """
     trace = load(file)
-    name = trace.run.get("domain")
-    if name not in domains:
+    domain = domains.get(trace.run.get("domain", ""))
+    if domain is None:
         raise TraceError(f"Its domain is none of {', '.join(domains)}.")
-    return checked(domains[name], trace)
+    return checked(domain, trace)
 
 
 class Gallery:
@@ -55,28 +54,26 @@ class Gallery:
                         "Open a trace", file_types=[".json", ".gz"], size="sm", elem_id="gallery-open"
                     )
             with gr.Column(scale=5, min_width=320):
-                self.told = gr.Markdown(self.pieces[0]["told"] if titles else "Nothing hangs here yet.",
-                                        elem_id="gallery-told")  # fmt: skip
-                self.player = Player(self.sample(0).message() if titles else None, elem_id="gallery-player")
-        self.which.input(self.chosen, self.which, [self.told, self.player], **UI_EVENT)
-        self.opened.upload(self.open_trace, self.opened, [self.which, self.told, self.player], **UI_EVENT)
+                self.text = gr.Markdown(
+                    self.pieces[0]["told"] if titles else "There is nothing here yet.", elem_id="gallery-told"
+                )
+                self.player = player(self.sample(0).message() if titles else None, elem_id="gallery-player")
+        on(self.which.input, self.chosen, self.which, {self.text, self.player})
+        on(self.opened.upload, self.open_trace, self.opened, {self.which, self.text, self.player})
 
     def sample(self, place: int) -> Sample:
         """A piece with its errors found anew."""
         return seen(self.folder / self.pieces[place]["file"], self.domains)
 
-    def chosen(self, place: int) -> list[str]:
+    def chosen(self, place: int) -> Changes:
         """Show another piece."""
-        return [self.pieces[place]["told"], self.sample(place).message()]
+        return {self.text: self.pieces[place]["told"], self.player: self.sample(place).message()}
 
-    def open_trace(self, file: str) -> list[Any]:
+    def open_trace(self, file: str) -> Changes:
         """Show a trace file of the visitor's, of any domain."""
         try:
             sample = seen(Path(file), self.domains)
         except TraceError as error:
             raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
-        return [
-            None,
-            f"A {sample.domain.title.lower()} run of yours.",
-            sample.message("opened from a file"),
-        ]
+        text = f"A {sample.domain.title.lower()} run of yours."
+        return {self.which: None, self.text: text, self.player: sample.message("opened from a file")}

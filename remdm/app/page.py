@@ -6,12 +6,13 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from remdm.app.components.player import head
+from remdm.app.components.scripted_html import head
 from remdm.app.errors import refusal
-from remdm.app.events import UI_EVENT
+from remdm.app.events import Changes, on
 from remdm.app.gallery import Gallery
 from remdm.app.lesson.lesson import Lesson
 from remdm.app.scaling import Scaling
+from remdm.app.theme import theme
 from remdm.app.theory import Theory
 from remdm.app.workbench.settings import Panel
 from remdm.app.workbench.share import RUN_IT, read
@@ -65,41 +66,24 @@ def page(
     return app
 
 
-def open_link(app: gr.Blocks, tabs: gr.Tabs, panels: dict[str, Panel]) -> None:
+def open_link(app: gr.Blocks, tabs: gr.Tabs, panels: Mapping[str, Panel]) -> None:
     """A page opened by a link takes its settings from it and makes the run."""
-    controls = [each for panel in panels.values() for each in (*panel.inputs, panel.about, panel.cite)]
+    controls = {each for panel in panels.values() for each in (*panel.inputs, panel.about, panel.cite)}
 
-    def opened(request: gr.Request) -> dict:
-        told = dict(request.query_params)
-        if "sampler" not in told:
+    def opened(request: gr.Request) -> Changes:
+        pairs = dict(request.query_params)
+        if "sampler" not in pairs:
             return {tabs: gr.skip()}
         try:
-            domain = told.get("domain", next(iter(panels)))
+            domain = pairs.get("domain", next(iter(panels)))
             if domain not in panels:
                 raise ValueError(f"domain must be one of {', '.join(panels)}, got {domain[:40]}")
-            return {**read(panels[domain], told), tabs: gr.Tabs(selected=domain)}
+            return {**read(panels[domain], pairs), tabs: gr.Tabs(selected=domain)}
         except ValueError as error:
             raise refusal(ValueError(f"This link cannot be followed: {error}")) from error
 
-    app.load(opened, None, [tabs, *controls], **UI_EVENT).success(None, None, None, js=RUN_IT, **UI_EVENT)
-
-
-def theme() -> gr.themes.Base:
-    """Gradio's plain theme with hints that can be read, and a bold face that Gradio ships whole."""
-    font = [gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"]
-    mono = [gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "Consolas", "monospace"]
-    return gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=font, font_mono=mono).set(
-        body_text_color_subdued="*neutral_600",
-        body_text_color_subdued_dark="*neutral_400",
-        block_info_text_color="*neutral_600",
-        block_info_text_color_dark="*neutral_400",
-        block_title_text_color="*body_text_color",
-        block_title_text_color_dark="*body_text_color",
-        button_primary_background_fill="*primary_600",
-        button_primary_background_fill_hover="*primary_700",
-        button_primary_background_fill_dark="*primary_600",
-        button_primary_background_fill_hover_dark="*primary_500",
-    )
+    loaded = on(app.load, opened, None, {tabs, *controls})
+    on(loaded.success, None, None, None, js=RUN_IT)
 
 
 def launch_arguments() -> dict:

@@ -4,7 +4,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,12 +49,17 @@ class Sample:
         return None if self.notes is None else [len(found) for found in self.notes]
 
     @property
+    def errors_left(self) -> int | None:
+        """How many errors there are at the end."""
+        return None if self.notes is None else len(self.notes[-1]) if self.notes else 0
+
+    @property
     def title(self) -> str:
         """How the list of samples names it."""
         title = f"Sample {self.trace.run.get('index', 0) + 1}"
-        if self.notes is None:
+        left = self.errors_left
+        if left is None:
             return title
-        left = len(self.notes[-1]) if self.notes else 0
         return f"{title} · {left or 'no'} error{'' if left == 1 else 's'}"
 
     def message(self, note: str = "") -> str:
@@ -64,14 +69,15 @@ class Sample:
 
     def _scenes(self) -> list[dict | None] | None:
         """What the stage shows at the start and after each step; a state that comes again is not drawn again."""
-        draw = self.model.scene if self.model else None
-        if draw is None or self.trace.length * len(self.trace.steps) > MOST_CHECKED:
+        model = self.model
+        draw = model.scene if model else None
+        if model is None or draw is None or self.trace.length * len(self.trace.steps) > MOST_CHECKED:
             return None
         states = [_words(self.trace, self.trace.start), *(_words(self.trace, ids) for ids in replay(self.trace))]
         drawn: list[dict | None] = []
         for place, words in enumerate(states):
             drawn.append(drawn[-1] if place and words == states[place - 1] else draw(words))
-        return [started(self.model, drawn[0]), *drawn[1:]]
+        return [started(model, drawn[0]), *drawn[1:]]
 
 
 def started(model: Model, scene: dict | None) -> dict | None:
@@ -93,7 +99,7 @@ def checked(domain: Domain, trace: Trace) -> Sample:
     return replace(sample, notes=tuple(model.notes(_words(trace, ids)) for ids in replay(trace)))
 
 
-def _words(trace: Trace, ids: Sequence[int]) -> list[str | None]:
+def _words(trace: Trace, ids: Iterable[int]) -> list[str | None]:
     return [None if token == trace.mask_id else trace.words.get(int(token), "").strip() for token in ids]
 
 

@@ -1,17 +1,17 @@
-"""Scaling: quality against network calls, from the shipped results and from a small measurement of one's own."""
+"""Scaling: quality against network evaluations, from the shipped results and from a small measurement of one's own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from remdm.app.components.controls import Dial
-from remdm.app.errors import failure
-from remdm.app.events import UI_EVENT
-from remdm.app.measuring import Measuring
-from remdm.app.workbench.outcome import Changes
+from remdm.app.components.run_controls import RunControls
+from remdm.app.events import Changes, Values, on
 from remdm.app.workbench.settings import MOST_STEPS, whole
 from remdm.evaluation import curves
 from remdm.evaluation.curves import Drawn
@@ -20,7 +20,7 @@ from remdm.evaluation.sweeps import results
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.sampling.methods import METHODS
-from remdm.serving.streamed_runs import RUNS
+from remdm.serving.streamed_runs import RunGroup
 from remdm.views import precision
 from remdm.views.curves import figure, table
 
@@ -28,7 +28,7 @@ FOLDER = ASSETS / "results"
 PLACES = {name: place for place, name in enumerate(METHODS)}
 ABOUT = """### What do more steps buy?
 A sampler that never revises soon has nothing left to ask the network for: its line ends. One that remasks goes on. The
-axis counts **network calls that were really made**, not steps asked for. Bars are 95% intervals."""
+axis counts **network evaluations that were really made**, not steps asked for. Bars are 95% intervals."""
 YOURS = """### Measure it yourself
 The model that comes with the app draws a few samples and they are measured as above; your marks are hollow. Press again
 for more of the same: it goes on where it stopped, and n grows."""
@@ -40,9 +40,22 @@ without a nucleus (`python -m remdm precision`); with 64 bits nothing of it is l
 bits, who decodes, so that its own 32 bits matter little."""
 MOST_SAMPLES = 512
 Kept = Mapping[tuple[str, str, int], Drawn]
+"""The visitor's own measurements, by domain, sampler and steps."""
 
 
-class Scaling(Measuring):
+@dataclass(frozen=True)
+class View:
+    """What is chosen to be shown: `changed` is whether rows with other settings than the presets' are."""
+
+    domain: str
+    measure: str
+    condition: str
+    samplers: Sequence[str]
+    changed: bool
+    kept: Kept
+
+
+class Scaling:
     """Builds the tab; its callbacks are the methods below. Results are read whenever the tab is opened."""
 
     def __init__(
@@ -53,7 +66,10 @@ class Scaling(Measuring):
         gr.Markdown(ABOUT, elem_classes="prose")
         with gr.Row(elem_classes="pane-controls"):
             self.domain = gr.Radio(
-                [(domains[each].title, each) for each in measurements], value=name, label="Of", elem_id="scaling-domain"
+                [(domains[each].title, each) for each in measurements],
+                value=name,
+                label="Domain",
+                elem_id="scaling-domain",
             )
             self.measure = gr.Dropdown(_titles(kind), value=kind.measures[0].column, label="What is measured",
                                        filterable=False, elem_id="scaling-measure")  # fmt: skip
@@ -64,17 +80,17 @@ class Scaling(Measuring):
             False, label="With other settings too", info="Rows that differ from the preset: eta, nucleus, precision.",
             visible=False, elem_id="scaling-changed",
         )  # fmt: skip
-        self.said = gr.HTML("", elem_id="scaling-said", elem_classes="said")
+        self.notes = gr.HTML("", elem_id="scaling-said", elem_classes="said")
         with gr.Row(elem_classes="charts scaling"):
             self.chart = gr.Plot(show_label=False, visible=False, elem_id="scaling-chart")
-            self.beside = gr.Plot(show_label=False, visible=False, elem_id="scaling-beside")
+            self.second = gr.Plot(show_label=False, visible=False, elem_id="scaling-beside")
         self._yours(kind)
         self.table = gr.HTML("", elem_id="scaling-table")
         gr.Markdown(NOISE, elem_classes="prose")
         with gr.Row(elem_classes="charts scaling"):
             self.noise = [gr.Plot(show_label=False, visible=False, elem_id=f"scaling-noise-{name}")
                           for name in ("perplexity", "entropy")]  # fmt: skip
-        self.kept, self.ticket = gr.State({}), gr.State(None)
+        self.kept = gr.State({})
         self._listen(tab)
 
     def _yours(self, kind: Measurement) -> None:
@@ -86,38 +102,39 @@ class Scaling(Measuring):
             self.count = Dial(8, MOST_SAMPLES, step=8, value=16, label="Samples more", buttons=[],
                               elem_id="scaling-count")  # fmt: skip
         with gr.Row(elem_classes="files"):
-            self.go = gr.Button("Measure", variant="primary", size="sm", elem_id="scaling-run")
-            self.stop = gr.Button("Stop", interactive=False, size="sm", elem_id="scaling-stop")
-            self.clear = gr.Button("Forget mine", size="sm", elem_id="scaling-clear")
+            self.controls = RunControls("Measure", "scaling-run", "scaling-stop", "The measurement", size="sm")
+            self.clear = gr.Button("Clear my measurements", size="sm", elem_id="scaling-clear")
 
     def _listen(self, tab: gr.Tab) -> None:
-        asked = [self.domain, self.measure, self.condition, self.samplers, self.changed, self.kept]
-        drawn = [self.said, self.chart, self.beside, self.table]
-        again = [self.measure, self.condition, self.samplers, self.changed, self.sampler, *drawn]
-        tab.select(self.opened, asked, [*again, *self.noise], **UI_EVENT)
-        self.domain.input(self.of, [self.domain, self.kept], again, **UI_EVENT)
-        self.condition.input(self.under, [self.domain, self.measure, self.condition, self.kept],
-                             [self.samplers, self.changed, *drawn], **UI_EVENT)  # fmt: skip
-        gr.on([self.measure.input, self.samplers.input, self.changed.input], self.shown, asked, drawn, **UI_EVENT)
-        cell = [self.sampler, self.steps, self.count]
-        self.measures(self.measured, [*asked, *cell], [*drawn, self.go, self.stop, self.kept])
-        self.clear.click(lambda *asked: {self.kept: {}, **self.shown(*asked[:-1], {})}, asked,
-                         [self.kept, *drawn], **UI_EVENT)  # fmt: skip
+        asked = {self.domain, self.measure, self.condition, self.samplers, self.changed, self.kept}
+        drawn = {self.notes, self.chart, self.second, self.table}
+        offered = {self.samplers, self.changed, *drawn}
+        again = {self.measure, self.condition, self.sampler, *offered}
+        on(tab.select, self.opened, asked, {*again, *self.noise})
+        on(self.domain.input, self.of, {self.domain, self.kept}, again)
+        under = {self.domain, self.measure, self.condition, self.kept}
+        on(self.condition.input, self.under, under, offered)
+        on([self.measure.input, self.samplers.input, self.changed.input], self.shown, asked, drawn)
+        on(self.clear.click, self.cleared, asked, {self.kept, *drawn})
+        cell: set[Component] = {self.sampler, self.steps, self.count}
+        running = self.controls.begins(self.controls.run.click, self.measured, {*asked, *cell}, {*drawn, self.kept})
+        self.controls.cancels(running)
 
     # What is shown
+
+    def _view(self, values: Values) -> View:
+        return View(
+            values[self.domain], values[self.measure], values[self.condition], values[self.samplers],
+            values[self.changed], values[self.kept],
+        )  # fmt: skip
 
     def _rows(self, name: str) -> list[dict[str, str]]:
         return results.read(self.folder / self.kinds[name].file)
 
-    def _there(self, kind: Measurement, rows: list[dict[str, str]], condition: str) -> list[str]:
-        """The samplers that the results have under a condition."""
-        found = {row["sampler"] for row in rows if kind.condition(row) == condition}
-        return [each for each in METHODS if each in found]
-
-    def opened(self, name: str, column: str, condition: str, samplers: list[str], changed: bool, kept: Kept) -> Changes:
+    def opened(self, values: Values) -> Changes:
         """The tab was opened: what the files have now; what was chosen stays chosen."""
-        made = self.of(name, kept) if not samplers else self.shown(name, column, condition, samplers, changed, kept)
-        return {**made, **self._precision()}
+        changes = self.shown(values) if values[self.samplers] else self.of(values)
+        return {**changes, **self._precision()}
 
     def _precision(self) -> Changes:
         """32-bit against 64-bit noise, as its file has it."""
@@ -131,88 +148,86 @@ class Scaling(Measuring):
         )
         return {plot: gr.Plot(chart, visible=True) for plot, chart in zip(self.noise, charts, strict=True)}
 
-    def of(self, name: str, kept: Kept) -> Changes:
+    def of(self, values: Values) -> Changes:
         """Another domain."""
+        name = values[self.domain]
         kind, rows = self.kinds[name], self._rows(name)
         offered = curves.conditions(kind, rows) or [kind.own]
-        column, chosen = kind.measures[0].column, kind.samplers
+        column = kind.measures[0].column
         return {
             self.measure: gr.Dropdown(_titles(kind), value=column),
             self.condition: gr.Dropdown(offered, value=offered[0], visible=len(offered) > 1),
-            self.sampler: gr.Dropdown(_names(chosen), value="remdm-cap"),
-            **self._under(rows, name, column, offered[0], kept),
+            self.sampler: gr.Dropdown(_names(kind.samplers), value="remdm-cap"),
+            **self._all(View(name, column, offered[0], (), False, values[self.kept]), rows),
         }
 
-    def under(self, name: str, column: str, condition: str, kept: Kept) -> Changes:
+    def under(self, values: Values) -> Changes:
         """Another condition: all samplers that were measured under it, as the domain sets them."""
-        return self._under(self._rows(name), name, column, condition, kept)
+        view = View(values[self.domain], values[self.measure], values[self.condition], (), False, values[self.kept])
+        return self._all(view, self._rows(view.domain))
 
-    def _under(self, rows: list[dict[str, str]], name: str, column: str, condition: str, kept: Kept) -> Changes:
-        kind, there = self.kinds[name], self._there(self.kinds[name], rows, condition)
-        more = any(curves.changed(kind, row) for row in rows if kind.condition(row) == condition)
+    def _all(self, view: View, rows: list[dict[str, str]]) -> Changes:
+        """Every sampler that the rows have under a condition."""
+        kind = self.kinds[view.domain]
+        rows_there = [row for row in rows if kind.condition(row) == view.condition]
+        found = {row["sampler"] for row in rows_there}
+        there = [each for each in METHODS if each in found]
         return {
             self.samplers: gr.CheckboxGroup(_names(there), value=there, visible=bool(there)),
-            self.changed: gr.Checkbox(False, visible=more),
-            **self._shown(rows, name, column, condition, there, False, kept),
+            self.changed: gr.Checkbox(False, visible=any(curves.changed(kind, row) for row in rows_there)),
+            **self._shown(replace(view, samplers=there), rows),
         }
 
-    def shown(self, name: str, column: str, condition: str, samplers: list[str], changed: bool, kept: Kept) -> Changes:
+    def shown(self, values: Values) -> Changes:
         """Chart, table and what is to be said of them."""
-        return self._shown(self._rows(name), name, column, condition, samplers, changed, kept)
+        view = self._view(values)
+        return self._shown(view, self._rows(view.domain))
 
-    def _shown(
-        self, rows: list[dict[str, str]], name: str, column: str, condition: str, samplers: list[str], changed: bool,
-        kept: Kept,
-    ) -> Changes:  # fmt: skip
-        kind = self.kinds[name]
-        measure = kind.measure(column)
-        rows = [row for row in rows if changed or not curves.changed(kind, row)]
-        live = [drawn for (domain, _, _), drawn in kept.items() if domain == name and condition == kind.own]
-        chart, numbers, has = self._drawn(kind, rows, measure, condition, samplers, live)
+    def cleared(self, values: Values) -> Changes:
+        """The same without the visitor's own measurements."""
+        return {self.kept: {}, **self.shown({**values, self.kept: {}})}
+
+    def _shown(self, view: View, rows: list[dict[str, str]]) -> Changes:
+        kind = self.kinds[view.domain]
+        measure = kind.measure(view.measure)
+        rows = [row for row in rows if view.changed or not curves.changed(kind, row)]
+        own = [drawn for (name, _, _), drawn in view.kept.items() if name == view.domain and view.condition == kind.own]
+        chart, numbers, has = _drawn(kind, rows, measure, view, own)
         beside = kind.measure(measure.beside) if measure.beside else None
-        second = self._drawn(kind, rows, beside, condition, samplers, live)[0] if beside and has else None
+        second = _drawn(kind, rows, beside, view, own)[0] if beside and has else None
         return {
-            self.chart: gr.Plot(chart, visible=has), self.beside: gr.Plot(second, visible=second is not None),
-            self.table: numbers,
-            self.said: said(kind, rows, measure, condition, samplers, live),
+            self.chart: gr.Plot(chart, visible=has), self.second: gr.Plot(second, visible=second is not None),
+            self.table: numbers, self.notes: notes(kind, rows, measure, view, own),
         }  # fmt: skip
-
-    def _drawn(
-        self, kind: Measurement, rows: list[dict[str, str]], measure: Measure, condition: str, samplers: list[str],
-        live: list[Drawn],
-    ) -> tuple[Any, str, bool]:  # fmt: skip
-        found = [each for each in curves.points(kind, rows, measure, condition) if each.sampler in samplers]
-        mine = [point for drawn in live if (point := drawn.point(measure))]
-        world = curves.world(kind, rows, measure, condition)
-        chart = figure(found, mine, PLACES, measure.title, measure.share, world)
-        return chart, table(found, mine, measure.title, measure.share), bool(found or mine)
 
     # A measurement of one's own
 
-    def measured(
-        self, ticket: str | None, name: str, column: str, condition: str, samplers: list[str], changed: bool,
-        kept: Kept, sampler: str, steps: float | None, count: float | None,
-    ) -> Iterator[Changes]:  # fmt: skip
+    def measured(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Draw more of a cell, and draw it into the chart, round by round."""
-        halt, kind = RUNS.pressed(ticket).halt, self.kinds[name]
-        try:
-            wanted = whole("samples", count, 1, MOST_SAMPLES)
-            key = (name, sampler, whole("steps", steps, 1, MOST_STEPS))
-            there = kept.get(key) or curves.begin(kind, sampler, key[2])
-            goal = len(there) + wanted
-            yield {self.go: gr.Button(f"Measuring … {len(there)} of {goal}", interactive=False)}
-            for drawn in curves.more(kind, there, wanted, halt):
-                kept = {**kept, key: drawn}
-                yield {
-                    **self.shown(name, column, condition, samplers, changed, kept), self.kept: kept,
-                    self.go: gr.Button(f"Measuring … {len(drawn)} of {goal}", interactive=False),
-                }  # fmt: skip
-            if halt.is_set():
-                return
-        except Exception as error:
-            yield self._ready()
-            raise failure(error, "The measurement") from error
-        yield self._ready()
+        view = self._view(values)
+        kind, kept, sampler = self.kinds[view.domain], view.kept, values[self.sampler]
+        wanted = whole("samples", values[self.count], 1, MOST_SAMPLES)
+        key = (view.domain, sampler, whole("steps", values[self.steps], 1, MOST_STEPS))
+        there = kept.get(key) or curves.begin(kind, sampler, key[2])
+        goal = len(there) + wanted
+        yield self.controls.busy(f"Measuring … {len(there)} of {goal}")
+        for drawn in curves.more(kind, there, wanted, group.stopped):
+            kept = {**kept, key: drawn}
+            yield {
+                **self._shown(replace(view, kept=kept), self._rows(view.domain)), self.kept: kept,
+                **self.controls.busy(f"Measuring … {len(drawn)} of {goal}"),
+            }  # fmt: skip
+
+
+def _drawn(
+    kind: Measurement, rows: list[dict[str, str]], measure: Measure, view: View, own: list[Drawn]
+) -> tuple[Any, str, bool]:
+    """The chart of a measure, its table, and whether there is anything in them."""
+    found = [each for each in curves.points(kind, rows, measure, view.condition) if each.sampler in view.samplers]
+    mine = [point for drawn in own if (point := drawn.point(measure))]
+    world = curves.world(kind, rows, measure, view.condition)
+    chart = figure(found, mine, PLACES, measure.title, measure.share, world)
+    return chart, table(found, mine, measure.title, measure.share), bool(found or mine)
 
 
 def _titles(kind: Measurement) -> list[tuple[str, str]]:
@@ -223,26 +238,19 @@ def _names(samplers: Any) -> list[tuple[str, str]]:
     return [(METHODS[name].title, name) for name in samplers]
 
 
-def said(
-    kind: Measurement,
-    rows: list[dict[str, str]],
-    measure: Measure,
-    condition: str,
-    samplers: list[str],
-    live: list[Drawn],
-) -> str:
+def notes(kind: Measurement, rows: list[dict[str, str]], measure: Measure, view: View, own: list[Drawn]) -> str:
     """What is missing, in a sentence each: everything, some samplers, or what nobody measures here."""
-    found = curves.points(kind, rows, measure, condition)
-    if not found and not any(drawn.point(measure) for drawn in live):
+    found = curves.points(kind, rows, measure, view.condition)
+    if not found and not any(drawn.point(measure) for drawn in own):
         return (
             f'<p role="status">Nothing of this was measured beforehand: assets/results/{kind.file} has no rows of it. '
             "Measure a small cell below, or all of it by <code>python -m remdm evaluate</code>.</p>"
         )
     there = {point.sampler for point in found}
-    lacking = [METHODS[name].title for name in samplers if name not in there]
-    told = [kind.missing]
+    lacking = [METHODS[name].title for name in view.samplers if name not in there]
+    sentences = [kind.missing]
     if lacking:
-        told.append(f"Without this measure in the file: {', '.join(lacking)}.")
-    if live and not any(drawn.point(measure) for drawn in live):
-        told.append("Your own samples were not measured so; choose another measure to see them.")
-    return f'<p role="status">{escape(" ".join(told))}</p>'
+        sentences.append(f"Without this measure in the file: {', '.join(lacking)}.")
+    if own and not any(drawn.point(measure) for drawn in own):
+        sentences.append("Your own samples were not measured so; choose another measure to see them.")
+    return f'<p role="status">{escape(" ".join(sentences))}</p>'

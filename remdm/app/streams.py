@@ -20,11 +20,11 @@ REDRAWN = 4
 """How often a position is drawn in a run in which each decides alone, at most: remasking sends few of them back."""
 
 
-def work(orders: Sequence[RunRequest]) -> Work:
+def work(requests: Sequence[RunRequest]) -> Work:
     """What runs of one model and one setting ask of a GPU when they are made together; the model is loaded by then."""
-    first = orders[0]
+    first = requests[0]
     loaded = first.model.load(compute(first.device))
-    steps, length = len(build(first.settings)[1]), first.length * len(orders)
+    steps, length = len(build(first.settings)[1]), first.length * len(requests)
     draws = REDRAWN if first.settings.parts["transition"] == "ancestral" else (steps + 1) // 2  # all masks, each step
     return Work(
         total_parameters(loaded.denoiser.network), 2 if knobs(first.domain.ask) else 1, length,
@@ -32,57 +32,50 @@ def work(orders: Sequence[RunRequest]) -> Work:
     )  # fmt: skip
 
 
-@lend(lambda order: seconds(work([order])))
-def steps_of(order: RunRequest) -> Iterator[TimedFrame]:
+@lend(lambda request: seconds(work([request])))
+def steps_of(request: RunRequest) -> Iterator[TimedFrame]:
     """The steps of a run, made where the model runs and shared with other visitors; what comes out is plain numpy."""
-    yield from shared(prepare(order)).steps()
+    yield from shared(prepare(request)).steps()
 
 
-@lend(lambda orders: seconds(work(orders)))
-def steps_together(orders: list[RunRequest]) -> Iterator[list[TimedFrame | None]]:
+@lend(lambda requests: seconds(work(requests)))
+def steps_together(requests: list[RunRequest]) -> Iterator[list[TimedFrame | None]]:
     """The same for runs that are made in one batch."""
-    yield from Batch(tuple(map(shared, together(orders).lives))).steps()
+    yield from Batch(tuple(map(shared, together(requests).lives))).steps()
 
 
 class Stream:
     """The messages of one run, in turn."""
 
     def __init__(self, shown: StreamedRun) -> None:
-        self.shown, self.live = shown, shown.live
-        self.ids = list(self.live.start)
+        self.shown, self.prepared = shown, shown.prepared
+        self.ids = list(self.prepared.start)
         self._held: frozenset[int] = frozenset()
-        self._known = set(self.live.start)
+        self._known = set(self.prepared.start)
         self._scene: tuple[int, dict | None] = (-1, None)
 
     def begin(self) -> str:
         """The start message."""
-        live, order = self.live, self.live.order
-        words = live.pieces(self._known)
-        scene = order.model.scene(live.words(live.start)) if order.model.scene else None
+        prepared, request = self.prepared, self.prepared.order
+        model = request.model
+        scene = model.scene(prepared.words(prepared.start)) if model.scene else None
         self._scene = (-1, scene)
-        run, mask_id = facts(order, live.checkpoint), live.checkpoint.mask_id
         message = messages.start_message(
-            self.shown.run_id,
-            run,
-            live.start,
-            mask_id,
-            live.expected,
-            words,
-            "",
-            order.model.layout or order.domain.layout,
-            started(order.model, scene),
-        )
+            self.shown.run_id, facts(request, prepared.checkpoint), prepared.start, prepared.checkpoint.mask_id,
+            prepared.expected, prepared.pieces(self._known), "", model.layout or request.domain.layout,
+            started(model, scene),
+        )  # fmt: skip
         self.shown.start = messages.dumps(message)
         return self.shown.start
 
-    def take(self, seen: TimedFrame) -> Callable[[], str] | None:
+    def take(self, step: TimedFrame) -> Callable[[], str] | None:
         """Keep a step; what writes its message, or None if the run was stopped meanwhile."""
-        frame, notes, took = seen
+        frame, notes, took = step
         ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
-        fresh = self.live.pieces(ids - self._known)
+        fresh = self.prepared.pieces(ids - self._known)
         self._known |= ids
         for place in frame.remasked:
-            self.ids[place] = self.live.checkpoint.mask_id
+            self.ids[place] = self.prepared.checkpoint.mask_id
         for place, token, _ in frame.decoded:
             self.ids[place] = token
         index = len(self.shown.steps)
@@ -91,17 +84,11 @@ class Stream:
         return write if self.shown.add((frame, notes, write)) else None
 
     def _write(
-        self,
-        index: int,
-        frame: Frame,
-        held: frozenset[int],
-        fresh: dict[int, str],
-        notes: tuple[Issue, ...],
-        took: float,
-        ids: tuple[int, ...],
-    ) -> str:
-        model = self.live.order.model
-        scene = model.scene(self.live.words(ids)) if model.scene else None
+        self, index: int, frame: Frame, held: frozenset[int], fresh: dict[int, str], notes: tuple[Issue, ...],
+        took: float, ids: tuple[int, ...],
+    ) -> str:  # fmt: skip
+        model = self.prepared.order.model
+        scene = model.scene(self.prepared.words(ids)) if model.scene else None
         (last, before), self._scene = self._scene, (index, scene)
         if last == index - 1 and scene == before:  # only what changed is sent
             scene = None
@@ -123,6 +110,6 @@ def ended(shown: StreamedRun, sample: Sample, stopped: bool = False) -> str:
 
 def made(shown: StreamedRun) -> Sample:
     """The sample of a run that has ended or was stopped."""
-    trace = shown.live.trace([frame for frame, _, _ in shown.steps])
-    notes = tuple(notes for _, notes, _ in shown.steps) if shown.live.order.model.notes else None
-    return Sample(trace, notes, shown.live.order.domain)
+    trace = shown.prepared.trace([frame for frame, _, _ in shown.steps])
+    notes = tuple(notes for _, notes, _ in shown.steps) if shown.prepared.order.model.notes else None
+    return Sample(trace, notes, shown.prepared.order.domain)

@@ -14,10 +14,10 @@ def unwritten() -> Iterator[None]:
     """
     found = inspect.getfile
 
-    def getfile(thing: Any) -> str:
-        if type(thing).__name__ == "ComponentMeta":
+    def getfile(object: Any) -> str:  # the name that inspect gives it
+        if type(object).__name__ == "ComponentMeta":
             raise OSError("no stub is wanted")
-        return found(thing)
+        return found(object)
 
     inspect.getfile = getfile
     try:

@@ -1,12 +1,10 @@
 """Live theory: what ReMDM promises, measured in seconds on a language of five words whose denoiser is exact."""
 
-from typing import Any
-
 import gradio as gr
 
 from remdm.app.components.controls import Dial
 from remdm.app.errors import refusal
-from remdm.app.events import UI_EVENT
+from remdm.app.events import Changes, Values, on
 from remdm.evaluation.theorems import CORRECTORS, LENGTH, marginals, twins
 from remdm.sampling.methods import METHODS, settings
 from remdm.views.chains import panel, side_by_side
@@ -15,7 +13,7 @@ from remdm.views.charts import measured_chart, remask_chart
 SHOWN = 12
 """Chains side by side in a picture."""
 
-ALONE = [
+INDEPENDENT = [
     (method.title, name)
     for name, method in METHODS.items()
     if method.transition == "ancestral" and method.weighting == "even"
@@ -35,13 +33,13 @@ class Theory:
             elem_classes=["prose", "chapter"],
         )  # fmt: skip
         with gr.Row(elem_classes="pane-controls"):
-            self.sampler = gr.Dropdown(ALONE, value="remdm-rescale", label="Sampler", filterable=False,
+            self.sampler = gr.Dropdown(INDEPENDENT, value="remdm-rescale", label="Sampler", filterable=False,
                                        elem_id="theory-sampler")  # fmt: skip
             self.eta = Dial(0, 1, step=0.01, value=0.5, label="Strength · η", buttons=[], elem_id="theory-eta")
             self.chains = Dial(50, 2000, step=50, value=400, label="Chains", buttons=[], elem_id="theory-chains")
         with gr.Row(elem_classes="files"):
-            self.go = gr.Button("Measure", variant="primary", size="sm", elem_id="theory-run")
-        self.said = gr.HTML("", elem_id="theory-said", elem_classes="said")
+            self.measure = gr.Button("Measure", variant="primary", size="sm", elem_id="theory-run")
+        self.notes = gr.HTML("", elem_id="theory-said", elem_classes="said")
         with gr.Row(elem_classes="charts"):
             self.chart = gr.Plot(show_label=False, visible=False, elem_id="theory-chart")
             self.remasks = gr.Plot(show_label=False, visible=False, elem_id="theory-remasks")
@@ -52,14 +50,14 @@ class Theory:
             "there. So ReMDM can do what no choice of their coefficients can.", elem_classes=["prose", "chapter"],
         )  # fmt: skip
         with gr.Row(elem_classes="files"):
-            self.still = gr.Button("Hold α and count", variant="primary", size="sm", elem_id="theory-still")
+            self.hold = gr.Button("Hold α and count", variant="primary", size="sm", elem_id="theory-still")
         self.counted = gr.HTML("", elem_id="theory-counted", elem_classes="said")
         with gr.Row(elem_classes="charts"):
             self.held = gr.Plot(show_label=False, visible=False, elem_id="theory-held")
-        outputs = [self.said, self.chart, self.remasks]
-        self.go.click(self.measured, [self.sampler, self.eta, self.chains], outputs, **UI_EVENT)
-        self.both.click(self.paired, [self.corrector, self.steps, self.seed], self.pictures, **UI_EVENT)
-        self.still.click(self.stood_still, None, [self.counted, self.held], **UI_EVENT)
+        outputs = {self.notes, self.chart, self.remasks}
+        on(self.measure.click, self.measured, {self.sampler, self.eta, self.chains}, outputs)
+        on(self.both.click, self.paired, {self.corrector, self.steps, self.seed}, self.pictures)
+        on(self.hold.click, self.stood_still, None, {self.counted, self.held})
 
     def _twins(self) -> None:
         gr.Markdown(
@@ -81,31 +79,31 @@ class Theory:
             self.both = gr.Button("Run both", variant="primary", size="sm", elem_id="theory-twins")
         self.pictures = gr.HTML("", elem_id="theory-pictures", elem_classes="said")
 
-    def measured(self, sampler: str, eta: float | None, chains: float | None) -> list[Any]:
+    def measured(self, values: Values) -> Changes:
         """The marginals of many chains."""
+        sampler, eta, chains = values[self.sampler], values[self.eta], int(values[self.chains] or 0)
         try:
-            strength = (
-                {} if "eta" not in settings(sampler, 32).values else {"eta": float(eta if eta is not None else -1)}
-            )
-            found = marginals(settings(sampler, 32, **strength), int(chains or 0), 1)
+            plain = settings(sampler, 32)
+            strength = {"eta": float(eta if eta is not None else -1)} if "eta" in plain.values else {}
+            found = marginals(settings(sampler, 32, **strength), chains, 1)
         except ValueError as error:
             raise refusal(error) from error
-        steps = len(found.alpha)
-        said = (
-            f"{int(chains or 0) * LENGTH} positions, {found.remasks.sum():.1f} remasks a chain. The measurement leaves "
-            f"the 95 % band at {found.outside} of {steps} steps. Neighbouring steps hang together, so that one "
+        sentences = (
+            f"{chains * LENGTH} positions, {found.remasks.sum():.1f} remasks a chain. The measurement leaves the 95 % "
+            f"band at {found.outside} of {len(found.alpha)} steps. Neighbouring steps hang together, so that one "
             "excursion by chance counts several times; more chains narrow the band."
         )
-        charts = (
-            measured_chart(found.alpha, found.measured, found.reach),
-            remask_chart({METHODS[sampler].title: found.remasks}),
-        )
-        return [f'<p role="status">{said}</p>', *(gr.Plot(value=chart, visible=True) for chart in charts)]
+        return {
+            self.notes: f'<p role="status">{sentences}</p>',
+            self.chart: gr.Plot(measured_chart(found.alpha, found.measured, found.reach), visible=True),
+            self.remasks: gr.Plot(remask_chart({METHODS[sampler].title: found.remasks}), visible=True),
+        }
 
-    def paired(self, corrector: str, steps: float | None, seed: float | None) -> str:
+    def paired(self, values: Values) -> str:
         """A corrector as its own paper writes it, as ReMDM, and ReMDM with another sigma, cell by cell."""
+        corrector = values[self.corrector]
         try:
-            found = twins(corrector, int(steps or 0), SHOWN, int(seed or 0))
+            found = twins(corrector, int(values[self.steps] or 0), SHOWN, int(values[self.seed] or 0))
         except ValueError as error:
             raise refusal(error) from error
         first, name = found[0], METHODS[corrector].title
@@ -115,13 +113,13 @@ class Theory:
             panel(title, each.states, differs, each.words)
             for title, each, differs in zip(titles, found, apart, strict=True)
         ]
-        said = (
+        sentence = (
             f"{SHOWN} chains of five letters: {int(apart[1].sum())} of {apart[1].size:,} cells differ between {name} "
             f"and its twin, {int(apart[2].sum()):,} from ReMDM with another σ."
         )
-        return side_by_side(panels, said)
+        return side_by_side(panels, sentence)
 
-    def stood_still(self) -> list[Any]:
+    def stood_still(self) -> Changes:
         """Remasks a step of three rules in the same loop."""
         rules = {"ReMDM-loop": "cap", "FB": "fb", "DFM": "dfm"}
         chosen = {
@@ -129,7 +127,9 @@ class Theory:
             for name, rule in rules.items()
         }
         found = {name: marginals(each, 300, 1) for name, each in chosen.items()}
-        told = "; ".join(f"{name} {each.remasks[each.held].sum():.2f}" for name, each in found.items())
-        said = f'<p role="status">Remasks a chain while α is held, {int(found["DFM"].held.sum())} steps: {told}.</p>'
-        chart = remask_chart({name: each.remasks for name, each in found.items()})
-        return [said, gr.Plot(value=chart, visible=True)]
+        counts = "; ".join(f"{name} {each.remasks[each.held].sum():.2f}" for name, each in found.items())
+        held = int(found["DFM"].held.sum())
+        return {
+            self.counted: f'<p role="status">Remasks a chain while α is held, {held} steps: {counts}.</p>',
+            self.held: gr.Plot(remask_chart({name: each.remasks for name, each in found.items()}), visible=True),
+        }

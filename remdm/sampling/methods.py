@@ -67,7 +67,7 @@ RULES: dict[str, Part] = {
 """How much is remasked."""
 
 WEIGHTINGS: dict[str, Part] = {
-    "even": Part("all alike", "Every decoded token is equally likely to go.", lambda inner: inner),
+    "even": Part("uniform", "Every decoded token is equally likely to go.", lambda inner: inner),
     "conf": _part("unsure when decoded", Confidence),
     "rescored": _part("unsure now", Rescored),
 }
@@ -101,28 +101,30 @@ PLANS: dict[str, Part] = {
 TRANSITIONS: dict[str, Part] = {
     "ancestral": Part("each position alone", "Every position decides alone, by the posterior.", Ancestral),
     "maskgit": _part(
-        "surest first (MaskGIT)",
+        "most confident first (MaskGIT)",
         TopConfidence,
         lambda **values: TopConfidence(MaskgitCounts(), **values),
         ("choice_temperature",),
     ),
     "llada": Part(
-        "surest first (LLaDA)", "Even numbers of tokens a step, the surest first.", lambda: TopConfidence(EvenCounts())
+        "most confident first (LLaDA)",
+        "Even numbers of tokens a step, the most confident first.",
+        lambda: TopConfidence(EvenCounts()),
     ),
     "llada-loop": _part(
-        "surest first, swapping while held",
+        "most confident first, swapping while held",
         TopConfidence,
         lambda **values: TopConfidence(EvenCounts(), **values),
         ("swaps",),
     ),
     "llada-swap": _part(
-        "surest first, swapping always",
+        "most confident first, swapping always",
         TopConfidence,
         lambda **values: TopConfidence(EvenCounts(), held_only=False, **values),
         ("swaps",),
     ),
 }
-"""Who decides which positions decode."""
+"""How the positions that decode are chosen."""
 
 TABLES = {"transition": TRANSITIONS, "rule": RULES, "weighting": WEIGHTINGS, "plan": PLANS}
 TABLE_HELP = {

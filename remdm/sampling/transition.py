@@ -155,7 +155,7 @@ class TopConfidence:
 
     counts: Counts
     choice_temperature: float = knob(
-        0.0, 0, 20, step=0.1, symbol="c", help="Random order: noise on the confidence, fading to 0."
+        0.0, 0, 20, step=0.1, symbol="c", help="Noise on the confidence that decides the order, fading to 0."
     )
     swaps: int = knob(0, 0, 64, step=1, symbol="k", help="How many of the least sure tokens are remasked in a step.")
     held_only: bool = True

@@ -20,11 +20,11 @@ Step = tuple[Frame, tuple[Issue, ...], Callable[[], str]]
 
 @dataclass
 class StreamedRun:
-    """A run as it is being shown. `halt` is shared by all the runs of one press: once set, nothing is added."""
+    """A run as it is being shown. `stopped` is shared by all the runs of a group: once set, nothing is added."""
 
     run_id: str
-    live: PreparedRun
-    halt: threading.Event
+    prepared: PreparedRun
+    stopped: threading.Event
     start: str = ""
     end: str = ""
     steps: list[Step] = field(default_factory=list)
@@ -33,27 +33,27 @@ class StreamedRun:
     def add(self, step: Step) -> bool:
         """Keep a step; False if the run was stopped meanwhile, and the step came too late."""
         with self._lock:
-            if not self.halt.is_set():
+            if not self.stopped.is_set():
                 self.steps.append(step)
-            return not self.halt.is_set()
+            return not self.stopped.is_set()
 
     def stop(self) -> None:
         """Let nothing more be added: what is there now is the run."""
         with self._lock:
-            self.halt.set()
+            self.stopped.set()
 
 
 @dataclass
 class RunGroup:
-    """One press of Run: its halt flag, the runs that it has begun, and which of them is looked at."""
+    """What one click began: whether it was stopped, its runs, and which of them the visitor looks at."""
 
-    halt: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event = field(default_factory=threading.Event)
     runs: list[StreamedRun] = field(default_factory=list)
     focus: int = 0
 
     def stop(self) -> None:
         """End all of it; nothing is added any more."""
-        self.halt.set()
+        self.stopped.set()
         for shown in self.runs:
             shown.stop()
 
@@ -64,26 +64,26 @@ class Runs:
     def __init__(self, kept: int = KEPT) -> None:
         self._kept, self._lock = kept, threading.Lock()
         self._runs: OrderedDict[str, StreamedRun] = OrderedDict()
-        self._presses: OrderedDict[str, RunGroup] = OrderedDict()
+        self._groups: OrderedDict[str, RunGroup] = OrderedDict()
 
-    def press(self) -> str:
-        """A ticket for one press of Run: it can be stopped before anything has begun."""
+    def begin(self) -> str:
+        """A ticket for a new group of runs, which can be stopped before any of them has begun."""
         ticket = secrets.token_urlsafe(12)
         with self._lock:
-            self._presses[ticket] = RunGroup()
-            while len(self._presses) > self._kept:
-                self._presses.popitem(last=False)
+            self._groups[ticket] = RunGroup()
+            while len(self._groups) > self._kept:
+                self._groups.popitem(last=False)
         return ticket
 
-    def pressed(self, ticket: str | None) -> RunGroup:
-        """The press of a ticket; one that nobody else holds for a ticket that is not known (any more)."""
-        return self._presses.get(ticket or "", RunGroup())
+    def group(self, ticket: str | None) -> RunGroup:
+        """The group of a ticket; one that nobody else holds for a ticket that is not known (any more)."""
+        return self._groups.get(ticket or "", RunGroup())
 
-    def open(self, live: PreparedRun, press: RunGroup) -> StreamedRun:
-        """Begin a run of a press, under an id that nobody can guess."""
-        shown = StreamedRun(secrets.token_urlsafe(12), live, press.halt)
+    def open(self, prepared: PreparedRun, group: RunGroup) -> StreamedRun:
+        """Begin a run of a group, under an id that nobody can guess."""
+        shown = StreamedRun(secrets.token_urlsafe(12), prepared, group.stopped)
         with self._lock:
-            press.runs.append(shown)
+            group.runs.append(shown)
             self._runs[shown.run_id] = shown
             while len(self._runs) > self._kept:
                 self._runs.popitem(last=False)

@@ -17,19 +17,41 @@ TICKS = [digit * 10**power for power in range(4) for digit in (1, 2, 3, 5)]
 class Interval(Protocol):
     """A figure with its 95% interval."""
 
-    value: float
-    low: float
-    high: float
+    @property
+    def value(self) -> float:
+        """What was measured."""
+
+    @property
+    def low(self) -> float:
+        """The interval begins here."""
+
+    @property
+    def high(self) -> float:
+        """It ends here."""
 
 
 class Point(Protocol):
     """What is drawn of a point."""
 
-    sampler: str
-    steps: int
-    forwards: float
-    value: Interval
-    n: int
+    @property
+    def sampler(self) -> str:
+        """Its name."""
+
+    @property
+    def steps(self) -> int:
+        """T."""
+
+    @property
+    def forwards(self) -> float:
+        """NFE a sample, measured."""
+
+    @property
+    def value(self) -> Interval:
+        """The figure."""
+
+    @property
+    def n(self) -> int:
+        """Samples."""
 
     @property
     def label(self) -> str:
@@ -97,7 +119,7 @@ def figure(
     points: Sequence[Point], live: Sequence[Point], places: dict[str, int], title: str, share: bool,
     world: float | None = None,
 ) -> go.Figure:  # fmt: skip
-    """A line a sampler over the network calls that it really made.
+    """A line a sampler over the network evaluations that it really made.
 
     Args:
         points: what was measured beforehand.
@@ -116,7 +138,7 @@ def figure(
     height = (100.0 if share else 1.0) * (world or 0.0)
     note = {"text": "the data themselves", "x": 1, "xref": "paper", "xanchor": "right", "y": height,
             "yanchor": "bottom", "showarrow": False, "font": {"size": 11}}  # fmt: skip
-    ticks = log_ticks(TICKS, "network calls a sample, measured")
+    ticks = log_ticks(TICKS, "network evaluations (NFE) a sample, measured")
     return go.Figure(data, layout(
         title, 460, 0.14, ticks, {"ticksuffix": "%" if share else ""}, showlegend=True,
         shapes=[] if world is None else [{**line, "y0": height, "y1": height}],
@@ -143,4 +165,4 @@ def table(points: Sequence[Point], live: Sequence[Point], title: str, share: boo
          shown(each.value, share), f"{each.n:,}")
         for some, mine in ((live, True), (points, False)) for each in some
     ]  # fmt: skip
-    return grid(f"{title}, with 95% intervals", ("", "T", "network calls", title, "n"), rows) if rows else ""
+    return grid(f"{title}, with 95% intervals", ("", "T", "NFE", title, "n"), rows) if rows else ""

@@ -1,7 +1,7 @@
 """The frontier of novelty and property as a Plotly figure, laid out as the paper's Figure 4."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
@@ -11,16 +11,17 @@ FONT = "Source Sans Pro, ui-sans-serif, system-ui, sans-serif"
 AXES = {"rings": "mean number of rings of the novel ones", "qed": "mean QED of the novel ones"}
 
 
-class Spot(Protocol):
-    """What is drawn of a spot."""
+@dataclass(frozen=True)
+class Spot:
+    """One sampler at one guidance scale: samples so far, the share that is novel, the property's mean over these."""
 
     sampler: str
     scale: float
     samples: int
     novel: float
     mean: float | None
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 def figure(spots: Sequence[Spot], property: str, title: str, most: float | None = None) -> go.Figure:

@@ -87,12 +87,8 @@ def step_message(
         "run": run_id,
         "kind": "step",
         "i": index,
-        "t": _short(frame.t),
-        "s": _short(frame.s),
-        "at": _short(frame.alpha_t),
         "as": _short(frame.alpha_s),
         "sg": _short(mean_sigma(frame, held)),
-        "sm": _short(frame.sigma_max),
         "ph": frame.phase,
         "d": [
             [position, token, probability, [list(each) for each in top]]

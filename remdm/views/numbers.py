@@ -75,7 +75,7 @@ def summary(trace: Trace) -> Iterator[tuple[str, str, str]]:
     ids, total = printed(trace), counts(trace)
     forwards = trace.steps[-1].forwards if trace.steps else 0
     yield "steps", str(len(trace.steps)), "steps taken, the final fill included"
-    yield "forwards", str(forwards), "network calls: none is needed while no token changes"
+    yield "NFE", str(forwards), "network evaluations: none is needed while no token changes"
     yield "remasked", f"{int(total.remasked.sum())}", f"{total.expected_remasked.sum():.1f} were to be expected"
     yield "revised", str(total.revised), "decoded again to another token than before"
     yield "churned", str(total.churned), "decoded again to the same token"

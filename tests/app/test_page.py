@@ -65,7 +65,7 @@ def test_a_recorded_run_plays_when_the_page_opens(visit):
     studio.page.locator(".rp-speed").select_option("8")
     studio.page.wait_for_selector(f'{PLAYER}[data-status="done"]')
     assert studio.state()["step"] == first["steps"]
-    expect(studio.part("numbers")).to_contain_text("forwards")
+    expect(studio.part("numbers")).to_contain_text("NFE")
     assert all(studio.charts().values())
     studio.page.close()
 
@@ -230,7 +230,7 @@ def test_errors_are_underlined_and_counted(studio):
 def test_numbers_and_charts_belong_to_the_run(studio):
     end = studio.run()
     numbers = studio.part("numbers").inner_text()
-    for value, name in ((end["steps"], "steps"), (end["forwards"], "forwards"), (end["remasks"], "remasked"),
+    for value, name in ((end["steps"], "steps"), (end["forwards"], "NFE"), (end["remasks"], "remasked"),
                         (end["revised"], "revised"), (end["churned"], "churned")):  # fmt: skip
         assert re.search(rf"\b{value}\s+{name}\b", numbers), (value, name)
     assert "entropy" in numbers and "distinct 2-grams" in numbers
@@ -246,7 +246,7 @@ def test_controls_that_do_not_apply_disappear(studio):
     )
     there("eta", "t_on", "t_off", "alpha_on", "nucleus_p", "temperature", "nucleus", "precision", "count")
     gone("t_switch", "swaps", "length")
-    studio.part("parts").get_by_role("button", name="Its parts").click()
+    studio.part("parts").get_by_role("button", name="Custom sampler").click()
     there("transition", "rule", "weighting", "plan", "schedule")
     studio.choose("plan", "late only")
     there("t_switch", "eta")
@@ -255,7 +255,7 @@ def test_controls_that_do_not_apply_disappear(studio):
     gone("eta", "weighting")
     studio.choose("plan", "short steps")
     gone("schedule", "t_switch")
-    studio.choose("transition", "surest first (LLaDA)")
+    studio.choose("transition", "most confident first (LLaDA)")
     gone("rule", "weighting")
     studio.choose("transition", "each position alone")
     studio.choose("rule", "rescaled")
@@ -268,7 +268,7 @@ def test_controls_that_do_not_apply_disappear(studio):
     expect(eta).to_have_value("0.04")
     studio.typed("steps", 1024)
     expect(eta).to_have_value("0.008")
-    studio.part("parts").get_by_role("button", name="Its parts").click()
+    studio.part("parts").get_by_role("button", name="Custom sampler").click()
 
 
 @pytest.mark.parametrize(
@@ -474,11 +474,10 @@ def test_values_that_no_browser_sends_are_refused(app):
 
     with gr.Blocks():
         panel = Panel(DOMAINS["text"])
-    names = {id(each): place for place, each in enumerate(panel.inputs)}
-    values = [each.value for each in panel.inputs]
+    values = {each: each.value for each in panel.inputs}
     for part, bad in ((panel.steps, None), (panel.steps, 0), (panel.steps, 2.5), (panel.samples, 9), (panel.seed, True),
                       (panel.knobs["eta"], None), (panel.knobs["eta"], 7), (panel.drawing["temperature"], "hot"),
                       (panel.sampler, "x"), (panel.parts["rule"], "x"), (panel.precision, 16)):  # fmt: skip
         with pytest.raises(ValueError):
-            panel.orders([bad if place == names[id(part)] else value for place, value in enumerate(values)])
-    assert page and len(panel.orders(values)) == 1
+            panel.requests({**values, part: bad})
+    assert page and len(panel.requests(values)) == 1

@@ -20,13 +20,13 @@ RECORDED = Path(__file__).parents[2] / "assets" / "recorded"
 @pytest.fixture(scope="module")
 def bench():
     with gr.Blocks():
-        return Workbench(DOMAINS["text"], RECORDED / "text.json.gz")
+        return Workbench(DOMAINS["text"], RECORDED / "text.json.gz", None)
 
 
 @pytest.fixture(scope="module")
 def pictures():
     with gr.Blocks():
-        return Workbench(DOMAINS["image"], RECORDED / "image.json.gz")
+        return Workbench(DOMAINS["image"], RECORDED / "image.json.gz", None)
 
 
 @pytest.fixture
@@ -51,13 +51,12 @@ def chosen(bench, name):
     panel = bench.panel
     with gr.Blocks():
         changes = Reactions(panel).remodelled(name)
-    about = [panel.about, panel.length, panel.examples, panel.prompt, *panel.asked.values()]
-    shape = [*panel.knobs.values(), *panel.parts.values(), panel.schedule, *panel.drawing.values(), panel.cite]
-    controls = [*about, panel.sampler, panel.steps, *shape]
-    assert len(changes) == len(controls)
+    about = {panel.about, panel.length, panel.examples, panel.prompt, *panel.asked.values()}
+    shape = {*panel.shape.values(), *panel.drawing.values(), panel.cite}
+    assert changes.keys() == {*about, panel.sampler, panel.steps, *shape}
     return {
         (control.elem_id or "about").split("-", 1)[-1]: change.get("value") if isinstance(change, dict) else change
-        for control, change in zip(controls, changes, strict=True)
+        for control, change in changes.items()
     }
 
 
@@ -84,37 +83,40 @@ def test_a_model_that_will_not_do_is_a_toast(bench, name, says):
         chosen(bench, name)
 
 
-def pressed(bench, model, **values):
+def clicked(bench, model, **values):
     """What Run does with these values in the controls, the others as they stand."""
-    named = {bench.panel.model: model} | {getattr(bench.panel, name): value for name, value in values.items()}
-    ticket = RUNS.press()
-    return ticket, bench.sample(ticket, *(named.get(control, control.value) for control in bench.panel.inputs))
+    panel, controls = bench.panel, bench.controls
+    named = {panel.model: model} | {getattr(panel, name): value for name, value in values.items()}
+    given = {control: named.get(control, control.value) for control in panel.inputs}
+    ticket = RUNS.begin()
+    run = controls.guarded(lambda values, group: bench.sample(panel.requests(values), group))
+    return ticket, run({**given, controls.ticket: ticket})
 
 
 def labels(changes, bench):
-    return [change[bench.run].value for change in changes if bench.run in change]
+    return [change[bench.controls.run].value for change in changes if bench.controls.run in change]
 
 
 def test_a_download_shows_on_the_button_and_then_it_runs(bench, hub):
-    ticket, changes = pressed(bench, "mdlm-owt", length=64, steps=2)
+    ticket, changes = clicked(bench, "mdlm-owt", length=64, steps=2)
     seen = labels(changes, bench)
     assert seen[0].startswith("Downloading 0% of 0.") and "Running …" in seen and seen[-1] == "Run"
-    assert len(RUNS.pressed(ticket).runs) == 1
+    assert len(RUNS.group(ticket).runs) == 1
 
 
 def test_stop_calls_a_download_off(bench, hub):
     hub.goes_on.clear()
-    ticket, changes = pressed(bench, "mdlm-owt", length=64, steps=2)
+    ticket, changes = clicked(bench, "mdlm-owt", length=64, steps=2)
     next(changes)
-    RUNS.pressed(ticket).stop()
+    RUNS.group(ticket).stop()
     hub.goes_on.set()
     assert all("Running" not in label for label in labels(changes, bench))
-    assert loading.MODEL_CACHE.peek("mdlm-owt") is None and not RUNS.pressed(ticket).runs
+    assert loading.MODEL_CACHE.peek("mdlm-owt") is None and not RUNS.group(ticket).runs
 
 
 def test_no_hub_is_a_toast_and_the_button_comes_back(bench, hub, monkeypatch):
     monkeypatch.setattr(store, "ENDPOINT", "http://127.0.0.1:9")
-    _, changes = pressed(bench, "mdlm-owt", length=64, steps=2)
-    assert next(changes)[bench.run].value == "Run"
+    _, changes = clicked(bench, "mdlm-owt", length=64, steps=2)
+    assert next(changes)[bench.controls.run].value == "Run"
     with pytest.raises(gr.Error, match="The model hub cannot be reached"):
         next(changes)

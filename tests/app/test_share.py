@@ -58,13 +58,13 @@ def said(change: object) -> object:
 )
 def test_a_link_says_all_that_makes_a_run(panel, chosen):
     model = TEXT.models[0]
-    order = RunRequest(TEXT, model, "Rosa & Hugo = friends? _5 ...", model.length, chosen, 2**53 - 1)
-    link = query(order)
-    told = dict(parse_qsl(link.removeprefix("?"), strict_parsing=True))
-    changes = {each: said(change) for each, change in read(panel, told).items()}
-    values = [changes.get(control, control.value) for control in panel.inputs]
-    (again,) = panel.orders(values)
-    assert again == order and query(again) == link
+    request = RunRequest(TEXT, model, "Rosa & Hugo = friends? _5 ...", model.length, chosen, 2**53 - 1)
+    link = query(request)
+    given = dict(parse_qsl(link.removeprefix("?"), strict_parsing=True))
+    changes = {each: said(change) for each, change in read(panel, given).items()}
+    values = {control: changes.get(control, control.value) for control in panel.inputs}
+    (again,) = panel.requests(values)
+    assert again == request and query(again) == link
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from result_rows import row, write
 
 from remdm.app.scaling import PLACES, Scaling
-from remdm.app.workbench.recommended import BestKnown
+from remdm.app.workbench.recommended import Recommended
 from remdm.app.workbench.settings import Panel
 from remdm.domains import registry
 from remdm.domains.registry import DOMAINS
@@ -137,42 +137,60 @@ def tab(tmp_path, monkeypatch):
         return Scaling(opened, DOMAINS, KINDS, tmp_path)
 
 
-def test_without_results_the_tab_says_so_and_a_cell_of_ones_own_takes_their_place(tab):
-    made = tab.of("text", {})
-    assert "Nothing of this was measured beforehand" in made[tab.said] and made[tab.chart].visible is False
+def asked(tab, **chosen):
+    """The values of the tab's controls, some of them chosen."""
+    usual = {
+        "domain": "text",
+        "measure": "correct",
+        "condition": "stories",
+        "samplers": [],
+        "changed": False,
+        "kept": {},
+    }
+    return {getattr(tab, name): value for name, value in (usual | chosen).items()}
+
+
+def measured(tab, **chosen):
+    """The last change of each part of the page when a cell is measured."""
     last: dict = {}
-    for change in tab.measured(None, "text", "correct", "stories", [], False, {}, "mdlm", 8, 9):
+    run = tab.controls.guarded(tab.measured)
+    for change in run({tab.controls.ticket: None, **asked(tab, sampler="mdlm", **chosen)}):
         last |= change
+    return last
+
+
+def test_without_results_the_tab_says_so_and_a_cell_of_ones_own_takes_their_place(tab):
+    made = tab.of(asked(tab))
+    assert "Nothing of this was measured beforehand" in made[tab.notes] and made[tab.chart].visible is False
+    last = measured(tab, steps=8, count=9)
     assert last[tab.chart].visible and "yours: MDLM" in last[tab.table] and "<td>10</td>" in last[tab.table]
-    kept = last[tab.kept]
-    for change in tab.measured(None, "text", "correct", "stories", [], False, kept, "mdlm", 8, 2):
-        last |= change
+    last = measured(tab, steps=8, count=2, kept=last[tab.kept])
     assert len(last[tab.kept]) == 1 and "<td>12</td>" in last[tab.table]
 
 
 def test_rows_that_come_while_the_page_is_open_are_there_when_the_tab_is_opened_again(tab):
-    tab.of("text", {})
+    tab.of(asked(tab))
     write(tab.folder, [row("mdlm", 40, 0.6), row("remdm-cap", 40, 0.7)])
-    made = tab.opened("text", "correct", "stories", [], False, {})
+    made = tab.opened(asked(tab))
     assert made[tab.samplers].value == ["mdlm", "remdm-cap"] and made[tab.table].count("<tr>") == 3
-    some = tab.shown("text", "perfect", "stories", ["mdlm"], False, {})
-    assert "Nothing of this" in some[tab.said]
+    some = tab.shown(asked(tab, measure="perfect", samplers=["mdlm"]))
+    assert "Nothing of this" in some[tab.notes]
 
 
 def test_rows_with_other_settings_are_shown_on_request(tab):
     rows = [row("mdlm", 40, 0.6), row("mdlm", 80, 0.7) | {"overrides": "nucleus_p=1.0"}]
     write(tab.folder, rows)
-    assert tab.of("text", {})[tab.changed].visible
-    few, all_ = (tab.shown("text", "correct", "stories", ["mdlm"], more, {})[tab.table] for more in (False, True))
+    assert tab.of(asked(tab))[tab.changed].visible
+    few, all_ = (tab.shown(asked(tab, samplers=["mdlm"], changed=more))[tab.table] for more in (False, True))
     assert (few.count("<tr>"), all_.count("<tr>")) == (2, 3) and "nucleus_p=1.0" in all_
     write(tab.folder, rows[:1])
-    assert tab.of("text", {})[tab.changed].visible is False
+    assert tab.of(asked(tab))[tab.changed].visible is False
 
 
 @pytest.mark.parametrize(("steps", "count"), [(0, 8), (8, 0), (None, 8), (8.5, 8)])
 def test_a_measurement_that_will_not_do_is_one_sentence(tab, steps, count):
     with pytest.raises(gr.Error, match="must be a whole number"):
-        list(tab.measured(None, "text", "correct", "stories", [], False, {}, "mdlm", steps, count))
+        measured(tab, steps=steps, count=count)
 
 
 # The best known
@@ -223,21 +241,19 @@ def test_the_button_sets_every_control_and_says_what_it_is_worth(tmp_path):
     rows = [row("mdlm", 64, 0.6), row("remdm-loop", 64, 0.7), row("remdm-rescale", 64, 0.8)]
     with gr.Blocks():
         panel = Panel(DOMAINS["text"])
-        button = BestKnown(panel, TEXT, write(tmp_path, rows))
-    made = button.chosen("stories", 64, "remdm-loop")
-    values = [panel.model.value, *(each.value for each in panel.inputs[1:])]
-    controls = {control: change for control, change in made.items() if control in panel.inputs}
-    for place, control in enumerate(panel.inputs):
-        if control in controls:
-            change = controls[control]
-            values[place] = change["value"] if isinstance(change, dict) else change
-    assert panel.orders(values)[0].settings == settings("remdm-rescale", 64)
+        button = Recommended(panel, TEXT, write(tmp_path, rows))
+    ask = lambda model, steps, sampler: {panel.model: model, panel.steps: steps, panel.sampler: sampler}
+    made = button.chosen(ask("stories", 64, "remdm-loop"))
+    values = {control: control.value for control in panel.inputs}
+    for control in panel.inputs & made.keys():
+        values[control] = made[control]["value"] if isinstance(made[control], dict) else made[control]
+    assert panel.requests(values)[0].settings == settings("remdm-rescale", 64)
     assert "**ReMDM-rescale** 80.0% (78.0 to 82.0), n = 64" in made[panel.known]
     assert "ReMDM-loop with the values it comes with: 70.0%" in made[panel.known]
     assert not made[panel.knobs["t_on"]]["visible"]
-    assert "the settings stay" in button.chosen("prose", 64, "mdlm")[panel.known]
+    assert "the settings stay" in button.chosen(ask("prose", 64, "mdlm"))[panel.known]
     with pytest.raises(gr.Error, match="steps must"):
-        button.chosen("stories", None, "mdlm")
+        button.chosen(ask("stories", None, "mdlm"))
 
 
 def test_the_numbers_of_a_settings_file_come_back_as_they_were():

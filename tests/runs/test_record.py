@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from remdm.app.components.player import frames
+from remdm.app.components.scripted_html import frames
 from remdm.app.samples import checked
 from remdm.app.streams import Stream, ended, made, steps_of
 from remdm.domains.registry import DOMAINS
@@ -118,7 +118,7 @@ def test_runs_made_together_are_those_made_alone():
 
 def test_a_browser_can_ask_for_what_it_missed():
     live = prepare(order())
-    shown = RUNS.open(live, RUNS.pressed(RUNS.press()))
+    shown = RUNS.open(live, RUNS.group(RUNS.begin()))
     stream = Stream(shown)
     begun = json.loads(stream.begin())
     written = [write() for seen in steps_of(live.order) if (write := stream.take(seen))]

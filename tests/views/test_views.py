@@ -67,7 +67,7 @@ def test_numbers_leave_special_tokens_out(trace):
     assert numbers.printed(trace).tolist() == [C, B, A, A]
     said = {name: (value, meaning) for name, value, meaning in numbers.summary(trace)}
     assert {name: value for name, (value, _) in said.items()} == {
-        "steps": "4", "forwards": "4", "remasked": "3", "revised": "2", "churned": "1", "entropy": "1.04",
+        "steps": "4", "NFE": "4", "remasked": "3", "revised": "2", "churned": "1", "entropy": "1.04",
         "distinct 2-grams": "100%",
     }  # fmt: skip
     assert said["remasked"][1].startswith("2.5 were")
@@ -105,7 +105,7 @@ def test_a_trace_as_messages(trace):
     assert steps[1]["r"] == [[1, 0.5, None], [2, 0.5, None]] and steps[2]["r"] == [[4, 0.75, 0.75]]
     assert steps[1]["e"] == [[[1, 3], "name", "a does not fit b"]] and steps[0]["e"] == []
     assert list(base64.b64decode(steps[0]["c"])) == [255, 10, 20, 30, 40, 50]
-    assert steps[2]["sg"] == 0.5 and steps[2]["sm"] == 0.5
+    assert steps[2]["sg"] == 0.5 and trace.steps[2].sigma_max == pytest.approx(0.5)
     assert (end["kind"], end["text"], end["n"], end["stopped"]) == ("end", "c b a a", 4, False)
 
 

@@ -6,9 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import gradio as gr
-
-from remdm.app.components.player import frames
 from remdm.app.samples import Sample
 from remdm.app.streams import Stream, work
 from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_side, told
@@ -17,30 +14,10 @@ from remdm.serving.gpu import lend, seconds
 from remdm.serving.streamed_runs import RUNS, RunGroup
 from remdm.views import messages
 
-_MOUNT = """
-window.ReMDMCompare.mount(element.querySelector(".compare"), {
-  value: () => props.value,
-  watch: (call) => watch("value", call),
-  frames: (run, first, last) => server.frames(run, first, last),
-});
-"""
 MOST_AT_ONCE = 240
 """Steps in one message."""
 ALWAYS = ("steps",)
 """Settings that every pane names; of the others only those that differ."""
-
-
-class Board(gr.HTML):
-    """Its value is a message of this module."""
-
-    def __init__(self, value: str | None = None, **more: object) -> None:
-        shell = '<div class="compare"></div>'
-        more = {"html_template": shell, "css_template": "", "js_on_load": _MOUNT, "server_functions": [frames], **more}
-        super().__init__(value=value, **more)
-
-    def api_info(self) -> dict[str, str]:
-        """A message, for API users."""
-        return {"type": "string"}
 
 
 @dataclass(frozen=True)
@@ -53,10 +30,10 @@ class PaneRun:
     @property
     def sample(self) -> Sample:
         """What has been made so far."""
-        shown, order = self.stream.shown, self.pane.live.order
-        trace = pane_trace(self.pane, [each for each, _, _ in shown.steps])
-        notes = tuple(notes for _, notes, _ in shown.steps) if order.model.notes else None
-        return Sample(trace, notes, order.domain)
+        shown, request = self.stream.shown, self.pane.live.order
+        trace = pane_trace(self.pane, [frame for frame, _, _ in shown.steps])
+        notes = tuple(notes for _, notes, _ in shown.steps) if request.model.notes else None
+        return Sample(trace, notes, request.domain)
 
     @property
     def fate(self) -> str:
@@ -64,12 +41,12 @@ class PaneRun:
         change, start = self.pane.wish.change, len(self.pane.past)
         if change is None or change.token == self.pane.state.mask_id:
             return ""
-        return told(change, [each for each, _, _ in self.stream.shown.steps[start:]], self.pane.live)
+        return told(change, [frame for frame, _, _ in self.stream.shown.steps[start:]], self.pane.live)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a board has shown to its end: for each pane its title, the settings told of it, its run and its fate."""
+    """What a board has shown to its end: for each pane its title, the settings named with it, its run and its fate."""
 
     titles: tuple[str, ...]
     settings: tuple[list[tuple[str, str, bool]], ...]
@@ -85,18 +62,18 @@ class Comparison:
         """All of it as one message of the board."""
         panes, steps = [], []
         for place, sample in enumerate(self.samples):
-            start, *made, end = json.loads(sample.message())["messages"]
+            start, *frames, end = json.loads(sample.message())["messages"]
             about = {"title": self.titles[place], "settings": self.settings[place], "fate": self.fates[place]}
             panes.append({**about, "start": start, "end": end})
-            steps += [[place, step] for step in made]
+            steps += [[place, step] for step in frames]
         return messages.dumps({"v": 1, "kind": "all", "id": secrets.token_urlsafe(12), "panes": panes, "steps": steps})
 
 
-def told_settings(orders: Sequence[RunRequest]) -> list[list[tuple[str, str, bool]]]:
-    """For each order its sampler, steps and whatever differs among them: (name, value, whether it differs)."""
+def settings_shown(requests: Sequence[RunRequest]) -> list[list[tuple[str, str, bool]]]:
+    """For each request its sampler, steps and whatever differs among them: (name, value, whether it differs)."""
     tables: list[dict[str, Any]] = [
         {"sampler": each.settings.sampler, "steps": each.settings.steps, **each.settings.flat(), **asdict(each.asked)}
-        for each in orders
+        for each in requests
     ]
     names = list(dict.fromkeys(name for table in tables for name in table))
     differs = {name: len({str(table.get(name)) for table in tables}) > 1 for name in names}
@@ -114,46 +91,44 @@ def _brief(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-@lend(lambda wishes: seconds(*(work([wish.order]) for wish in wishes)))
-def _steps(wishes: list[BranchRequest]) -> Iterator[tuple[int, Any]]:
+@lend(lambda requests: seconds(*(work([each.order]) for each in requests)))
+def _steps(requests: list[BranchRequest]) -> Iterator[tuple[int, Any]]:
     """The steps of all panes in turn, made where the model runs."""
-    yield from side_by_side(wishes)
+    yield from side_by_side(requests)
 
 
 class Showing:
-    """Streams wishes into a board: iterate it for messages; `shelves` hold what has been made."""
+    """Streams runs side by side into a board: iterate it for messages; `panes` hold what has been made."""
 
-    def __init__(self, wishes: Sequence[BranchRequest], press: RunGroup) -> None:
-        self.wishes, self.press, self.id = list(wishes), press, secrets.token_urlsafe(12)
-        panes = [pane(wish) for wish in wishes]
-        self.shelves = [PaneRun(each, Stream(RUNS.open(each.live, press))) for each in panes]
-
-        self.settings = told_settings([shelf.pane.live.order for shelf in self.shelves])
+    def __init__(self, requests: Sequence[BranchRequest], group: RunGroup) -> None:
+        self.requests, self.group, self.id = list(requests), group, secrets.token_urlsafe(12)
+        self.panes = [PaneRun(each, Stream(RUNS.open(each.live, group))) for each in map(pane, requests)]
+        self.settings = settings_shown([each.pane.live.order for each in self.panes])
 
     @property
     def comparison(self) -> Comparison:
         """What has been shown so far."""
-        titles, fates = (wish.title for wish in self.wishes), (shelf.fate for shelf in self.shelves)
-        samples = (shelf.sample for shelf in self.shelves)
+        titles, fates = (each.title for each in self.requests), (each.fate for each in self.panes)
+        samples = (each.sample for each in self.panes)
         return Comparison(tuple(titles), tuple(self.settings), tuple(samples), tuple(fates))
 
     def __iter__(self) -> Iterator[str]:
-        panes = [
-            messages.dumps({"title": wish.title, "settings": told})[:-1] + f',"start":{shelf.stream.begin()}}}'
-            for wish, told, shelf in zip(self.wishes, self.settings, self.shelves, strict=True)
+        starts = [
+            messages.dumps({"title": request.title, "settings": settings})[:-1] + f',"start":{each.stream.begin()}}}'
+            for request, settings, each in zip(self.requests, self.settings, self.panes, strict=True)
         ]
-        yield f'{{"v":1,"id":"{self.id}","kind":"open","panes":[{",".join(panes)}]}}'
+        yield f'{{"v":1,"id":"{self.id}","kind":"open","panes":[{",".join(starts)}]}}'
         turn: list[str] = []
         fresh: set[int] = set()
-        for which, seen in _steps(self.wishes):
+        for which, step in _steps(self.requests):
             if which in fresh or len(turn) >= MOST_AT_ONCE:  # a round is over; what lies in the past comes in bulk
                 yield self._round(turn)
                 turn, fresh = [], set()
-            write = self.shelves[which].stream.take(seen) if seen else None
-            if seen and write:
+            write = self.panes[which].stream.take(step) if step else None
+            if step and write:
                 turn.append(f"[{which},{write()}]")
-                fresh |= {which} if seen[2] else set()
-            if self.press.halt.is_set():
+                fresh |= {which} if step[2] else set()
+            if self.group.stopped.is_set():
                 return
         if turn:
             yield self._round(turn)
@@ -161,10 +136,11 @@ class Showing:
     def _round(self, turn: Sequence[str]) -> str:
         return f'{{"v":1,"id":"{self.id}","kind":"steps","list":[{",".join(turn)}]}}'
 
-    def end(self, made: Comparison, stopped: bool = False) -> str:
+    def end(self, shown: Comparison) -> str:
         """The last message: each run's end, and what became of a planted token."""
+        stopped = self.group.stopped.is_set()
         ends = [
-            messages.dumps({"fate": fate})[:-1] + f',"end":{shelf.stream.end(sample, stopped)}}}'
-            for shelf, sample, fate in zip(self.shelves, made.samples, made.fates, strict=True)
+            messages.dumps({"fate": fate})[:-1] + f',"end":{each.stream.end(sample, stopped)}}}'
+            for each, sample, fate in zip(self.panes, shown.samples, shown.fates, strict=True)
         ]
         return f'{{"v":1,"id":"{self.id}","kind":"end","panes":[{",".join(ends)}]}}'

@@ -13,13 +13,13 @@ from remdm.sampling.methods import METHODS, TABLES, applicable, part_knobs, sett
 LABELS = {
     "eta": "Strength", "eta_cap": "Cap", "eta_rescale": "Share of it", "t_on": "Loop begins", "t_off": "Loop ends",
     "alpha_on": "Decoded in loop", "t_switch": "Remask from", "masked_sigma": "Masked positions use",
-    "choice_temperature": "Random order", "swaps": "Swapped a step", "nucleus_p": "Nucleus",
+    "choice_temperature": "Choice temperature", "swaps": "Swapped a step", "nucleus_p": "Nucleus",
     "temperature": "Temperature", "nucleus": "Token that crosses p",
 }  # fmt: skip
 PART_LABELS = {
-    "transition": ("Who decides", "Each position alone, or the surest first."),
+    "transition": ("Unmasking order", "Each position alone, or the most confident first."),
     "rule": ("How much", "The rule for sigma, the remasking probability."),
-    "weighting": ("Which tokens", "All alike, or the unsure ones more."),
+    "weighting": ("Which tokens", "Uniform, or the less confident ones more."),
     "plan": ("When", "At every step, late, or in a loop at constant alpha."),
 }
 
@@ -27,8 +27,8 @@ PART_LABELS = {
 class Dial(gr.Slider):
     """A slider that hands on what was typed: the sampler's own checks refuse it, with its name and range."""
 
-    def preprocess(self, payload: float | None) -> float | None:
-        """The value as it came, None where the field is empty."""
+    def preprocess(self, payload: float) -> float:
+        """The value as it came (None where the field is empty, whatever Gradio's annotation says)."""
         return payload
 
     def get_block_name(self) -> str:

@@ -1,43 +1,22 @@
-"""The grid of all samples under the player, each with its picture; a click shows that one."""
+"""The small pictures of all samples under the player, of those that run and of those that are done."""
 
+import secrets
 import time
 from collections.abc import Sequence
-
-import gradio as gr
 
 from remdm.app.samples import Sample
 from remdm.runs.domain import Model
 from remdm.views.tiles import tiles_message
 
-_MOUNT = """
-window.ReMDMTiles.mount(element.querySelector(".tiles"), {
-  value: () => props.value,
-  watch: (call) => watch("value", call),
-  pick: (index) => trigger("select", { index }),
-});
-"""
 BUSY_SHARE = 0.2
 SECONDS_BETWEEN = 0.3
 
 
-class Tiles(gr.HTML):
-    """Its value is a message of remdm.views.tiles; it triggers `select` with the index of a sample."""
-
-    def __init__(self, value: str | None = None, **more: object) -> None:
-        shell = '<div class="tiles"></div>'
-        more = {"html_template": shell, "css_template": "", "js_on_load": _MOUNT, **more}
-        super().__init__(value=value, **more)
-
-    def api_info(self) -> dict[str, str]:
-        """A message, for API users."""
-        return {"type": "string"}
-
-
 class Refresh:
-    """Draws the tiles of a running press anew, a few times a second, and only those that changed."""
+    """Draws the tiles of a running group anew, a few times a second, and only those that changed."""
 
-    def __init__(self, press: str, model: Model, count: int) -> None:
-        self._press, self._model, self._count = press, model, count
+    def __init__(self, model: Model, count: int) -> None:
+        self._id, self._model, self._count = secrets.token_urlsafe(8), model, count
         self._drawn: dict[int, tuple] = {}
         self._next = 0.0
 
@@ -54,14 +33,14 @@ class Refresh:
         took = time.monotonic() - begun
         self._next = time.monotonic() + max(SECONDS_BETWEEN, took / BUSY_SHARE)
         titles = {place: f"Sample {place + 1}" for place in tiles}
-        return tiles_message(self._press, self._count, tiles, titles, focus)
+        return tiles_message(self._id, self._count, tiles, titles, focus)
 
 
-def finished(press: str, samples: Sequence[Sample], focus: int) -> str:
+def finished(samples: Sequence[Sample], focus: int) -> str:
     """All tiles of samples that have been made."""
-    model = samples[0].model if samples else None
+    group_id, model = secrets.token_urlsafe(8), samples[0].model if samples else None
     if model is None or model.tile is None:
-        return tiles_message(press, 0, {}, {}, 0)
+        return tiles_message(group_id, 0, {}, {}, 0)
     tiles = {place: model.tile(sample.words) for place, sample in enumerate(samples)}
     titles = {place: sample.title for place, sample in enumerate(samples)}
-    return tiles_message(press, len(samples), tiles, titles, focus)
+    return tiles_message(group_id, len(samples), tiles, titles, focus)

@@ -1,4 +1,4 @@
-"""The stations of the lesson: what is told, which run is made, what the visitor does, and whether it was that."""
+"""The stations of the lesson: its text, which run is made, what the visitor does, and whether it was that."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import numpy as np
 from remdm.app.samples import Sample
 from remdm.runs.branch import SPECIAL
 
-TimedFrame = Mapping[str, Any]
+Seen = Mapping[str, Any]
 """What the player shows: step, selected, masked, states (of each position), phase."""
 Verdict = tuple[bool, str]
 FEW_STEPS = 8
@@ -21,7 +21,7 @@ class Station:
 
     Attributes:
         title: a few words.
-        told: plain words first, the symbol second.
+        text: plain words first, the symbol second.
         task: what to do, in the imperative.
         check: (what the player shows, the run in it, earlier results) -> whether that was it, and a sentence.
         sampler, steps: of its run. turned: a setting that the visitor chooses (`eta` or `steps`), with its range.
@@ -29,9 +29,9 @@ class Station:
     """
 
     title: str
-    told: str
+    text: str
     task: str
-    check: Callable[[TimedFrame, Sample, dict[str, int]], Verdict]
+    check: Callable[[Seen, Sample, dict[str, int]], Verdict]
     sampler: str = "remdm-loop"
     steps: int = 32
     seed: int = 3
@@ -39,7 +39,7 @@ class Station:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _chosen(seen: TimedFrame) -> int:
+def _chosen(seen: Seen) -> int:
     return seen["selected"] if type(seen.get("selected")) is int else -1
 
 
@@ -47,7 +47,7 @@ def _errors(count: int) -> str:
     return f"{count or 'no'} error{'' if count == 1 else 's'}"
 
 
-def half_masked(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdict:
+def half_masked(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """About half of the free positions are masked at the step shown."""
     share = seen["masked"] / max(1, sample.trace.start.count(sample.trace.mask_id))
     if 0.4 <= share <= 0.6:
@@ -55,9 +55,9 @@ def half_masked(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdi
     return False, f"Here {share:.0%} are masked. Move the slider {'on' if share > 0.6 else 'back'}."
 
 
-def an_error(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdict:
+def an_error(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """The chosen token is one that the checker blames at the end."""
-    kept["few"] = len(sample.notes[-1]) if sample.notes else 0
+    kept["few"] = sample.errors_left or 0
     found = [note for note in (sample.notes or ((),))[-1] if _chosen(seen) in note.positions]
     if found:
         return True, f"Yes. The checker says: {found[0].message}. In this run it finds {kept['few']} such errors."
@@ -66,7 +66,7 @@ def an_error(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdict:
     return False, "Choose a token with a wavy line under it, at the last step."
 
 
-def where_decoded(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdict:
+def where_decoded(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """The step shown is the one in which the chosen token was decoded."""
     place, step = _chosen(seen), seen["step"]
     if place < 0:
@@ -77,7 +77,7 @@ def where_decoded(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Ver
     return False, "Not at this step. Its life says when it was decoded; press that line."
 
 
-def struck_through(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdict:
+def struck_through(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """The chosen token is being remasked at the step shown."""
     place, step = _chosen(seen), seen["step"]
     if step and place in sample.trace.steps[step - 1].remasked:
@@ -88,17 +88,17 @@ def struck_through(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Ve
     return False, "Find a step with a token struck through, stay there, and choose that token."
 
 
-def enough_remasked(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdict:
+def enough_remasked(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """The run sent back between 60 and 120 tokens."""
     count = sum(len(each.remasked) for each in sample.trace.steps)
-    left = _errors(len(sample.notes[-1]) if sample.notes else 0)
+    left = _errors(sample.errors_left or 0)
     if 60 <= count <= 120:
         return True, f"Yes: {count} were sent back, {left} left. The chance per step is called σ; η sets it."
     much = "too many" if count > 120 else "too few"
     return False, f"{count} were sent back, {left} left: {much}. Change the strength and run again."
 
 
-def first_of_loop(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdict:
+def first_of_loop(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """The step shown is the first of the loop."""
     phases = ["start", *(each.phase for each in sample.trace.steps)]
     step = seen["step"]
@@ -107,7 +107,7 @@ def first_of_loop(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Ver
     return False, f"This step belongs to the phase “{phases[step]}”. The phase stands beside the step's number."
 
 
-def least_sure(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdict:
+def least_sure(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """The chosen token is among the tenth that the model was least sure of when it wrote them."""
     place, trace = _chosen(seen), sample.trace
     words = [trace.words.get(token, "").strip() for token in trace.final]
@@ -123,9 +123,9 @@ def least_sure(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdic
     return False, "Pale means unsure: choose one of the palest words at the last step."
 
 
-def fewer_errors(seen: TimedFrame, sample: Sample, kept: dict[str, int]) -> Verdict:
+def fewer_errors(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """At most half of the errors of the run in eight steps."""
-    left, steps = (len(sample.notes[-1]) if sample.notes else 0), sample.trace.run["steps"]
+    left, steps = sample.errors_left or 0, sample.trace.run["steps"]
     goal = kept.get("few", 12) // 2
     if left <= goal:
         return (

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from remdm.app.components.board import Board, Showing
+from remdm.app.components.board import Showing
 from remdm.app.components.controls import choices
-from remdm.app.errors import failure
-from remdm.app.events import UI_EVENT
+from remdm.app.components.run_controls import RunControls
+from remdm.app.components.scripted_html import board
+from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample
-from remdm.app.workbench.outcome import Changes
 from remdm.app.workbench.settings import Panel
 from remdm.app.workbench.share import comparison_page
 from remdm.runs.branch import BranchRequest
@@ -19,11 +20,9 @@ from remdm.runs.record import RunRequest
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs, pairs
 from remdm.sampling.methods import METHODS, Settings, parse, settings
-from remdm.serving.streamed_runs import RUNS, RunGroup
+from remdm.serving.streamed_runs import RunGroup
 from remdm.views.comparison import table
 
-MODEL_QUEUE = "model"
-"""The queue that all sampling waits in; runs that are under way share forwards (remdm/serving/batcher.py)."""
 AS_SET = ""
 MOST_PANES = 4
 FIRST_PANES = ("mdlm", "remdm-loop", "remdm-conf", "remdm-rescale")
@@ -42,9 +41,40 @@ def resettled(base: Settings, sampler: str, changes: Mapping[str, Any]) -> Setti
     return settings(sampler, steps, **{**drawing, **METHODS[sampler].defaults(steps), **changes})
 
 
-def name_of(sampler: str, order: RunRequest) -> str:
-    """The heading of a pane."""
-    return METHODS[sampler or order.settings.sampler].title
+class BoardControls(RunControls):
+    """Buttons that begin and stop runs side by side, and save them as one page; `show` adds the board below them."""
+
+    def __init__(self, label: str, where: str, waiting: str = "") -> None:
+        super().__init__(label, f"{where}-run", f"{where}-stop", "The runs", waiting, size="sm")
+        self.page = gr.DownloadButton("Export as page", interactive=False, size="sm", elem_id=f"{where}-page")
+
+    def build_board(self, board_id: str, table_id: str) -> None:
+        """The board, and under it the numbers of its runs."""
+        self.board = board(elem_id=board_id)
+        self.table = gr.HTML("", elem_id=table_id)
+
+    @property
+    def outputs(self) -> set[Component]:
+        """What `show` changes."""
+        return {self.board, self.table, self.page}
+
+    def show(
+        self, requests: Sequence[BranchRequest], group: RunGroup, at_once: Changes
+    ) -> Generator[Changes, None, tuple[Sample, ...]]:
+        """Stream runs into the board, then their numbers below it, and all of it as a page; returns the runs."""
+        showing = Showing(requests, group)
+        more = {self.page: gr.DownloadButton(interactive=False), **at_once}
+        for message in showing:
+            yield {self.board: message, **more}
+            more = {}
+        shown = showing.comparison
+        yield {self.board: showing.end(shown)}
+        traces, left = zip(*((sample.trace, sample.errors_left) for sample in shown.samples), strict=True)
+        yield {
+            self.table: table(shown.titles, traces, left),
+            self.page: gr.DownloadButton(value=comparison_page(shown), interactive=True),
+        }
+        return shown.samples
 
 
 class Compare:
@@ -59,14 +89,8 @@ class Compare:
             self.panes = [self._pane(where, place) for place in range(MOST_PANES)]
         with gr.Row(elem_classes="files"):
             self.count = gr.Radio([2, 3, 4], value=2, label="Runs", elem_id=f"{where}-panes", elem_classes="inline")
-            self.go = gr.Button("Compare", variant="primary", elem_id=f"{where}-compare-run", size="sm")
-            self.stop = gr.Button("Stop", interactive=False, elem_id=f"{where}-compare-stop", size="sm")
-            self.page = gr.DownloadButton(
-                "Export as page", interactive=False, elem_id=f"{where}-compare-page", size="sm"
-            )
-        self.board = Board(elem_id=f"{where}-compare")
-        self.table = gr.HTML("", elem_id=f"{where}-compare-table")
-        self.ticket = gr.State(None)
+            self.controls = BoardControls("Compare", f"{where}-compare")
+        self.controls.build_board(f"{where}-compare", f"{where}-compare-table")
 
     def _pane(self, where: str, place: int) -> tuple[gr.Column, gr.Dropdown, gr.Textbox]:
         with gr.Column(visible=place < 2, min_width=150) as column:
@@ -75,87 +99,30 @@ class Compare:
                 label=f"Run {'ABCD'[place]}", elem_id=f"{where}-pane-{place}",
             )  # fmt: skip
             changes = gr.Textbox(
-                label="Changed",
-                placeholder="eta=0.1, steps=32",
-                max_length=200,
+                label="Changed", placeholder="eta=0.1, steps=32", max_length=200,
                 elem_id=f"{where}-pane-{place}-changes",
-            )
+            )  # fmt: skip
         return column, sampler, changes
 
     def listen(self, panel: Panel) -> None:
         """Connects it to the settings at the side."""
-        self.panel = panel
-        columns = [column for column, _, _ in self.panes]
-        chosen = [each for _, sampler, changes in self.panes for each in (sampler, changes)]
-        outputs = [self.board, self.table, self.page, self.go, self.stop]
-        self.count.input(self.counted, self.count, columns, **UI_EVENT)
-        begun = self.go.click(self.begin, None, [self.go, self.stop, self.ticket], queue=False, **UI_EVENT)
-        begun.then(
-            self.compare, [self.ticket, self.count, *chosen, *self.panel.inputs], outputs, concurrency_id=MODEL_QUEUE,
-            **UI_EVENT,
-        )  # fmt: skip
-        self.stop.click(self.stopped, self.ticket, [self.go, self.stop], cancels=None, queue=False, **UI_EVENT)
+        self.panel, controls = panel, self.controls
+        columns = {column: place for place, (column, _, _) in enumerate(self.panes)}
+        chosen = {each for _, *pane in self.panes for each in pane}
+        visible = lambda count: {column: gr.Column(visible=place < count) for column, place in columns.items()}
+        on(self.count.input, visible, self.count, {*columns})
+        controls.begins(controls.run.click, self.compare, {self.count, *chosen, *panel.inputs}, controls.outputs)
+        controls.ends()
 
-    def counted(self, count: int) -> list[gr.Column]:
-        """So many panes."""
-        return [gr.Column(visible=place < count) for place in range(MOST_PANES)]
-
-    def begin(self) -> Changes:
-        """At once, before its turn has come."""
-        return {
-            self.go: gr.Button("Waiting …", interactive=False), self.stop: gr.Button(interactive=True),
-            self.ticket: RUNS.press(),
-        }  # fmt: skip
-
-    def _ready(self) -> Changes:
-        return {self.go: gr.Button("Compare", interactive=True), self.stop: gr.Button(interactive=False)}
-
-    def stopped(self, ticket: str | None) -> Changes:
-        """The runs see it within a step."""
-        RUNS.pressed(ticket).stop()
-        return {self.stop: gr.Button(interactive=False)}
-
-    def wishes(self, base: RunRequest, chosen: Sequence[str]) -> list[BranchRequest]:
-        """The panes: sampler and changes of each in turn."""
-        made = []
-        for sampler, changes in zip(chosen[::2], chosen[1::2], strict=True):
-            order = replace(base, settings=resettled(base.settings, sampler, parse(pairs(changes or ""))))
-            made.append(BranchRequest(order, name_of(sampler, order)))
-        return made
-
-    def compare(self, ticket: str | None, count: int, *values: Any) -> Iterator[Changes]:
+    def compare(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Stream all of them in turn."""
-        press = RUNS.pressed(ticket)
-        try:
-            chosen, rest = values[: 2 * MOST_PANES], values[2 * MOST_PANES :]
-            wishes = self.wishes(self.panel.orders(rest)[0], chosen[: 2 * int(count)])
-            parts = (self.board, self.table, self.page)
-            yield from show(wishes, press, *parts, {self.go: gr.Button("Running …", interactive=False)})
-        except Exception as error:
-            yield self._ready()
-            raise failure(error, "The runs") from error
-        yield self._ready()
+        base = self.panel.requests(values)[0]
+        panes = self.panes[: int(values[self.count])]
+        requests = [pane_request(base, values[sampler], values[changes] or "") for _, sampler, changes in panes]
+        yield from self.controls.show(requests, group, {self.controls.run: gr.Button("Running …", interactive=False)})
 
 
-def show(
-    wishes: Sequence[BranchRequest],
-    press: RunGroup,
-    board: Board,
-    told: gr.HTML,
-    page: gr.DownloadButton,
-    more: Changes,
-) -> Generator[Changes, None, tuple[Sample, ...]]:
-    """Stream wishes into a board, then their numbers into a table below it, and all of it as a page; returns them."""
-    showing = Showing(wishes, press)
-    more = {page: gr.DownloadButton(interactive=False), **more}
-    for message in showing:
-        yield {board: message, **more}
-        more = {}
-    made = showing.comparison
-    yield {board: showing.end(made, press.halt.is_set())}
-    left = [None if sample.notes is None else len(sample.notes[-1]) if sample.notes else 0 for sample in made.samples]
-    yield {
-        told: table(made.titles, [sample.trace for sample in made.samples], left),
-        page: gr.DownloadButton(value=comparison_page(made), interactive=True),
-    }
-    return made.samples
+def pane_request(base: RunRequest, sampler: str, changes: str) -> BranchRequest:
+    """The run of a pane: the base's with a sampler's settings, changed as a text says."""
+    request = replace(base, settings=resettled(base.settings, sampler, parse(pairs(changes))))
+    return BranchRequest(request, METHODS[request.settings.sampler].title)

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
+from remdm.app.events import Changes
 from remdm.app.samples import Sample, file_of
 from remdm.runs.domain import Domain
 from remdm.views import charts, numbers
-
-Changes = dict[gr.components.Component, Any]
-
 
 MOST_CHARTS = 2
 """So many charts over all samples a domain may bring (`Model.charts`)."""
@@ -47,11 +46,11 @@ class Outcome:
                 }
 
     def _over_all(self, domain: Domain, first: Sample | None) -> None:
-        """Numbers and charts over all samples of a press, in the domains that have them."""
-        self._told = any(model.numbers for model in domain.models)
+        """Numbers and charts over all samples of a click on Run, in the domains that have them."""
+        self._counts = any(model.numbers for model in domain.models)
         plots = MOST_CHARTS if any(model.charts for model in domain.models) else 0
-        told, drawn = _all_of([first] if first else [])
-        self.all_numbers = gr.HTML(told, visible=self._told, elem_id=f"{domain.name}-all-numbers")
+        text, drawn = _all_of([first] if first else [])
+        self.all_numbers = gr.HTML(text, visible=self._counts, elem_id=f"{domain.name}-all-numbers")
         with gr.Row(elem_classes="charts", visible=bool(plots)):
             self.all_charts = [
                 gr.Plot(figure, show_label=False, visible=figure is not None, elem_id=f"{domain.name}-all-{place}")
@@ -59,30 +58,31 @@ class Outcome:
             ]
 
     @property
-    def outputs(self) -> list[gr.components.Component]:
+    def outputs(self) -> set[Component]:
         """Everything that changes with the samples shown."""
-        return [self.saved, self.numbers, *self.charts.values(), self.all_numbers, *self.all_charts]
+        return {self.saved, self.numbers, *self.charts.values(), self.all_numbers, *self.all_charts}
 
     def of(self, sample: Sample) -> Changes:
         """What to show of a sample."""
         figures = charts.run_charts(sample.trace, sample.errors)
-        drawn = {
-            self.charts[name]: gr.Plot(value=figure, visible=figure is not None) for name, figure in figures.items()
-        }
         return {
             self.numbers: numbers.html(sample.trace),
             self.saved: gr.DownloadButton(value=file_of(sample.trace), interactive=True),
-            **drawn,
+            **{self.charts[name]: _plot(figure) for name, figure in figures.items()},
         }
 
     def of_all(self, samples: Sequence[Sample]) -> Changes:
-        """What to show of all samples of a press."""
-        told, figures = _all_of(samples)
-        plots = {
-            plot: gr.Plot(value=figure, visible=figure is not None)
-            for plot, figure in zip(self.all_charts, [*figures, None, None], strict=False)
+        """What to show of all samples together."""
+        text, figures = _all_of(samples)
+        changes: Changes = {self.all_numbers: text} if self._counts else {}
+        return changes | {
+            each: _plot(figure) for each, figure in zip(self.all_charts, [*figures, None, None], strict=False)
         }
-        return {**plots, **({self.all_numbers: told} if self._told else {})}
+
+
+def _plot(figure: Any) -> gr.Plot:
+    """A figure in its place, which is hidden without one."""
+    return gr.Plot(value=figure, visible=figure is not None)
 
 
 def _all_of(samples: Sequence[Sample]) -> tuple[str, list[Any]]:
@@ -90,5 +90,5 @@ def _all_of(samples: Sequence[Sample]) -> tuple[str, list[Any]]:
     model = samples[0].model if samples else None
     words = [sample.words for sample in samples]
     title = "This sample" if len(words) == 1 else f"All {len(words)} samples"
-    told = numbers.cells(title, "", model.numbers(words)) if model and model.numbers else ""
-    return told, list(model.charts(words).values()) if model and model.charts else []
+    text = numbers.cells(title, "", model.numbers(words)) if model and model.numbers else ""
+    return text, list(model.charts(words).values()) if model and model.charts else []

@@ -1,17 +1,19 @@
-"""The settings beside the stage, in three groups: what to generate, how to remask, how to draw."""
+"""The settings beside the stage, in three groups: what to generate, how to remask, how to sample tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import Field, replace
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from remdm.app.components.controls import Dial, choices, control, defaults, part_control, shown
+from remdm.app.events import Changes, Values
 from remdm.runs.domain import Domain, Model
 from remdm.runs.record import MAX_SEED, RunRequest
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import canonical, knobs
-from remdm.sampling.methods import METHODS, TABLES, applicable, part_knobs, settings
+from remdm.sampling.methods import METHODS, TABLES, Settings, applicable, part_knobs, settings
 from remdm.sampling.schedule import SCHEDULES
 
 FIRST = "remdm-loop"
@@ -30,7 +32,7 @@ class Panel:
         self._start = {"schedule": "linear", **defaults(self._first, self._first_steps), **own}
         self._what_to_generate()
         self._how_to_remask()
-        self._how_to_draw()
+        self._token_sampling()
 
     def _id(self, name: str) -> str:
         return f"{self.domain.name}-{name}"
@@ -79,7 +81,9 @@ class Panel:
             info="A preset with its paper's values.", filterable=False,
         )  # fmt: skip
         self.cite = gr.Markdown(METHODS[self._first].cite, elem_classes="hint")
-        self.best = gr.Button("Best known for this T", size="sm", elem_id=self._id("best"), elem_classes="another")
+        self.recommended = gr.Button(
+            "Best known for this T", size="sm", elem_id=self._id("best"), elem_classes="another"
+        )
         self.known = gr.Markdown("", elem_id=self._id("known"), elem_classes="hint")
         self.steps = Dial(
             1, MOST_STEPS, step=1, value=self._first_steps, label="Steps · T", elem_id=self._id("steps"),
@@ -91,7 +95,7 @@ class Panel:
             name: control(name, each, self._start[name], where, self._visible[name])
             for name, each in part_knobs().items()
         }
-        with gr.Accordion("Its parts, freely combined", open=False, elem_id=self._id("parts"), elem_classes="parts"):
+        with gr.Accordion("Custom sampler", open=False, elem_id=self._id("parts"), elem_classes="parts"):
             self.parts = {
                 table: part_control(table, self._start[table], where, self._visible[table]) for table in TABLES
             }
@@ -100,9 +104,11 @@ class Panel:
                 info="How fast tokens are decoded.", elem_id=self._id("schedule"), filterable=False,
                 visible=self._visible["schedule"],
             )  # fmt: skip
+        self.shape: dict[str, Component] = {**self.knobs, **self.parts, "schedule": self.schedule}
+        """The controls that apply to some combinations of parts only."""
 
-    def _how_to_draw(self) -> None:
-        gr.Markdown("### How to draw")
+    def _token_sampling(self) -> None:
+        gr.Markdown("### Token sampling")
         self.drawing = {
             name: control(name, each, self._start[name], self.domain.name) for name, each in knobs(Truncation).items()
         }
@@ -117,45 +123,56 @@ class Panel:
         )  # fmt: skip
 
     @property
-    def inputs(self) -> list[gr.Component]:
-        """All controls, in the order that `orders` takes their values."""
-        return [
+    def inputs(self) -> set[Component]:
+        """All controls that `requests` reads."""
+        return {
             self.model, self.prompt, *self.asked.values(), self.length, self.seed, self.samples, self.sampler,
-            self.steps, *self.parts.values(), self.schedule, *self.knobs.values(), *self.drawing.values(),
-            self.precision, self.recorded,
-        ]  # fmt: skip
+            self.steps, *self.shape.values(), *self.drawing.values(), self.precision, self.recorded,
+        }  # fmt: skip
 
-    def orders(self, values: Sequence[Any]) -> list[RunRequest]:
-        """What the controls ask for, one order a sample.
+    def requests(self, values: Values) -> list[RunRequest]:
+        """What the controls ask for, one request a sample.
 
         Raises:
             ValueError: with one sentence, for values that will not do.
         """
-        rest = iter(values)
-        model = self.domain.model(next(rest))
-        prompt = next(rest)
-        wish = {name: filled(name, each, next(rest)) for name, each in knobs(self.domain.ask).items()}
-        length, seed, samples, sampler, steps = (next(rest) for _ in range(5))
-        parts = {table: next(rest) for table in self.parts}
-        schedule = next(rest)
-        given = {**parts, "schedule": "linear" if parts["plan"] == "capped" else schedule}
-        turned = {name: next(rest) for name in self.knobs}
-        if all(row in TABLES[table] for table, row in parts.items()):
-            given |= {name: filled(name, each, turned[name]) for name, each in applicable(parts).items()}
-        given |= {name: filled(name, each, next(rest)) for name, each in knobs(Truncation).items()}
-        given["precision"], recorded = next(rest), next(rest)
-        count = whole("samples", samples, 1, self.domain.most_samples)
-        chosen = settings(sampler, whole("steps", steps, 1, MOST_STEPS), **given)
-        length = whole("length", length, *model.lengths) if model.lengths else model.length
-        seed = whole("seed", seed, 0, MAX_SEED)
-        wish = self.domain.ask(**wish)
-        watch = recorded == "all"
-        first = RunRequest(self.domain, model, prompt or "", length, chosen, seed, asked=wish, watch=watch)
+        model = self.domain.model(values[self.model])
+        asked = self.domain.ask(**_given(values, self.asked, knobs(self.domain.ask)))
+        count = whole("samples", values[self.samples], 1, self.domain.most_samples)
+        chosen = self._settings(values)
+        length = whole("length", values[self.length], *model.lengths) if model.lengths else model.length
+        seed, watch = whole("seed", values[self.seed], 0, MAX_SEED), values[self.recorded] == "all"
+        prompt = values[self.prompt] or ""
+        first = RunRequest(self.domain, model, prompt, length, chosen, seed, asked=asked, watch=watch)
         return [replace(first, index=index) for index in range(count)]
+
+    def _settings(self, values: Values) -> Settings:
+        """The sampler with all that the controls say of it, as far as it applies."""
+        parts = {table: values[each] for table, each in self.parts.items()}
+        given = {**parts, "schedule": "linear" if parts["plan"] == "capped" else values[self.schedule]}
+        if all(row in TABLES[table] for table, row in parts.items()):
+            given |= _given(values, self.knobs, applicable(parts))
+        given |= _given(values, self.drawing, knobs(Truncation))
+        steps = whole("steps", values[self.steps], 1, MOST_STEPS)
+        return settings(values[self.sampler], steps, **given, precision=values[self.precision])
+
+    def turned_to(self, chosen: Settings) -> Changes:
+        """The controls as they stand for settings; those that do not apply are hidden, at the preset's values."""
+        values, visible = {**defaults(chosen.sampler, chosen.steps), **chosen.flat()}, shown(chosen.parts)
+        controls = {**self.shape, **self.drawing, "precision": self.precision}
+        return {
+            self.sampler: chosen.sampler, self.cite: METHODS[chosen.sampler].cite,
+            **{each: gr.update(value=values[name], visible=visible.get(name, True)) for name, each in controls.items()},
+        }  # fmt: skip
+
+
+def _given(values: Values, controls: Mapping[str, Component], fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The values of fields by name, from their controls."""
+    return {name: filled(name, each, values[controls[name]]) for name, each in fields.items()}
 
 
 def first_of(model: Model, name: str, asked: Any) -> Any:
-    """What a model starts with: its own default or the domain's where the model has it, else its own first choice."""
+    """What a field starts with: the model's default, or the domain's where the model has it, else its first choice."""
     value, allowed = model.defaults.get(name, getattr(asked, name)), model.choices.get(name)
     return value if allowed is None or value in allowed else allowed[0]
 

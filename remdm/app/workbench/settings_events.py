@@ -1,18 +1,19 @@
 """How the settings answer to each other: a preset fills in its values, and what does not apply disappears."""
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from remdm.app.components.controls import defaults, shown
 from remdm.app.errors import refusal
-from remdm.app.events import UI_EVENT
+from remdm.app.events import Changes, Values, on
 from remdm.app.workbench.settings import FIRST, FIRST_STEPS, Panel, first_of
 from remdm.models.checkpoints import CheckpointError
 from remdm.runs.domain import Model
 from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import LONG, METHODS
+from remdm.sampling.methods import LONG, settings
 
 
 class Reactions:
@@ -20,81 +21,76 @@ class Reactions:
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
-        parts, knobs = list(panel.parts.values()), list(panel.knobs.values())
-        shape = [*knobs, *parts, panel.schedule]
-        panel.sampler.input(
-            self.preset,
-            [panel.sampler, panel.steps, panel.model],
-            [*shape, *panel.drawing.values(), panel.cite],
-            **UI_EVENT,
-        )
-        panel.steps.change(
-            self.retimed, [panel.sampler, panel.steps, *knobs], knobs, trigger_mode="always_last", **UI_EVENT
-        )
-        for part in parts:
-            part.input(self.recombined, parts, shape, **UI_EVENT)
-        about = [panel.about, panel.length, panel.examples, panel.prompt, *panel.asked.values()]
-        suited = [panel.sampler, panel.steps, *shape, *panel.drawing.values(), panel.cite]
-        panel.model.input(self.remodelled, panel.model, [*about, *suited], **UI_EVENT)
-        panel.examples.input(lambda text: (text, None), panel.examples, [panel.prompt, panel.examples], **UI_EVENT)
-        panel.another.click(lambda: random.SystemRandom().randrange(1_000_000), None, panel.seed, **UI_EVENT)
+        turned, parts = set(panel.knobs.values()), set(panel.parts.values())
+        shape = {*panel.shape.values()}
+        preset = {*shape, *panel.drawing.values(), panel.cite}
+        on(panel.sampler.input, self.preset, {panel.sampler, panel.steps, panel.model}, preset)
+        on(panel.steps.change, self.retimed, {panel.sampler, panel.steps, *turned}, turned, trigger_mode="always_last")
+        on([part.input for part in panel.parts.values()], self.recombined, parts, shape)
+        about = {panel.about, panel.length, panel.examples, panel.prompt, *panel.asked.values()}
+        on(panel.model.input, self.remodelled, panel.model, {*about, *preset, panel.sampler, panel.steps})
+        example = lambda text: {panel.prompt: text, panel.examples: None}
+        on(panel.examples.input, example, panel.examples, {panel.prompt, panel.examples})
+        on(panel.another.click, lambda: random.SystemRandom().randrange(1_000_000), None, panel.seed)
 
-    def preset(self, sampler: str, steps: float | None, model: str | None = None) -> list:
+    def preset(self, values: Values) -> Changes:
         """A sampler was chosen: its paper's values, how tokens of this model are drawn, and what applies."""
-        panel, visible = self.panel, shown(METHODS[sampler].parts)
-        values = defaults(sampler, _steps(steps)) | {"schedule": "linear"}
-        own = next((each.defaults for each in panel.domain.models if each.name == model), {})
-        values |= own if own.get("sampler") == sampler else {name: own[name] for name in panel.drawing if name in own}
-        shape = {**panel.knobs, **panel.parts, "schedule": panel.schedule}
-        made = [gr.update(value=values[name], visible=visible[name]) for name in shape]
-        made += [gr.update(value=values[name]) for name in panel.drawing]
-        return [*made, METHODS[sampler].cite]
+        panel, sampler = self.panel, values[self.panel.sampler]
+        own = next((each.defaults for each in panel.domain.models if each.name == values[panel.model]), {})
+        own = own if own.get("sampler") == sampler else {name: own[name] for name in panel.drawing if name in own}
+        return self._preset(sampler, _steps(values[panel.steps]), own)
 
-    def retimed(self, sampler: str, steps: float | None, *turned: Any) -> list:
+    def _preset(self, sampler: str, steps: int, own: Mapping[str, Any]) -> Changes:
+        """A sampler with its paper's values, changed where a model has its own."""
+        panel = self.panel
+        names = {*panel.shape, *panel.drawing}
+        changes = panel.turned_to(settings(sampler, steps, **{name: own[name] for name in names if name in own}))
+        return {each: change for each, change in changes.items() if each not in (panel.sampler, panel.precision)}
+
+    def retimed(self, values: Values) -> Changes:
         """T changed: knobs that still stand at the paper's value for another T follow it."""
-        known, now = [defaults(sampler, 1), defaults(sampler, LONG)], defaults(sampler, _steps(steps))
-        return [
-            gr.update(value=now[name])
-            if value != now[name] and any(value == each[name] for each in known)
-            else gr.skip()
-            for name, value in zip(self.panel.knobs, turned, strict=True)
-        ]
+        sampler, steps = values[self.panel.sampler], _steps(values[self.panel.steps])
+        known, now = [defaults(sampler, 1), defaults(sampler, LONG)], defaults(sampler, steps)
+        changes: Changes = {}
+        for name, each in self.panel.knobs.items():
+            follows = values[each] != now[name] and any(values[each] == paper[name] for paper in known)
+            changes[each] = gr.update(value=now[name]) if follows else gr.skip()
+        return changes
 
-    def recombined(self, *rows: str) -> list:
+    def recombined(self, values: Values) -> Changes:
         """A part was chosen: show the controls that apply to the combination."""
-        visible = shown(dict(zip(self.panel.parts, rows, strict=True)))
-        return [gr.update(visible=visible[name]) for name in [*self.panel.knobs, *self.panel.parts, "schedule"]]
+        visible = shown({table: values[each] for table, each in self.panel.parts.items()})
+        return {each: gr.update(visible=visible[name]) for name, each in self.panel.shape.items()}
 
-    def remodelled(self, name: str) -> list:
+    def remodelled(self, name: str) -> Changes:
         """Another model: what it is, its lengths, its prompts, its choices, and the settings that suit it."""
-        domain = self.panel.domain
+        panel, domain = self.panel, self.panel.domain
         try:
             model, asked = domain.model(name), domain.ask()
         except (ValueError, CheckpointError) as error:
             raise refusal(error) from error
         low, high = model.lengths or (1, model.length)
-        length = gr.update(minimum=low, maximum=high, value=model.length, visible=model.lengths is not None)
-        examples = gr.update(choices=list(model.examples), value=None, visible=bool(model.examples))
-        prompt = gr.update(info=model.prompt_help, placeholder=model.placeholder, visible=bool(model.prompt_help))
-        wish = [
-            gr.update(choices=list(model.choices.get(name, each.metadata["knob"]["choices"])),
-                      value=first_of(model, name, asked))
-            if each.metadata["knob"]["choices"] else gr.update(value=first_of(model, name, asked))
-            for name, each in knobs(domain.ask).items()
-        ]  # fmt: skip
-        return [model.about, length, examples, prompt, *wish, *self.suited(model)]
+        changes: Changes = {
+            panel.about: model.about,
+            panel.length: gr.update(minimum=low, maximum=high, value=model.length, visible=model.lengths is not None),
+            panel.examples: gr.update(choices=list(model.examples), value=None, visible=bool(model.examples)),
+            panel.prompt: gr.update(
+                info=model.prompt_help, placeholder=model.placeholder, visible=bool(model.prompt_help)
+            ),
+        }
+        for field, each in knobs(domain.ask).items():
+            offered = model.choices.get(field, each.metadata["knob"]["choices"])
+            choices: dict[str, Any] = {"choices": list(offered)} if offered else {}
+            changes[panel.asked[field]] = gr.update(value=first_of(model, field, asked), **choices)
+        return {**changes, **self._suited(model)}
 
-    def suited(self, model: Model) -> list:
-        """The model's own settings; those that the page opens with for a model without any, beside ones that have."""
+    def _suited(self, model: Model) -> Changes:
+        """The model's own settings; those that the page opens with for a model without any, where others have some."""
         if not any(each.defaults for each in (model, *self.panel.domain.models)):
-            return [gr.skip()] * (len(self.panel.knobs) + len(self.panel.parts) + len(self.panel.drawing) + 4)
+            return {}
         own = {"sampler": FIRST, "steps": FIRST_STEPS, **model.defaults}
-        made = self.preset(own["sampler"], own["steps"])
-        names = [*self.panel.knobs, *self.panel.parts, "schedule", *self.panel.drawing]
-        for place, name in enumerate(names):
-            if name in own:
-                made[place] = {**made[place], "value": own[name]}
-        return [own["sampler"], own["steps"], *made]
+        sampler, steps = own["sampler"], own["steps"]
+        return {**self._preset(sampler, steps, own), self.panel.sampler: sampler, self.panel.steps: steps}
 
 
 def _steps(value: float | None) -> int:

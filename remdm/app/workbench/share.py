@@ -9,17 +9,15 @@ from urllib.parse import urlencode
 import gradio as gr
 
 from remdm.app.components.board import Comparison
-from remdm.app.components.controls import defaults
-from remdm.app.components.controls import shown as applying
-from remdm.app.components.player import scripts, styles
+from remdm.app.components.scripted_html import scripts, styles
 from remdm.app.errors import refusal
-from remdm.app.events import UI_EVENT
+from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample, file_of
 from remdm.app.workbench.settings import Panel
 from remdm.paths import ASSETS
 from remdm.runs.record import RunRequest
 from remdm.sampling.knobs import knob, knobs, parse
-from remdm.sampling.methods import METHODS, options, settings
+from remdm.sampling.methods import options, settings
 from remdm.views import film, standalone
 from remdm.views.messages import title
 
@@ -41,49 +39,40 @@ NUMBERS = {name: knob(0, step=1, help="") for name in ("seed", "length")}
 """What a link says besides the settings and what the domain asks for."""
 
 
-def query(order: RunRequest) -> str:
+def query(request: RunRequest) -> str:
     """The part of a link from the `?` on: what makes this run, as far as it is not a default."""
-    chosen = order.settings
+    chosen = request.settings
     plain = settings(chosen.sampler, chosen.steps).flat()
-    told: dict[str, Any] = {
-        "domain": order.domain.name, "model": order.model.name, "sampler": chosen.sampler, "steps": chosen.steps,
-        "seed": order.seed,
+    pairs: dict[str, Any] = {
+        "domain": request.domain.name, "model": request.model.name, "sampler": chosen.sampler, "steps": chosen.steps,
+        "seed": request.seed,
     }  # fmt: skip
-    told |= {"prompt": order.prompt} if order.prompt.strip() else {}
-    told |= {"length": order.length} if order.length != order.model.length else {}
-    told |= {name: value for name, value in chosen.flat().items() if plain.get(name) != value}
-    usual = asdict(order.domain.ask())
-    told |= {name: value for name, value in asdict(order.asked).items() if usual[name] != value}
-    return "?" + urlencode(told)
+    pairs |= {"prompt": request.prompt} if request.prompt.strip() else {}
+    pairs |= {"length": request.length} if request.length != request.model.length else {}
+    pairs |= {name: value for name, value in chosen.flat().items() if plain.get(name) != value}
+    usual = asdict(request.domain.ask())
+    pairs |= {name: value for name, value in asdict(request.asked).items() if usual[name] != value}
+    return "?" + urlencode(pairs)
 
 
-def read(panel: Panel, told: Mapping[str, str]) -> dict[gr.Component, Any]:
+def read(panel: Panel, pairs: Mapping[str, str]) -> Changes:
     """What a link says, as the new state of the controls of its domain.
 
     Raises:
         ValueError: for a name or value that will not do.
     """
     given, numbers, asked = (
-        parse({name: told[name] for name in fields if name in told}, fields)
+        parse({name: pairs[name] for name in fields if name in pairs}, fields)
         for fields in (options(), NUMBERS, knobs(panel.domain.ask))
     )
-    sampler = told.get("sampler", "remdm-loop")
-    chosen = settings(sampler, **{"steps": 64} | given)
-    steps, model, asked = chosen.steps, panel.domain.model(told.get("model")), panel.domain.ask(**asked)
-    values = {**defaults(sampler, steps), **chosen.flat()}
-    visible = applying(chosen.parts)
-    changes: dict[gr.Component, Any] = {
-        panel.model: gr.update(value=model.name), panel.about: model.about,
-        panel.prompt: gr.update(value=told.get("prompt", "")[:2000]), panel.seed: numbers.get("seed", 7),
-        panel.sampler: sampler, panel.steps: steps, panel.cite: METHODS[sampler].cite, panel.samples: 1,
-        panel.length: gr.update(value=numbers.get("length", model.length)), panel.precision: chosen.precision,
-        panel.schedule: gr.update(value=chosen.schedule, visible=visible["schedule"]),
+    chosen = settings(pairs.get("sampler", "remdm-loop"), **{"steps": 64} | given)
+    model, wanted = panel.domain.model(pairs.get("model")), panel.domain.ask(**asked)
+    return {
+        **panel.turned_to(chosen), panel.model: model.name, panel.about: model.about,
+        panel.prompt: pairs.get("prompt", "")[:2000], panel.seed: numbers.get("seed", 7), panel.samples: 1,
+        panel.steps: chosen.steps, panel.length: numbers.get("length", model.length),
+        **{component: getattr(wanted, name) for name, component in panel.asked.items()},
     }  # fmt: skip
-    for name, component in {**panel.knobs, **panel.parts}.items():
-        changes[component] = gr.update(value=values[name], visible=visible[name])
-    changes |= {component: values[name] for name, component in panel.drawing.items()}
-    changes |= {component: getattr(asked, name) for name, component in panel.asked.items()}
-    return changes
 
 
 def comparison_page(made: Comparison) -> str:
@@ -111,15 +100,14 @@ class Share:
     def listen(self, panel: Panel, shown: gr.State) -> None:
         """Connects it to the settings and to the run that is shown."""
         self.panel = panel
-        self.copy.click(self.linked, self.panel.inputs, self.link, **UI_EVENT).success(
-            None, self.link, self.link, js=_COPY, **UI_EVENT
-        )
-        self.export.click(self.exported, shown, self.files, **UI_EVENT)
+        linked = on(self.copy.click, self.linked, panel.inputs, self.link)
+        on(linked.success, None, self.link, self.link, js=_COPY)
+        on(self.export.click, self.exported, shown, self.files)
 
-    def linked(self, *values: Any) -> Any:
+    def linked(self, values: Values) -> Any:
         """The link's query for the settings as they stand."""
         try:
-            return gr.Textbox(value=query(self.panel.orders(values)[0]), visible=True)
+            return gr.Textbox(value=query(self.panel.requests(values)[0]), visible=True)
         except ValueError as error:
             raise refusal(error) from error
 

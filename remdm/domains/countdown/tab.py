@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
 from remdm.app.components.controls import Dial
-from remdm.app.errors import failure
-from remdm.app.measuring import Measuring
-from remdm.app.workbench.outcome import Changes
+from remdm.app.components.run_controls import RunControls
+from remdm.app.events import Changes, Values
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.countdown.problems import test_problems
 from remdm.domains.countdown.race import Race, Standing
@@ -20,22 +18,22 @@ from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.sampling.methods import METHODS, Settings, settings
-from remdm.serving.streamed_runs import RUNS
+from remdm.serving.streamed_runs import RunGroup
 from remdm.views.bars import Entry, board
 
 MEASURED = ASSETS / "results" / "countdown.csv"
 YOURS = "as set above"
 FIRST = ("mdlm", "llada", "remdm-llada", "remdm-loop")
 AGAIN = {f"{name} restarts=3": (name, 3) for name in ("mdlm", "llada")}
-"""Samplers that never revise, with several answers to spend their network calls on."""
+"""Samplers that never revise, with several answers to spend their network evaluations on."""
 ABOUT = """### How often is it right?
 **pass@1** is the share of problems whose first answer keeps every rule. All samplers get the same held-out problems,
-the same random numbers and the same number of steps T; network calls are counted, since an answer that never changes
-again needs no more of them than it has words. *Likeliest of 3* spends as many calls as remasking does: three answers,
-of which the one that the model was surest of counts."""
+the same random numbers and the same number of steps T; network evaluations (NFE) are counted, since an answer that
+never changes again needs no more of them than it has words. *Likeliest of 3* spends as many as remasking does: three
+answers, of which the one that the model was most confident of counts."""
 
 
-class CountdownTab(Measuring):
+class CountdownTab:
     """Builds the tab inside `gr.Blocks`; its callbacks are the methods below."""
 
     def __init__(self, domain: Domain, recorded: Path, measurement: Measurement | None) -> None:
@@ -45,12 +43,13 @@ class CountdownTab(Measuring):
             gr.Markdown(ABOUT)
             self._controls()
             with gr.Row(elem_classes="race-actions"):
-                self.go = gr.Button("Measure", variant="primary", elem_id="countdown-measure", min_width=120)
-                self.stop = gr.Button("Stop", interactive=False, elem_id="countdown-measure-stop", min_width=120)
+                self.controls = RunControls(
+                    "Measure", "countdown-measure", "countdown-measure-stop", "The measurement", min_width=120
+                )
             self.live = gr.HTML("", elem_id="countdown-live")
             self.before = gr.HTML(measured(MEASURED), elem_id="countdown-measured")
-        self.ticket = gr.State(None)
-        self._listen()
+        asked = {self.samplers, self.steps, self.problems, self.seeds, *self.bench.panel.inputs}
+        self.controls.cancels(self.controls.begins(self.controls.run.click, self.race, asked, {self.live}))
 
     def _controls(self) -> None:
         names = [name for name in (*METHODS, *AGAIN, YOURS) if name != "maskgit"]
@@ -74,36 +73,24 @@ class CountdownTab(Measuring):
                 info="From two on, the interval is over them.",
             )  # fmt: skip
 
-    def _listen(self) -> None:
-        asked = [self.samplers, self.steps, self.problems, self.seeds, *self.bench.panel.inputs]
-        self.measures(self.race, asked, [self.live, self.go, self.stop])
-
-    def race(
-        self, ticket: str | None, samplers: list[str], steps: int, problems: int, seeds: int, *values: Any
-    ) -> Iterator[Changes]:
+    def race(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Measure, showing the standings as they change."""
-        halt = RUNS.pressed(ticket).halt
-        try:
-            chosen = {_title(name): self._settings(name, int(steps), values) for name in samplers}
-            restarts = {_title(name): count for name, (_, count) in AGAIN.items()}
-            denoiser = self.model.load(compute()).denoiser
-            running = Race(denoiser, chosen, int(problems), range(int(seeds)), restarts, halt)
-            for standings in running.run():
-                if halt.is_set():
-                    return
-                done = sum(each.done for each in standings.values()) / sum(each.total for each in standings.values())
-                yield {
-                    self.live: standing_board(standings, f"T = {int(steps)}, {int(problems)} problems"),
-                    self.go: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
-                }
-        except Exception as error:
-            yield self._ready()
-            raise failure(error, "The measurement") from error
-        yield self._ready()
+        steps, problems, seeds = (int(values[each]) for each in (self.steps, self.problems, self.seeds))
+        chosen = {_title(name): self._settings(name, steps, values) for name in values[self.samplers]}
+        restarts = {_title(name): count for name, (_, count) in AGAIN.items()}
+        denoiser = self.model.load(compute()).denoiser
+        for standings in Race(denoiser, chosen, problems, range(seeds), restarts, group.stopped).run():
+            if group.stopped.is_set():
+                return
+            done = sum(each.done for each in standings.values()) / sum(each.total for each in standings.values())
+            yield {
+                self.live: standing_board(standings, f"T = {steps}, {problems} problems"),
+                **self.controls.busy(f"Measuring … {100 * done:.0f}%"),
+            }
 
-    def _settings(self, name: str, steps: int, values: tuple) -> Settings:
+    def _settings(self, name: str, steps: int, values: Values) -> Settings:
         if name == YOURS:
-            return self.bench.panel.orders(values)[0].settings
+            return self.bench.panel.requests(values)[0].settings
         return settings(AGAIN[name][0] if name in AGAIN else name, steps)
 
 
@@ -132,7 +119,7 @@ def standing_board(standings: dict[str, Standing], caption: str) -> str:
         facts = (f"{each.done} of {each.total}", f"{sum(each.solved)}", f"{each.calls:.1f}" if each.done else "–")
         low, high = (found.low, found.high) if found else (0.0, 0.0)
         entries.append(Entry(name, facts, found.value if found else None, low, high, each.done / each.total))
-    return board(entries, ("answers", "solved", "network calls"), "pass@1, 95% interval", caption)
+    return board(entries, ("answers", "solved", "NFE"), "pass@1, 95% interval", caption)
 
 
 def measured(path: Path) -> str:
@@ -148,9 +135,7 @@ def measured(path: Path) -> str:
                   line.solved.value, line.solved.low, line.solved.high)
             for line in lines if line.steps == steps
         ]  # fmt: skip
-        made.append(
-            board(entries, ("gain", "network calls", "equations right"), "pass@1, 95% interval", f"T = {steps}")
-        )
+        made.append(board(entries, ("gain", "NFE", "equations right"), "pass@1, 95% interval", f"T = {steps}"))
     seeds, problems = max(line.seeds for line in lines), max(int(row["problems"]) for row in rows)
     counted = f"{seeds} seed{'' if seeds == 1 else 's'}"
     head = (

@@ -4,17 +4,16 @@ import json
 import random
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from remdm.app.events import UI_EVENT
+from remdm.app.events import Values, ask_page, on
 from remdm.app.samples import Sample
-from remdm.app.workbench.outcome import Changes
-from remdm.app.workbench.workbench import MODEL_QUEUE, Workbench
+from remdm.app.workbench.workbench import Workbench
 from remdm.domains.image import emoji
 from remdm.domains.image.exports import animation, contact_sheet
 from remdm.evaluation.measurement import Measurement
@@ -24,7 +23,7 @@ from remdm.runs.record import RunRequest
 from remdm.runs.trace import Trace
 
 SAME = "the chosen category"
-WISH = "() => window.ReMDMPictures.wish()"
+MARKED = "() => window.ReMDMPictures.wish()"
 PRESET = "() => window.ReMDMPictures.preset({})"
 HELP = """Switch on *Mark cells to redraw* under the picture and drag over it, or take a preset. Marked cells go back
 to the mask; all others stay given, and the model fits the new ones to them."""
@@ -40,7 +39,7 @@ class RedrawRequest:
 
 
 def read_redraw_request(text: str | None) -> RedrawRequest:
-    """A wish, checked: it comes from the browser.
+    """A request, checked: it comes from the browser.
 
     Raises:
         ValueError: with one sentence, for anything but equally long lists of small whole numbers.
@@ -57,25 +56,25 @@ def read_redraw_request(text: str | None) -> RedrawRequest:
     return RedrawRequest(tuple(ids), frozenset(marked))
 
 
-def redrawn(orders: Sequence[RunRequest], wish: RedrawRequest, category: str) -> list[RunRequest]:
-    """The same orders, begun from a picture whose marked cells are masked, under another category if one is named.
+def redrawn(requests: Sequence[RunRequest], redraw: RedrawRequest, category: str) -> list[RunRequest]:
+    """The same requests, begun from a picture whose marked cells are masked, under another category if one is named.
 
     Raises:
         ValueError: with one sentence, where nothing is marked or the model does not fit.
     """
-    if not wish.marked:
+    if not redraw.marked:
         raise ValueError("No cells are marked; switch on Mark cells to redraw and drag over the picture.")
-    model = orders[0].model
-    if len(wish.ids) != model.length:
-        raise ValueError(f"The picture has {len(wish.ids)} cells, but the chosen model draws {model.length}.")
+    model = requests[0].model
+    if len(redraw.ids) != model.length:
+        raise ValueError(f"The picture has {len(redraw.ids)} cells, but the chosen model draws {model.length}.")
     if category != SAME and category not in model.choices.get("category", ()):
         raise ValueError(f"The chosen model draws no {category}; redraw as {SAME}.")
-    mask_id = model.load(compute(orders[0].device)).mask_id
-    if any(token > mask_id for token in wish.ids):
+    mask_id = model.load(compute(requests[0].device)).mask_id
+    if any(token > mask_id for token in redraw.ids):
         raise ValueError("The picture was drawn by another model than the chosen one; run that first.")
-    start = tuple(mask_id if place in wish.marked else token for place, token in enumerate(wish.ids))
+    start = tuple(mask_id if place in redraw.marked else token for place, token in enumerate(redraw.ids))
     named = {} if category == SAME else {"category": category}
-    return [replace(order, start=start, asked=replace(order.asked, **named)) for order in orders]
+    return [replace(each, start=start, asked=replace(each.asked, **named)) for each in requests]
 
 
 def another(category: str) -> str:
@@ -88,7 +87,6 @@ class ImageTab:
 
     def __init__(self, domain: Domain, recorded: Path, measurement: Measurement | None) -> None:
         self.bench = Workbench(domain, recorded, measurement, self._parts)
-        self._hidden, self.wish = gr.Textbox(visible=False), gr.State("")
         self._listen()
 
     def _parts(self) -> None:
@@ -109,28 +107,23 @@ class ImageTab:
             )
 
     def _listen(self) -> None:
-        self._run_on(
-            self.redraw, WISH, lambda text, category, orders: redrawn(orders, read_redraw_request(text), category)
-        )
-        self._run_on(self.outpaint, PRESET.format("'All but the middle'"),
-                     lambda text, category, orders: redrawn(orders, read_redraw_request(text), category))  # fmt: skip
-        self._run_on(self.half, PRESET.format("'Left half'"), _as_another)
+        self._runs_on(self.redraw, MARKED)
+        self._runs_on(self.outpaint, PRESET.format("'All but the middle'"))
+        self._runs_on(self.half, PRESET.format("'Left half'"), always_another=True)
         for button, make, suffix in ((self.sheet, contact_sheet, "png"), (self.gif, animation, "gif")):
-            button.click(self._filing(make, suffix), self.bench.shown, self.file, **UI_EVENT)
+            on(button.click, self._filing(make, suffix), self.bench.shown, self.file)
 
-    def _run_on(
-        self, button: gr.Button, js: str, make: Callable[[str, str, list[RunRequest]], list[RunRequest]]
-    ) -> None:
-        """A press of the button takes the wish from the page and runs the orders that `make` makes of it."""
-        bench = self.bench
-        taken = button.click(lambda text: text, self._hidden, self.wish, js=js, queue=False, **UI_EVENT)
-        begun = taken.then(bench.begin, None, bench.starting, queue=False, **UI_EVENT)
+    def _runs_on(self, button: gr.Button, script: str, always_another: bool = False) -> None:
+        """A click on the button redraws the cells that the page marks, `always_another`: as another category."""
+        asked, marked = ask_page(button.click, script)
 
-        def run(ticket: str | None, text: str, category: str, *values: Any) -> Iterator[Changes]:
-            yield from bench.sampled(ticket, lambda: make(text, category, bench.panel.orders(values)))
+        def requests(values: Values) -> list[RunRequest]:
+            plain, category = self.bench.panel.requests(values), values[self.category]
+            if always_another and category == SAME:
+                category = another(plain[0].asked.category)
+            return redrawn(plain, read_redraw_request(values[marked]), category)
 
-        inputs = [bench.current, self.wish, self.category, *bench.panel.inputs]
-        begun.then(run, inputs, bench.results, concurrency_id=MODEL_QUEUE, **UI_EVENT)
+        self.bench.runs_on(asked.then, requests, {marked, self.category})
 
     def _filing(self, make: Callable[[Trace], bytes], suffix: str) -> Callable[[Sample | None], Any]:
         def file(shown: Sample | None) -> Any:
@@ -141,11 +134,6 @@ class ImageTab:
             return gr.Image(value=str(path), visible=True)
 
         return file
-
-
-def _as_another(text: str, category: str, orders: list[RunRequest]) -> list[RunRequest]:
-    named = category if category != SAME else another(orders[0].asked.category)
-    return redrawn(orders, read_redraw_request(text), named)
 
 
 TAB = ImageTab

@@ -16,23 +16,9 @@ from remdm.evaluation.sweeps.samples import Stopped, draw
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.record import run_seed
 from remdm.sampling.methods import METHODS, Settings
+from remdm.views.frontier import Spot
 
 AT_ONCE = 32
-PAPER_SPOTS = 50
-"""The paper's figures show only settings with so many novel molecules of 1,024."""
-
-
-@dataclass(frozen=True)
-class Spot:
-    """One sampler at one guidance scale: samples so far, the share that is novel, the property's mean over these."""
-
-    sampler: str
-    scale: float
-    samples: int
-    novel: float
-    mean: float | None
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,31 +2,30 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from remdm.app.components.controls import shown
-from remdm.app.errors import failure
-from remdm.app.events import UI_EVENT
-from remdm.app.measuring import Measuring
+from remdm.app.components.run_controls import RunControls
+from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample
-from remdm.app.workbench.outcome import Changes
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.domain import BEST, FOLDER, GUIDANCE, PRESETS, PROPERTIES, Asked, preset, smiles
 from remdm.domains.molecule.exports import FILES
-from remdm.domains.molecule.frontier import Frontier, Spot, spots, verdict
+from remdm.domains.molecule.frontier import Frontier, spots, verdict
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.sweeps import results
 from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import METHODS, part_knobs
-from remdm.serving.streamed_runs import RUNS
-from remdm.views.frontier import figure
+from remdm.sampling.methods import METHODS
+from remdm.serving.streamed_runs import RunGroup
+from remdm.views.frontier import Spot, figure
 
 MEASURED = ASSETS / "results" / "molecule.csv"
 FIRST = next(iter(BEST))
@@ -35,11 +34,8 @@ ABOUT = """### The frontier of novelty and property
 Stronger guidance (γ, the figure at each mark) raises the property and costs novel molecules. A sampler is better
 where its line lies further up and right. Novel: different molecules that QM9 does not have, of all samples."""
 
-BEFOREHAND = """#### Measured beforehand
-By `python -m remdm evaluate molecule --property …`; bars are 95% intervals."""
 
-
-class MoleculeTab(Measuring):
+class MoleculeTab:
     """Builds the tab inside `gr.Blocks`; its callbacks are the methods below."""
 
     def __init__(self, domain: Domain, recorded: Path, measurement: Measurement | None) -> None:
@@ -48,19 +44,19 @@ class MoleculeTab(Measuring):
         with gr.Column(elem_classes="race"):
             gr.Markdown(ABOUT)
             with gr.Row(elem_classes="race-asked"):
-                self._controls()
+                self._asked()
             with gr.Row(elem_classes="actions race-actions"):
-                self.go = gr.Button("Measure", variant="primary", elem_id="molecule-measure", min_width=120)
-                self.stop = gr.Button("Stop", interactive=False, elem_id="molecule-measure-stop", min_width=120)
+                self.controls = RunControls(
+                    "Measure", "molecule-measure", "molecule-measure-stop", "The measurement", min_width=120
+                )
             self.live = gr.Plot(visible=False, show_label=False, elem_id="molecule-live")
             self._beforehand()
-        self.ticket = gr.State(None)
         self._listen()
 
     def _under_the_player(self) -> None:
         """Settings and files: near what they belong to."""
         with gr.Row(elem_classes="molecules"):
-            self.best = gr.Dropdown(
+            self.recommended = gr.Dropdown(
                 list(BEST), value=FIRST, label="Settings for QM9", elem_id="molecule-best", filterable=False,
                 info="The paper's best for each property and guidance. Choosing one sets the controls at the side.",
             )  # fmt: skip
@@ -70,20 +66,7 @@ class MoleculeTab(Measuring):
                     for ending, (words, _) in FILES.items()
                 }
 
-    def _values(self, name: str) -> dict[gr.components.Component, tuple[Any, bool]]:
-        """Every control that a choice of BEST sets, with its value and whether it applies."""
-        sampler, changes = BEST[name]
-        panel, chosen = self.bench.panel, preset(sampler, 64, **changes)
-        visible, flat = shown(chosen.parts), chosen.flat()
-        others = {each: field.default for each, field in part_knobs().items()}
-        made = {
-            control: (flat.get(each, others.get(each)), visible[each])
-            for each, control in {**panel.parts, **panel.knobs, "schedule": panel.schedule}.items()
-        }
-        made |= {control: (flat[each], True) for each, control in panel.drawing.items()}
-        return {**made, panel.sampler: (sampler, True)}
-
-    def _controls(self) -> None:
+    def _asked(self) -> None:
         asked = knobs(Asked)
         self.samplers = gr.CheckboxGroup(
             [(METHODS[name].title, name) for name in PRESETS], value=list(FRONTIER_SAMPLERS), label="Samplers",
@@ -119,70 +102,67 @@ class MoleculeTab(Measuring):
                 names, value=names[0][1] if names else None, label="Frontier", elem_id="molecule-measured-choice",
                 filterable=False,
             )  # fmt: skip
-            drawn, said = self.measured(names[0][1]) if names else (None, "")
-            self.before = gr.Plot(drawn, show_label=False, elem_id="molecule-measured")
-            self.said = gr.Markdown(said, elem_id="molecule-measured-said")
+            chart, sentence = self.measured(names[0][1]) if names else (None, "")
+            self.before = gr.Plot(chart, show_label=False, elem_id="molecule-measured")
+            self.sentence = gr.Markdown(sentence, elem_id="molecule-measured-said")
 
     def _listen(self) -> None:
         bench, panel = self.bench, self.bench.panel
-        controls = [*self._values(FIRST)]
-        self.best.input(self.settings, self.best, [*controls, panel.cite], **UI_EVENT)
+        shape = {panel.sampler, panel.cite, *panel.shape.values(), *panel.drawing.values()}
+        on(self.recommended.input, self.settings, self.recommended, shape)
         # a State of traces cannot tell by itself that it changed; the numbers of the shown sample can
-        bench.outcome.numbers.change(self.exported, bench.kept, list(self.files.values()), **UI_EVENT)
-        self.offered.input(self.measured, self.offered, [self.before, self.said], **UI_EVENT)
-        asked = [self.samplers, self.property, self.guidance, self.scales, self.steps, self.count]
-        self.measures(self.frontier, asked, [self.live, self.go, self.stop])
+        on(bench.outcome.numbers.change, self.exported, bench.kept, {*self.files.values()})
+        on(self.offered.input, self.measured, self.offered, [self.before, self.sentence])
+        asked: set[Component] = {
+            self.samplers, self.property, self.guidance, self.scales, self.steps, self.count,
+        }  # fmt: skip
+        self.controls.cancels(self.controls.begins(self.controls.run.click, self.frontier, asked, {self.live}))
 
-    def settings(self, name: str) -> list[Any]:
+    def settings(self, name: str) -> Changes:
         """Set the controls at the side."""
-        made = [gr.update(value=value, visible=visible) for value, visible in self._values(name).values()]
-        return [*made, METHODS[BEST[name][0]].cite]
+        sampler, changes = BEST[name]
+        panel = self.bench.panel
+        turned = panel.turned_to(preset(sampler, 64, **changes))
+        return {each: change for each, change in turned.items() if each is not panel.precision}
 
-    def exported(self, kept: list[Sample]) -> list[Any]:
+    def exported(self, kept: list[Sample]) -> Changes:
         """Fresh files of the samples that are shown."""
         strings = [smiles(sample.words) for sample in kept if None not in sample.words]
         if not strings:
-            return [gr.DownloadButton(value=None, interactive=False) for _ in FILES]
+            return {button: gr.DownloadButton(value=None, interactive=False) for button in self.files.values()}
         folder, facts = Path(tempfile.mkdtemp(prefix="remdm-")), novelty.load(FOLDER)
-        made = []
+        changes: Changes = {}
         for ending, (_, write) in FILES.items():
             path = folder / f"molecules.{ending}"
             path.write_text(write(strings, facts), encoding="utf-8")
-            made.append(gr.DownloadButton(value=str(path), interactive=True))
-        return made
+            changes[self.files[ending]] = gr.DownloadButton(value=str(path), interactive=True)
+        return changes
 
     # The frontier
 
-    def frontier(
-        self, ticket: str | None, samplers: list[str], property: str, guidance: str, scales: list[float],
-        steps: int, count: int,
-    ) -> Iterator[Changes]:  # fmt: skip
+    def frontier(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Measure, drawing the frontier as it grows."""
-        halt = RUNS.pressed(ticket).halt
-        try:
-            chosen = {METHODS[name].title: preset(name, int(steps)) for name in samplers}
-            checkpoint = self.domain.models[0].load(compute())
-            running = Frontier(checkpoint, Asked(property, guidance), chosen, sorted(scales), int(count), halt=halt)
-            for found in running.run():
-                if halt.is_set():
-                    return
-                done = sum(spot.samples for spot in found) / running.total
-                title = f"{int(count)} molecules a mark, {guidance}, T = {int(steps)}"
-                yield {
-                    self.live: gr.Plot(drawn(found, property, title), visible=True),
-                    self.go: gr.Button(f"Measuring … {100 * done:.0f}%", interactive=False),
-                }
-        except Exception as error:
-            yield self._ready()
-            raise failure(error, "The measurement") from error
-        yield self._ready()
+        property, guidance, scales = values[self.property], values[self.guidance], sorted(values[self.scales])
+        steps, count = int(values[self.steps]), int(values[self.count])
+        chosen = {METHODS[name].title: preset(name, steps) for name in values[self.samplers]}
+        checkpoint = self.domain.models[0].load(compute())
+        running = Frontier(checkpoint, Asked(property, guidance), chosen, scales, count, halt=group.stopped)
+        for found in running.run():
+            if group.stopped.is_set():
+                return
+            done = sum(spot.samples for spot in found) / running.total
+            title = f"{count} molecules a mark, {guidance}, T = {steps}"
+            yield {
+                self.live: gr.Plot(drawn(found, property, title), visible=True),
+                **self.controls.busy(f"Measuring … {100 * done:.0f}%"),
+            }
 
     def measured(self, choice: str) -> tuple[Any, str]:
         """The figure of what was measured beforehand, and what it says about remasking."""
         property, guidance, steps = choice.split("|")
         found = spots(results.read(MEASURED), property, guidance, int(steps))
         counts = ", ".join(sorted({f"{spot.samples:,}" for spot in found}))
-        named = [Spot(**{**vars(spot), "sampler": METHODS[spot.sampler].title}) for spot in found]
+        named = [replace(spot, sampler=METHODS[spot.sampler].title) for spot in found]
         return drawn(named, property, f"{counts} molecules a mark, {guidance}, T = {steps}"), verdict(found)
 
 

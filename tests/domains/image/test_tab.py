@@ -130,12 +130,12 @@ def test_files_of_the_run_in_the_player(page):
 
 @pytest.mark.parametrize("text", ["", "null", "[]", '{"ids": [1], "marked": [2]}', '{"ids": ["a"]}',
                                   '{"ids": [1], "marked": [true]}'])  # fmt: skip
-def test_a_wish_that_makes_no_sense_is_refused(text):
+def test_a_request_that_makes_no_sense_is_refused(text):
     with pytest.raises(ValueError, match="press Run first"):
         read_redraw_request(text)
 
 
 def test_nothing_marked_is_refused():
-    wish = read_redraw_request('{"ids": [1, 2], "marked": []}')
+    nothing = read_redraw_request('{"ids": [1, 2], "marked": []}')
     with pytest.raises(ValueError, match="No cells are marked"):
-        redrawn([], wish, SAME)
+        redrawn([], nothing, SAME)

@@ -1,0 +1,110 @@
+"""Run and Stop, wherever on the page something is sampled."""
+
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
+
+from remdm.app.errors import failure
+from remdm.app.events import MODEL_QUEUE, Changes, Values, on
+from remdm.serving.streamed_runs import RUNS, RunGroup
+
+Job = Callable[[Values, RunGroup], Iterator[Changes]]
+"""What a click runs: the values of its inputs and the group that its runs belong to -> changes as they come."""
+
+
+class RunControls:
+    """A button that begins a job in the model's queue, Stop, and the ticket of the group that is under way."""
+
+    def __init__(self, label: str, elem_id: str, stop_id: str, work: str, waiting: str = "", **look: Any) -> None:
+        """Build both buttons.
+
+        Args:
+            label: of the button that begins it.
+            elem_id: its id.
+            stop_id: that of Stop.
+            work: what broke off, in the sentence for an unexpected error.
+            waiting: what the button says until its turn has come.
+            look: more properties of both buttons.
+        """
+        self.label, self.work, self.waiting = label, work, waiting or "Waiting …"
+        self.run = gr.Button(label, variant="primary", elem_id=elem_id, **look)
+        self.stop = gr.Button("Stop", interactive=False, elem_id=stop_id, **look)
+        self.ticket = gr.State(None)
+        self.others: list[Component] = []
+        """More controls that are switched off while something runs."""
+        self._cancels = False
+
+    @property
+    def buttons(self) -> set[Component]:
+        """All that changes when something begins or ends."""
+        return {self.run, self.stop, *self.others}
+
+    def busy(self, label: str) -> Changes:
+        """While something runs."""
+        off = {each: gr.update(interactive=False) for each in self.others}
+        return {self.run: gr.Button(label, interactive=False), self.stop: gr.Button(interactive=True), **off}
+
+    def ready(self) -> Changes:
+        """Before and after."""
+        on = {each: gr.update(interactive=True) for each in self.others}
+        return {self.run: gr.Button(self.label, interactive=True), self.stop: gr.Button(interactive=False), **on}
+
+    def begins(
+        self, event: Callable[..., Dependency], job: Job, inputs: AbstractSet[Component],
+        outputs: AbstractSet[Component], at_once: Changes | None = None,
+    ) -> Dependency:  # fmt: skip
+        """Let an event begin a job; `at_once` is what changes before its turn has come."""
+        more = at_once or {}
+
+        def begin() -> Changes:
+            return {**self.busy(self.waiting), **more, self.ticket: RUNS.begin()}
+
+        begun = event(begin, None, {*self.buttons, *more, self.ticket}, queue=False)
+        inputs, outputs = {self.ticket, *inputs}, {*outputs, *self.buttons}
+        return on(begun.then, self.guarded(job), inputs, outputs, concurrency_id=MODEL_QUEUE)
+
+    def guarded(self, job: Job) -> Callable[[Values], Iterator[Changes]]:
+        """A job as a callback: what it raises becomes a toast, and the buttons come back."""
+
+        def run(values: Values) -> Iterator[Changes]:
+            group = RUNS.group(values[self.ticket])
+            try:
+                yield from job(values, group)
+            except Exception as error:
+                yield self.ready()
+                raise failure(error, self.work) from error
+            if not (self._cancels and group.stopped.is_set()):  # what was cancelled may get here late
+                yield self.ready()
+
+        return run
+
+    def ends(self) -> None:
+        """Let Stop tell the job, which then ends by itself."""
+
+        def stop(ticket: str | None) -> gr.Button:
+            RUNS.group(ticket).stop()
+            return gr.Button(interactive=False)
+
+        on(self.stop.click, stop, self.ticket, self.stop, queue=False)
+
+    def cancels(
+        self, running: Dependency, stopped: Callable[[RunGroup], Changes] = lambda group: {},
+        outputs: AbstractSet[Component] = frozenset(),
+    ) -> None:  # fmt: skip
+        """Let Stop cut `running` off; `stopped` says what is left of it."""
+        self._cancels = True
+
+        def stop(ticket: str | None) -> Changes:
+            group = RUNS.group(ticket)
+            group.stop()
+            return {**self.ready(), **stopped(group)}
+
+        def settled(ticket: str | None) -> Changes:  # what was sent just before may arrive behind that answer
+            return self.ready() if RUNS.group(ticket).stopped.is_set() else {self.stop: gr.skip()}
+
+        halted = on(self.stop.click, stop, self.ticket, {*outputs, *self.buttons}, cancels=[running], queue=False)
+        on(halted.then, settled, self.ticket, self.buttons)
