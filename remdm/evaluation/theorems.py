@@ -81,20 +81,20 @@ class Velocities:
 
     b: Callable[[float], float]
 
-    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise, watch: bool) -> StepRecord:
-        """As `Transition` has it; `watch` is not needed."""
+    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
+        """As `Transition` has it."""
         gain, masked = step.alpha_s - step.alpha_t, state.masked
         b = min(self.b(step.t), (1.0 - step.alpha_s) / gain, step.alpha_t / gain) if gain else 0.0
         decodes = (1.0 + b) * gain / (1.0 - step.alpha_t)
         leaves = b * gain / step.alpha_t if step.alpha_t > 0 else 0.0
         u = noise.uniform(masked.shape[1])
         remasked, decoded = state.decoded & (u < leaves), masked & (u >= 1.0 - decodes)
-        after = remask(state, remasked)
+        after, log_x = remask(state, remasked), None
         if decoded.any():
             log_x = denoiser(state.tokens, decoded, step.t)
             ids = noise.draw(log_x, decoded)
             after = decode(after, decoded, ids, log_x.gather(1, ids[:, None]).squeeze(1))
-        return StepRecord(step, state, after, remasked, decoded, leaves, None, torch.zeros_like(masked), None)
+        return StepRecord(step, state, after, remasked, decoded, leaves, decoded, log_x)
 
 
 @dataclass(frozen=True)
