@@ -1,5 +1,8 @@
 """Parts of the page that a script of assets/js fills, each fed with messages as its value."""
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -46,23 +49,43 @@ def tiles(*, elem_id: str, visible: bool) -> ScriptedHTML:
     return ScriptedHTML("ReMDMTiles", '<div data-mount class="tiles"></div>', elem_id=elem_id, visible=visible)
 
 
+MODULES = (
+    "dom", "protocol", "run", "colours", "scenes", "stage", "heatmap", "life", "transport", "player", "errors", "lanes",
+    "compare", "tiles",
+)  # fmt: skip
+"""The modules of assets/js in the order in which they may import each other; the domains' scenes follow."""
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "[./a-z]*/(\w+)\.js";$', re.M)
+_EXPORT = re.compile(r"^export (?:class|function|const) (?:(\w+)|\[([^\]]+)\])", re.M)
+
+
+def joined(paths: Sequence[Path]) -> str:
+    """ES modules as one script that a page can hold inline: each a function of its own, its exports kept by its name.
+
+    So pages opened from disk and Gradio's head need no bundler. A module imports by name from modules before it, and
+    exports what it declares at the start of a line.
+    """
+    parts = ["(() => {", '"use strict";', "if (window.ReMDMPlayer) return;", "const modules = {};"]
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        names = ", ".join(name or some for name, some in _EXPORT.findall(text))
+        text = _IMPORT.sub(lambda found: f"const {{{found[1].replace(' as ', ': ')}}} = modules.{found[2]};", text)
+        text = re.sub(r"^export ", "", text, flags=re.M)
+        parts.append(f"modules.{path.stem} = (() => {{\n{text}return {{ {names} }};\n}})();")
+    return "\n".join([*parts, "})();"])
+
+
 def scripts() -> list[str]:
-    """The player and the drawings of the domains: what shows a run."""
-    return [
-        path.read_text(encoding="utf-8") for path in (ASSETS / "js" / "player.js", *sorted(ASSETS.glob("scenes/*.js")))
-    ]
+    """What shows runs: the player, the lanes, and the drawings of the domains, as one script."""
+    own = [ASSETS / "js" / f"{name}.js" for name in MODULES]
+    return [joined([*own, *sorted(ASSETS.glob("scenes/*.js"))])]
 
 
 def styles() -> list[str]:
     """Their style sheets."""
-    return [
-        path.read_text(encoding="utf-8")
-        for path in (ASSETS / "css" / "player.css", *sorted(ASSETS.glob("scenes/*.css")))
-    ]
+    sheets = (ASSETS / "css" / "player.css", *sorted(ASSETS.glob("scenes/*.css")))
+    return [path.read_text(encoding="utf-8") for path in sheets]
 
 
 def head() -> str:
-    """What the page's head needs: its scripts, inline, so that nothing is fetched from elsewhere; the player first."""
-    first, *scenes = scripts()
-    others = [path.read_text(encoding="utf-8") for path in sorted(ASSETS.glob("js/*.js")) if path.name != "player.js"]
-    return "".join(f"<script>{text}</script>" for text in (first, *others, *scenes))
+    """What the page's head needs: its script, inline, so that nothing is fetched from elsewhere."""
+    return "".join(f"<script>{text}</script>" for text in scripts())

@@ -14,7 +14,6 @@ from remdm.app.errors import refusal
 from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample, file_of
 from remdm.app.workbench.settings import Panel
-from remdm.paths import ASSETS
 from remdm.runs.record import RunRequest
 from remdm.sampling.knobs import knob, knobs, parse
 from remdm.sampling.methods import options, settings
@@ -79,8 +78,7 @@ def comparison_page(made: Comparison) -> str:
     """The path of a comparison as one HTML file."""
     first = made.samples[0].trace
     path = Path(file_of(first)).with_name(f"comparison-{first.run['domain']}-seed-{first.run['seed']}.html")
-    code = [*scripts(), (ASSETS / "js" / "compare.js").read_text(encoding="utf-8")]
-    path.write_text(standalone.page(made.title, made.message(), code, styles(), "ReMDMCompare"), encoding="utf-8")
+    path.write_text(standalone.page(made.title, made.message(), scripts(), styles(), "ReMDMCompare"), encoding="utf-8")
     return str(path)
 
 

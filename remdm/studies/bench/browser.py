@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from remdm.app.components.scripted_html import scripts, styles
 from remdm.models.ideal import LETTERS, IdealDenoiser
-from remdm.paths import ASSETS
 from remdm.runs.frames import frame
 from remdm.runs.trace import Trace
 from remdm.sampling.methods import run, settings
@@ -122,12 +122,7 @@ def scrub_row() -> Row:
     """
     trace = long_run()
     message = messages.trace_message("scrubbed", trace, None)
-    text = standalone.page(
-        "scrubbed",
-        message,
-        [(ASSETS / "js" / "player.js").read_text(encoding="utf-8")],
-        [(ASSETS / "css" / "player.css").read_text(encoding="utf-8")],
-    )
+    text = standalone.page("scrubbed", message, scripts(), styles())
     count = len(trace.steps)
     forward = list(range(1, count + 1))
     anywhere = torch.randperm(count, generator=torch.Generator().manual_seed(1)).add(1).tolist()

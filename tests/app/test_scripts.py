@@ -1,0 +1,50 @@
+"""The page's scripts: modules that import one way, joined without a bundler, and their own unit tests."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from playwright._impl._driver import compute_driver_executable
+
+from remdm.app.components.scripted_html import MODULES, joined, scripts
+from remdm.paths import ASSETS
+
+TESTS = Path(__file__).resolve().parents[1] / "js"
+
+
+def node(*arguments: str, **more: object) -> subprocess.CompletedProcess:
+    """Runs the Node that Playwright ships; nothing is installed for it."""
+    return subprocess.run([compute_driver_executable()[0], *arguments], capture_output=True, text=True, **more)
+
+
+def test_the_modules_own_tests_pass():
+    ran = node("--test", *map(str, sorted(TESTS.glob("*.test.js"))))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert not re.search(r"^ℹ tests 0$", ran.stdout, re.M)
+
+
+def test_a_module_imports_only_modules_before_it_and_every_module_is_joined():
+    assert {path.stem for path in (ASSETS / "js").glob("*.js")} == set(MODULES)
+    for place, name in enumerate(MODULES):
+        text = (ASSETS / "js" / f"{name}.js").read_text(encoding="utf-8")
+        imported = re.findall(r'from "\./(\w+)\.js"', text)
+        assert set(imported) <= set(MODULES[:place]), (
+            f"{name}.js must not import {set(imported) - set(MODULES[:place])}"
+        )
+
+
+def test_joined_modules_keep_their_names_apart(tmp_path):
+    (tmp_path / "one.js").write_text(
+        "const own = 1;\nexport const [A, B] = [own, 2];\nexport function f() {\n  return own;\n}\n"
+    )
+    (tmp_path / "two.js").write_text(
+        'import { A as first, f } from "./one.js";\n\nconst own = 3;\nwindow.sum = first + f() + own;\n'
+    )
+    text = joined([tmp_path / "one.js", tmp_path / "two.js"])
+    ran = node("-e", f"globalThis.window = {{}};\n{text}\nconsole.log(window.sum);")
+    assert (ran.stdout.strip(), ran.stderr) == ("5", "")
+
+
+def test_what_the_page_holds_is_a_script_that_parses():
+    (text,) = scripts()
+    assert node("--check", "-", input=text).returncode == 0 and "</script" not in text.lower()
