@@ -29,6 +29,7 @@ class ImageCheckpoint(Checkpoint):
         null: the class that stands for no class.
     """
 
+    denoiser: LabelDenoiser
     decoder: VQGAN
     side: int
     null: int

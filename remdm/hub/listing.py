@@ -14,7 +14,7 @@ from remdm.hub.store import LOCAL, found, size
 from remdm.models import checkpoints
 from remdm.models.checkpoints import total_parameters
 from remdm.models.dit import DiTConfig
-from remdm.models.dit import blank as blank_dit
+from remdm.models.dit_files import blank as blank_dit
 from remdm.models.llada import LLaDA, LLaDAConfig
 from remdm.models.network import compute
 from remdm.models.weights import blank

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from remdm.hub import memory
 from remdm.hub.prompting import PromptFrame, TextCheckpoint
-from remdm.models.dit import load_hub_folder, load_lightning
+from remdm.models.dit_files import load_hub_folder, load_lightning
 from remdm.models.llada import load_llada
 from remdm.models.masked_lm import load_masked_lm
 from remdm.models.network import Compute, NetworkDenoiser

@@ -1,15 +1,18 @@
-"""Checkpoints: what is embedded in `checkpoints/`, and reading it."""
+"""Checkpoints: a loaded model, and the embedded ones in `checkpoints/`: saved, found and loaded."""
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import nn
 
+from remdm.models.labels import LabelDenoiser
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.transformer import PlainTransformer, TransformerConfig
@@ -17,11 +20,12 @@ from remdm.paths import CHECKPOINTS
 
 ROOT = CHECKPOINTS
 
-ARCHITECTURES = {
+EmbeddedNetwork = PlainTransformer | GridTransformer
+ARCHITECTURES: dict[str, tuple[Callable[..., EmbeddedNetwork], Callable[..., Any]]] = {
     "plain-transformer": (PlainTransformer, TransformerConfig),
     "grid-transformer": (GridTransformer, GridConfig),
 }
-"""Networks of embedded models by their name in config.json; a shape says its `length`."""
+"""Networks of embedded models and their configs, by their name in config.json; a config has a `length`."""
 
 
 class CheckpointError(Exception):
@@ -33,16 +37,16 @@ class Checkpoint:
     """A loaded model.
 
     Attributes:
-        name: its folder's name.
+        name: of an embedded model, its folder's; otherwise as in the catalog, a hub id or a path.
         denoiser: x_theta.
-        tokenizer: between text and ids.
+        tokenizer: text to ids and back.
         mask_id: the mask's id.
-        length: the longest sequence.
+        length: the longest sequence, in positions.
         compute: device and number type, with the reason.
     """
 
     name: str
-    denoiser: NetworkDenoiser
+    denoiser: NetworkDenoiser | LabelDenoiser
     tokenizer: Tokenizer
     mask_id: int
     length: int
@@ -51,6 +55,7 @@ class Checkpoint:
 
 def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_id: int, about: dict) -> None:
     """Write weights in half precision, config with `about` (how it was trained) and tokenizer to a folder."""
+    assert isinstance(network, EmbeddedNetwork)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.detach().half().contiguous() for name, weight in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors")
@@ -70,16 +75,16 @@ def is_embedded(name: str) -> bool:
 
 
 def weights_hash(folder: Path) -> str:
-    """Twelve digits that tell the weights in a folder from all others: results are kept by them."""
+    """Twelve hexadecimal digits of the SHA-256 of a folder's weights: results are stored under them."""
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
 
 
 @cache
 def load_embedded(name: str, compute: Compute) -> Checkpoint:
-    """The embedded model of a name, loaded once per device and type.
+    """The embedded model of a name, loaded once per device and number type.
 
     Raises:
-        CheckpointError: if a file of it is missing or does not fit its config.
+        CheckpointError: if one of its files is missing, or its weights do not fit its config.
     """
     folder = ROOT / name
     missing = [file for file in ("config.json", "model.safetensors", "tokenizer.json") if not (folder / file).is_file()]
@@ -89,8 +94,8 @@ def load_embedded(name: str, compute: Compute) -> Checkpoint:
             f"restore the folder from the repository or train it with: python -m remdm train text --model {name}"
         )
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    kind, shape = ARCHITECTURES[config["architecture"]]
-    network: nn.Module = kind(shape(**config["shape"]))
+    make_network, make_config = ARCHITECTURES[config["architecture"]]
+    network = make_network(make_config(**config["shape"]))
     try:
         network.load_state_dict(load_file(folder / "model.safetensors"))
     except RuntimeError as error:
@@ -98,17 +103,12 @@ def load_embedded(name: str, compute: Compute) -> Checkpoint:
             f"The weights of {name} do not fit its config.json; restore checkpoints/{name}"
         ) from error
     network = network.to(device=compute.device, dtype=compute.dtype).eval().requires_grad_(False)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer, mask_id = Tokenizer.from_file(str(folder / "tokenizer.json")), config["mask_id"]
     return Checkpoint(
-        name,
-        NetworkDenoiser(network, config["mask_id"]),
-        tokenizer,
-        config["mask_id"],
-        network.config.length,
-        compute,
-    )
+        name, NetworkDenoiser(network, mask_id), tokenizer, mask_id, network.config.length, compute
+    )  # fmt: skip
 
 
 def total_parameters(network: nn.Module) -> int:
-    """How many weights a network has."""
+    """Number of weights of a network."""
     return sum(weight.numel() for weight in network.parameters())

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 class Classifier(nn.Module):
     """Pictures `[B, 3, 64, 64]` in [-1, 1] to logits over categories."""
 
+    mean: Tensor
+    covariance: Tensor
     FEATURES = 48  # few, so that a few hundred pictures settle their covariance
 
     def __init__(self, categories: int, width: int = 24) -> None:

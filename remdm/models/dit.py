@@ -1,20 +1,21 @@
 """MDLM's diffusion transformer in plain PyTorch: loads the published OpenWebText weights without flash-attn.
 
-Architecture and parameter names are those of kuleshov-group/mdlm (arXiv 2406.07524), so its checkpoints load strictly.
-The order in which modules are registered matters too: Lightning files keep averaged weights as a bare list.
+Architecture and parameter names are those of kuleshov-group/mdlm (arXiv 2406.07524), so its checkpoints load strictly
+(`dit_files.py`). The order in which modules are registered matters too: Lightning files keep averaged weights as a bare
+list.
 """
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remdm.models import weights
+from remdm.models.layers import inverse_frequencies, rotary_tables, rotate
+from remdm.models.network import Network
 from remdm.models.onednn import linear
-from remdm.models.weights import read_config, read_inert, read_safetensors
 
 FREQUENCIES = 256
 NOISE_EPS = 1e-3
@@ -78,35 +79,22 @@ class NoiseEmbedding(nn.Module):
         half = FREQUENCIES // 2
         frequency = torch.exp(-math.log(10_000) / half * torch.arange(half, device=noise.device))
         angle = torch.outer(noise.float(), frequency)
-        return self.mlp(torch.cat((angle.cos(), angle.sin()), dim=-1).to(self.mlp[0].weight.dtype))
+        first = cast(nn.Linear, self.mlp[0])
+        return self.mlp(torch.cat((angle.cos(), angle.sin()), dim=-1).to(first.weight.dtype))
 
 
 class Rotary(nn.Module):
-    """Rotary position embedding (arXiv 2104.09864), half-split convention; its frequencies are in checkpoints."""
+    """Rotary position embedding, whose frequencies are in checkpoints."""
+
+    inv_freq: Tensor
 
     def __init__(self, head_width: int) -> None:
         super().__init__()
         self.register_buffer("inv_freq", inverse_frequencies(head_width))
 
     def forward(self, length: int) -> tuple[Tensor, Tensor]:
-        """Cosines, and sines with the left half's sign turned, `[L, head_width]` each: as `rotate` takes them."""
-        angle = torch.outer(torch.arange(length, device=self.inv_freq.device).float(), self.inv_freq.float())
-        cos, sin = angle.cos(), angle.sin()
-        return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
-
-
-def inverse_frequencies(head_width: int) -> Tensor:
-    """Rotary frequencies of base 10,000, `[head_width / 2]`."""
-    return 1.0 / 10_000 ** (torch.arange(0, head_width, 2).float() / head_width)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn queries or keys `[B, heads, L, head_width]` by their positions.
-
-    They come as a part of something wider; copied together first, the rest takes half the time on a CPU.
-    """
-    x = x.contiguous()
-    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
+        """The tables of `rotate`, `[length, head_width]` each."""
+        return rotary_tables(length, self.inv_freq)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -147,8 +135,8 @@ class Block(nn.Module):
 
     def feed(self, x: Tensor) -> Tensor:
         """Up, GELU (its tanh form), down, `[B, L, D]`."""
-        up, gelu, down = self.mlp
-        return linear(linear(x, up.weight, up.bias, gelu.approximate), down.weight, down.bias)
+        up, down = cast(nn.Linear, self.mlp[0]), cast(nn.Linear, self.mlp[2])
+        return linear(linear(x, up.weight, up.bias, "tanh"), down.weight, down.bias)
 
     def attention(self, x: Tensor, cos: Tensor, sin: Tensor, places: Tensor | None = None) -> Tensor:
         """Every position, or some places `[B, m]` only, attend to every position, `[B, L or m, D]`."""
@@ -156,12 +144,13 @@ class Block(nn.Module):
         split = lambda y: y.unflatten(-1, (-1, self.heads, width // self.heads)).permute(2, 0, 3, 1, 4)  # noqa: E731
         if places is None:
             q, k, v = split(linear(x, self.attn_qkv.weight))
-            q = rotate(q, cos, sin)
+            q = rotate(q.contiguous(), cos, sin)
         else:
             k, v = split(F.linear(x, self.attn_qkv.weight[width:]))
             (q,) = split(F.linear(take(x, places), self.attn_qkv.weight[:width]))
-            q = rotate(q, cos[places][:, None], sin[places][:, None])
-        attended = attend(q, rotate(k, cos, sin), v)
+            q = rotate(q.contiguous(), cos[places][:, None], sin[places][:, None])
+        # queries and keys are views of something wider: copied first, rotating them takes half the time on a CPU
+        attended = attend(q, rotate(k.contiguous(), cos, sin), v)
         return linear(attended.transpose(1, 2).flatten(2), self.attn_out.weight)
 
 
@@ -187,8 +176,8 @@ class OutputLayer(nn.Module):
         return self.norm_final(x, *self.adaLN_modulation(condition)[:, None].chunk(2, dim=-1))
 
 
-class DiT(nn.Module):
-    """Token ids `[B, L]` to raw logits `[B, L, V]`: SUBS is the denoiser's business.
+class DiT(Network):
+    """Token ids `[B, L]` to raw logits `[B, L, V]`; the denoiser applies SUBS.
 
     Without time conditioning t is ignored and the condition is that of zero noise, as in training.
     """
@@ -199,15 +188,13 @@ class DiT(nn.Module):
         self.vocab_embed = Vocabulary(config.vocab_size, config.hidden_dim)
         self.sigma_map = NoiseEmbedding(config.cond_dim)
         self.rotary_emb = Rotary(config.hidden_dim // config.n_heads)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_blocks))
+        blocks = [Block(config) for _ in range(config.n_blocks)]
+        self.blocks = nn.ModuleList(blocks)
         self.output_layer = OutputLayer(config)
-        self.start()
-
-    def start(self) -> None:
-        """Set the weights that training starts from: every block is the identity, every logit zero."""
+        # training starts with every block the identity and every logit zero
         nn.init.kaiming_uniform_(self.vocab_embed.embedding, a=math.sqrt(5))
-        silent = [self.output_layer.linear, self.output_layer.adaLN_modulation]
-        for layer in silent + [block.adaLN_modulation for block in self.blocks]:
+        zero = [self.output_layer.linear, self.output_layer.adaLN_modulation]
+        for layer in zero + [block.adaLN_modulation for block in blocks]:
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
@@ -221,13 +208,13 @@ class DiT(nn.Module):
         return F.silu(self.sigma_map(total_noise(torch.as_tensor(t, dtype=torch.float32, device=device).reshape(-1))))
 
     def hidden(self, tokens: Tensor, t: float | Tensor | None = None) -> Tensor:
-        """What the head reads, `[B, L, D]`: lets callers compute logits only for the rows they need."""
+        """What the head reads, `[B, L, D]`."""
         return self.through(tokens, t)
 
     def hidden_at(self, tokens: Tensor, rows: Tensor, t: float | Tensor | None = None) -> Tensor:
-        """The same at the wanted rows alone, bool `[B, L]`, as `[n, D]`: the last block is spared the others.
+        """`hidden` at the wanted rows alone, bool `[B, L]`, as `[n, D]`: the last block computes no others.
 
-        A sequence with fewer wanted rows than another goes along with some that nobody wants.
+        A sequence with fewer wanted rows than another is padded with unwanted ones.
         """
         counts = rows.sum(dim=1)
         places = rows.byte().argsort(dim=1, descending=True, stable=True)[:, : int(counts.max())]
@@ -235,7 +222,7 @@ class DiT(nn.Module):
         return self.through(tokens, t, places)[wanted]
 
     def through(self, tokens: Tensor, t: float | Tensor | None, places: Tensor | None = None) -> Tensor:
-        """Through all blocks, the last one at some places only if they are given."""
+        """`hidden` through all blocks, the last one at places `[B, m]` only if they are given, `[B, L or m, D]`."""
         condition = self.condition(t)
         x = self.vocab_embed.embedding[tokens]
         cos, sin = (each.to(x.dtype) for each in self.rotary_emb(tokens.shape[1]))
@@ -249,92 +236,3 @@ class DiT(nn.Module):
 
     def forward(self, tokens: Tensor, t: float | Tensor | None = None) -> Tensor:
         return self.head(self.hidden(tokens, t))
-
-
-HUB_FIELDS = {
-    "vocab_size": "vocab_size",
-    "length": "model_length",
-    "hidden_dim": "hidden_dim",
-    "cond_dim": "cond_dim",
-    "n_blocks": "n_blocks",
-    "n_heads": "n_heads",
-    "time_conditioning": "time_conditioning",
-}
-
-
-def load_hub_folder(path: Path | str, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> DiT:
-    """A DiT from a folder with config.json and model.safetensors, as kuleshov-group/mdlm-owt has them."""
-    config_file, weights_file = Path(path) / "config.json", Path(path) / "model.safetensors"
-    for file in (config_file, weights_file):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file} is missing: download the model's config.json and model.safetensors there")
-    config = DiTConfig(**read_config(config_file, HUB_FIELDS))
-    return assemble(config, without_prefix(read_safetensors([weights_file])), weights_file, dtype, device)
-
-
-def load_lightning(
-    path: Path | str,
-    length: int = 1024,
-    time_conditioning: bool = False,
-    dtype: torch.dtype | None = None,
-    device: torch.device | str = "cpu",
-) -> DiT:
-    """A DiT from the authors' Lightning checkpoint (.ckpt): its averaged weights, or the plain ones if it has none.
-
-    Such a file names no geometry that can be read without running its code, so shapes come from its tensors;
-    `length` and `time_conditioning` leave no trace there and are the caller's.
-    """
-    checkpoint = read_inert(Path(path))
-    state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
-    if not isinstance(state, dict):
-        raise ValueError(f"{path} has no state_dict, so it is not a Lightning checkpoint")
-    state = {name: value for name, value in state.items() if str(name).startswith("backbone.")}
-    state = without_prefix(state)
-    model = blank(geometry(state, length, time_conditioning, path))
-    averages = checkpoint.get("ema")
-    if averages is not None:
-        shadow = averages.get("shadow_params") if isinstance(averages, dict) else None
-        if not isinstance(shadow, list):
-            raise ValueError(f"{path} has averaged weights, but not as a list of tensors named shadow_params")
-        names = [name for name, _ in model.named_parameters()]
-        if len(shadow) != len(names):
-            raise ValueError(f"{path} has {len(shadow)} averaged parameters where this architecture has {len(names)}")
-        state |= dict(zip(names, shadow, strict=True))
-    return assemble(model.config, state, path, dtype, device)
-
-
-def geometry(state: dict[str, Tensor], length: int, time_conditioning: bool, path: Path | str) -> DiTConfig:
-    """The configuration that a state dict's shapes imply."""
-    try:
-        vocab_size, hidden_dim = state["vocab_embed.embedding"].shape
-        cond_dim = len(state["sigma_map.mlp.2.bias"])
-        head_width = 2 * len(state["rotary_emb.inv_freq"])
-        n_blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
-    except (KeyError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path} does not hold a DiT: its shape cannot be read ({error})") from error
-    return DiTConfig(
-        vocab_size, length, hidden_dim, cond_dim, n_blocks, hidden_dim // max(head_width, 1), time_conditioning
-    )
-
-
-def without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors, their names without a leading `backbone.`."""
-    return {name.removeprefix("backbone."): value for name, value in state.items()}
-
-
-def blank(config: DiTConfig) -> DiT:
-    """A DiT of shapes only, without memory."""
-    return weights.blank(lambda: DiT(config))
-
-
-def assemble(
-    config: DiTConfig,
-    state: dict[str, Tensor],
-    source: Path | str,
-    dtype: torch.dtype | None = None,
-    device: torch.device | str = "cpu",
-) -> DiT:
-    """A DiT in evaluation mode around the given tensors, which must fit exactly."""
-    # some exports leave out buffers, and this one follows from the shape alone
-    state = {"rotary_emb.inv_freq": inverse_frequencies(config.hidden_dim // config.n_heads)} | state
-    return weights.fill(blank(config), state, source, dtype, device)

@@ -11,53 +11,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remdm.models import weights
+from remdm.models.labels import LabelConfig, LabelNetwork
+from remdm.models.layers import RMSNorm, rms
 
 HEADS = {384: 6, 512: 6, 768: 12, 1024: 16}
 """Heads by width, which the files do not state: tiny, small, base, large. Other widths have heads of 64."""
-EPS = 1e-5
 
 
-@dataclass(frozen=True)
-class HaltonConfig:
-    """The shape of a network: `codes` without the mask, whose id is the first after them; `length` is side x side."""
+@dataclass(frozen=True, kw_only=True)
+class HaltonConfig(LabelConfig):
+    """The shape of a network; `registers` are positions behind the codes that hold none (arXiv 2309.16588)."""
 
-    width: int
-    depth: int
-    heads: int
-    feed: int
-    codes: int
-    length: int
-    classes: int
     registers: int
-
-    @property
-    def null(self) -> int:
-        """The class that stands for none, as trained with dropped labels."""
-        return self.classes
-
-    @property
-    def mask_id(self) -> int:
-        """The mask's id."""
-        return self.codes
-
-
-def rms(x: Tensor) -> Tensor:
-    """Divide by the root mean square of the last axis, in float32."""
-    full = x.float()
-    return (full * torch.rsqrt(full.square().mean(-1, keepdim=True) + EPS)).to(x.dtype)
-
-
-class RMSNorm(nn.Module):
-    """Root-mean-square normalisation with a weight, and a bias in the last one."""
-
-    def __init__(self, width: int, bias: bool = False) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.weight * rms(x)
-        return y if self.bias is None else y + self.bias
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -145,8 +110,10 @@ class Bias(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
 
-class Halton(nn.Module):
-    """Codes `[B, L]` and classes `[B]` to logits `[B, L, codes + 1]`; the last of these is the mask's."""
+class Halton(LabelNetwork):
+    """Codes `[B, L]` and classes `[B]` to logits `[B, L, codes + 1]`; output and input embeddings are tied."""
+
+    config: HaltonConfig
 
     def __init__(self, config: HaltonConfig) -> None:
         super().__init__()
@@ -161,7 +128,6 @@ class Halton(nn.Module):
             self.reg_tokens = nn.Embedding(config.registers, config.width)
 
     def hidden(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        """What the head reads, `[B, L, D]`."""
         condition = self.cls_emb(labels)
         x = self.tok_emb(tokens) + self.pos_emb.weight[: tokens.shape[1]]
         if self.config.registers:
@@ -171,11 +137,7 @@ class Halton(nn.Module):
         return self.last_norm(x[:, : tokens.shape[1]], condition)
 
     def head(self, hidden: Tensor) -> Tensor:
-        """Logits of rows of `hidden`, `[..., D]` to `[..., codes + 1]`."""
         return F.linear(hidden, self.tok_emb.weight, self.head_bias.bias)
-
-    def forward(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        return self.head(self.hidden(tokens, labels))
 
 
 def geometry(state: dict[str, Tensor], source: str) -> HaltonConfig:

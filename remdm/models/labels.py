@@ -1,25 +1,55 @@
-"""Class labels: a network that takes one, as a denoiser of that one class."""
+"""Networks conditioned on a class, as denoisers of one class each."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from remdm.sampling.denoiser import Unguided, subs
 
 
-class LabelNetwork(Protocol):
-    """A network conditioned on a class."""
+@dataclass(frozen=True, kw_only=True)
+class LabelConfig:
+    """The shape of a network of `codes` on a square grid of `length`, conditioned on one of `classes`.
+
+    Ids are the codes, then the mask. One more class stands for none, as trained with dropped labels.
+    """
+
+    width: int
+    depth: int
+    heads: int
+    feed: int
+    codes: int
+    length: int
+    classes: int
+
+    @property
+    def null(self) -> int:
+        """The class that stands for none."""
+        return self.classes
+
+    @property
+    def mask_id(self) -> int:
+        """The mask's id."""
+        return self.codes
+
+
+class LabelNetwork(nn.Module):
+    """A network conditioned on a class: everything before the vocabulary in `hidden`, the vocabulary in `head`."""
+
+    config: LabelConfig
 
     def hidden(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        """`[B, L]` ids and `[B]` classes to `[B, L, D]`."""
+        """What the head reads, `[B, L, D]`, of ids `[B, L]` and classes `[B]`."""
+        raise NotImplementedError
 
     def head(self, hidden: Tensor) -> Tensor:
-        """`[n, D]` to logits `[n, V]`."""
+        """Logits `[..., codes + 1]` of rows of `hidden`, `[..., D]`; the last of them is the mask's."""
+        raise NotImplementedError
 
-    def parameters(self) -> object:
-        """The weights."""
+    def forward(self, tokens: Tensor, labels: Tensor) -> Tensor:
+        """Logits at every position, `[B, L, codes + 1]`."""
+        return self.head(self.hidden(tokens, labels))
 
 
 @dataclass(frozen=True)
@@ -34,7 +64,7 @@ class LabelDenoiser(Unguided):
     @torch.inference_mode()
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta at the wanted rows, float32 `[n, V]`."""
-        device = next(iter(self.network.parameters())).device
+        device = next(self.network.parameters()).device
         labels = torch.full((len(tokens),), self.label, device=device)
         hidden = self.network.hidden(tokens.to(device), labels)
         return subs(self.network.head(hidden[rows.to(device)]), self.mask_id).to(tokens.device)

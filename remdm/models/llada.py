@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remdm.models import weights
+from remdm.models.layers import RMSNorm, inverse_frequencies, rotary_tables, rotate
+from remdm.models.network import Network
 
 SHAPE = {
     "width": "d_model",
@@ -77,33 +79,6 @@ class LLaDAConfig:
                 raise ValueError(f"{name} must be one of the {self.vocab_size} ids, got {getattr(self, name)!r}")
 
 
-class RMSNorm(nn.Module):
-    """Root-mean-square normalisation in float32; the weight is applied in the network's own type."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        full = x.float()
-        return self.weight * (full * torch.rsqrt(full.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
-
-
-def rotary(length: int, head_width: int, theta: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of rotary position embedding, float32 `[L, head_width]` each, half-split convention."""
-    frequency = 1.0 / theta ** (torch.arange(0, head_width, 2, device=device).float() / head_width)
-    angle = torch.outer(torch.arange(length, device=device).float(), frequency)
-    angle = torch.cat((angle, angle), dim=-1)
-    return angle.cos(), angle.sin()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn queries or keys `[B, heads, L, head_width]` by their positions, in float32."""
-    left, right = x.float().chunk(2, dim=-1)
-    return (x.float() * cos + torch.cat((-right, left), dim=-1) * sin).to(x.dtype)
-
-
 class Block(nn.Module):
     """Attention without a mask, then a gated feed-forward, each normed before."""
 
@@ -133,7 +108,7 @@ class Block(nn.Module):
         q, k, v = (
             part(x).view(batch, length, -1, size).transpose(1, 2) for part in (self.q_proj, self.k_proj, self.v_proj)
         )
-        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        q, k = (rotate(part.float(), cos, sin).to(x.dtype) for part in (q, k))
         attended = F.scaled_dot_product_attention(q, k, v, enable_gqa=k.shape[1] != q.shape[1])
         return self.attn_out(attended.transpose(1, 2).reshape(batch, length, width))
 
@@ -150,7 +125,7 @@ class Transformer(nn.Module):
             self.ff_out = nn.Linear(config.width, config.vocab_size, bias=False)
 
 
-class LLaDA(nn.Module):
+class LLaDA(Network):
     """Token ids `[B, L]` to logits `[B, L, V]`; untimed, as x_theta of a masked model is."""
 
     def __init__(self, config: LLaDAConfig) -> None:
@@ -162,7 +137,8 @@ class LLaDA(nn.Module):
         """What the head reads, `[B, L, D]`."""
         parts, config = self.transformer, self.config
         x = parts.wte(tokens)
-        cos, sin = rotary(tokens.shape[1], config.width // config.heads, config.theta, x.device)
+        frequencies = inverse_frequencies(config.width // config.heads, config.theta, x.device)
+        cos, sin = rotary_tables(tokens.shape[1], frequencies)
         for block in parts.blocks:
             x = block(x, cos, sin)
         return parts.ln_f(x)
@@ -171,9 +147,6 @@ class LLaDA(nn.Module):
         """Logits of rows of `hidden`, `[..., D]` to `[..., V]`."""
         head = self.transformer.wte if self.config.tied else self.transformer.ff_out
         return F.linear(hidden, head.weight)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.hidden(tokens))
 
 
 def read_shape(file: Path) -> LLaDAConfig:
@@ -184,11 +157,11 @@ def read_shape(file: Path) -> LLaDAConfig:
     """
     needed = {name: theirs for name, theirs in SHAPE.items() if name != "kv_heads"}
     read = weights.read_config(file, needed)
-    said = weights.read_json(file)
+    stated = weights.read_json(file)
     for name, value in KIND.items():
-        if said.get(name, value) != value:
-            raise ValueError(f"{file.name}: {name} must be {value} for LLaDA, got {said[name]}")
-    kv_heads = said.get("n_kv_heads") or read["heads"]
+        if stated.get(name, value) != value:
+            raise ValueError(f"{file.name}: {name} must be {value} for LLaDA, got {stated[name]}")
+    kv_heads = stated.get("n_kv_heads") or read["heads"]
     return LLaDAConfig(kv_heads=kv_heads, **read)
 
 

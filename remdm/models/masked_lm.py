@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from remdm.models.network import Network
+
 if TYPE_CHECKING:  # transformers takes seconds to import, and most runs need none of it
     from transformers import PreTrainedTokenizerBase
 
 
-class MaskedLM(nn.Module):
+class MaskedLM(Network):
     """A model of transformers: its logits are computed for all positions, and `head` passes rows of them on.
 
     What is `never` written: special tokens, which blanks do not stand for in training, and ids without a token.

@@ -4,7 +4,6 @@ The class is one more token behind the codes. Tensor names are those of llvictor
 exactly.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,38 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from remdm.models import weights
+from remdm.models.labels import LabelConfig, LabelNetwork
 
 HEAD_WIDTH = 48
 """Of a head: 16 heads of 768. The files do not state it."""
 EPS = 1e-12
-
-
-@dataclass(frozen=True)
-class MaskgitConfig:
-    """The shape of a network; ids are the codes, then the mask, the classes, and the class that stands for none."""
-
-    width: int
-    depth: int
-    heads: int
-    feed: int
-    codes: int
-    length: int
-    classes: int
-
-    @property
-    def null(self) -> int:
-        """The class that stands for none, as trained with dropped labels."""
-        return self.classes
-
-    @property
-    def mask_id(self) -> int:
-        """The mask's id."""
-        return self.codes
-
-    @property
-    def entries(self) -> int:
-        """Rows of the embedding."""
-        return self.codes + 1 + self.classes + 1
 
 
 class Attention(nn.Module):
@@ -83,7 +55,7 @@ class Normed(nn.Module):
 class Layers(nn.Module):
     """Pairs of attention and feed-forward, each added to what comes in."""
 
-    def __init__(self, config: MaskgitConfig) -> None:
+    def __init__(self, config: LabelConfig) -> None:
         super().__init__()
         width = config.width
         self.layers = nn.ModuleList(
@@ -94,20 +66,22 @@ class Layers(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        for attention, feed in self.layers:
-            x = x + attention(x)
-            x = x + feed(x)
+        for pair in self.layers:
+            assert isinstance(pair, nn.ModuleList)
+            for part in pair:
+                x = x + part(x)
         return x
 
 
-class Maskgit(nn.Module):
+class Maskgit(LabelNetwork):
     """Codes `[B, L]` and classes `[B]` to logits `[B, L, codes + 1]`; the last of these is the mask's."""
 
-    def __init__(self, config: MaskgitConfig) -> None:
+    def __init__(self, config: LabelConfig) -> None:
         super().__init__()
         self.config = config
         width = config.width
-        self.tok_emb = nn.Embedding(config.entries, width)
+        entries = config.codes + 1 + config.classes + 1  # codes, mask, classes, the class that stands for none
+        self.tok_emb = nn.Embedding(entries, width)
         self.pos_emb = nn.Parameter(torch.zeros(1, config.length + 1, width))
         self.first_layer = nn.Sequential(
             nn.LayerNorm(width, EPS), nn.Identity(), nn.Linear(width, width), nn.GELU(),
@@ -117,7 +91,7 @@ class Maskgit(nn.Module):
         self.last_layer = nn.Sequential(
             nn.LayerNorm(width, EPS), nn.Identity(), nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width, EPS)
         )
-        self.bias = nn.Parameter(torch.zeros(config.length + 1, config.entries))
+        self.bias = nn.Parameter(torch.zeros(config.length + 1, entries))
 
     def hidden(self, tokens: Tensor, labels: Tensor) -> Tensor:
         """What the head reads, `[B, L, D + 1]`: the last number is the position, since the head's bias differs by it.
@@ -131,16 +105,12 @@ class Maskgit(nn.Module):
         return torch.cat((x.float(), place.float()), dim=-1)
 
     def head(self, hidden: Tensor) -> Tensor:
-        """Logits of rows of `hidden`, `[..., D + 1]` to `[..., codes + 1]`."""
         wanted = self.config.codes + 1
         x, place = hidden[..., :-1].to(self.bias.dtype), hidden[..., -1].long()
         return F.linear(x, self.tok_emb.weight[:wanted]) + self.bias[place, :wanted]
 
-    def forward(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        return self.head(self.hidden(tokens, labels))
 
-
-def geometry(state: dict[str, Tensor], source: str, codes: int) -> MaskgitConfig:
+def geometry(state: dict[str, Tensor], source: str, codes: int) -> LabelConfig:
     """The shape that a state dict's tensors imply, for a codebook of `codes`.
 
     Raises:
@@ -149,7 +119,7 @@ def geometry(state: dict[str, Tensor], source: str, codes: int) -> MaskgitConfig
     try:
         entries, width = state["tok_emb.weight"].shape
         depth = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("transformer.layers."))
-        return MaskgitConfig(
+        return LabelConfig(
             width=width,
             depth=depth,
             heads=max(1, width // HEAD_WIDTH) if width <= 768 else 16,

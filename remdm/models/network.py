@@ -1,9 +1,8 @@
-"""From a network to a denoiser: device and number type decided once, with the reason kept."""
+"""Networks as denoisers, and the device and number type that they run in."""
 
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,17 +10,27 @@ from torch import Tensor, nn
 from remdm.sampling.denoiser import Unguided, subs
 
 
-class Network(Protocol):
+class Network(nn.Module):
     """A masked language model: everything before the vocabulary in `hidden`, the vocabulary in `head`.
 
-    One whose last block is worth sparing the positions that nobody wants has `hidden_at` too, see `hidden_at` below.
+    Callers thus compute logits only for the rows that they need.
     """
 
     def hidden(self, tokens: Tensor) -> Tensor:
-        """`[B, L]` ids to `[B, L, D]`."""
+        """What the head reads, `[B, L, D]`, of ids `[B, L]`."""
+        raise NotImplementedError
+
+    def hidden_at(self, tokens: Tensor, rows: Tensor) -> Tensor:
+        """`hidden` at the wanted rows alone, bool `[B, L]`, as `[n, D]` in row-major order."""
+        return self.hidden(tokens)[rows]
 
     def head(self, hidden: Tensor) -> Tensor:
-        """`[n, D]` to logits `[n, V]`."""
+        """Logits `[..., V]` of rows of `hidden`, `[..., D]`."""
+        raise NotImplementedError
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits at every position, `[B, L, V]`."""
+        return self.head(self.hidden(tokens))
 
 
 @dataclass(frozen=True)
@@ -34,9 +43,9 @@ class Compute:
 
 
 def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
-    """Seconds that one 256 x 768 x 768 product takes, the best of what fits in the time.
+    """Seconds that one 256 x 768 x 768 product takes, the best of what fits into the time.
 
-    This thread's own seconds count: other work on the machine must not decide the number type, and with it the run.
+    CPU seconds of this thread: other work on the machine must not decide the number type, and with it the run.
     """
     a, b = torch.randn(256, 768).to(dtype), torch.randn(768, 768).to(dtype)
     best, until = float("inf"), time.perf_counter() + seconds
@@ -49,7 +58,7 @@ def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
 
 @cache
 def compute(device: str = "auto") -> Compute:
-    """Choose the device and type by a short trial, once for a process: machines of one kind differ.
+    """Choose device and number type by a short trial, once a process: machines of one kind differ.
 
     Raises:
         ValueError: for an unknown device, or `cuda` where there is none.
@@ -67,14 +76,7 @@ def compute(device: str = "auto") -> Compute:
 
 
 AT_ONCE = 4096
-"""Positions that a forward on CPU takes: past this, memory is asked for anew at each layer, which costs a third."""
-
-
-def hidden_at(network: nn.Module, tokens: Tensor, rows: Tensor) -> Tensor:
-    """What the head reads at the wanted rows, bool `[B, L]`, of ids `[B, L]`: `[n, D]` in row-major order."""
-    if hasattr(network, "hidden_at"):
-        return network.hidden_at(tokens, rows)
-    return network.hidden(tokens)[rows]
+"""Positions in one forward on a CPU: beyond this each layer allocates memory anew, which costs a third more time."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class NetworkDenoiser(Unguided):
     The network runs in its own type; log-probabilities are float32.
     """
 
-    network: nn.Module
+    network: Network
     mask_id: int
     timed: bool = False
 
@@ -94,5 +96,5 @@ class NetworkDenoiser(Unguided):
         device = next(self.network.parameters()).device
         count = max(1, AT_ONCE // tokens.shape[1]) if device.type == "cpu" else len(tokens)
         parts = zip(tokens.to(device).split(count), rows.to(device).split(count), strict=True)
-        wanted = torch.cat([hidden_at(self.network, part, where) for part, where in parts])
+        wanted = torch.cat([self.network.hidden_at(part, where) for part, where in parts])
         return subs(self.network.head(wanted), self.mask_id).to(tokens.device)

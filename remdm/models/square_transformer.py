@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remdm.models.transformer import attend
+from remdm.models.layers import SandwichBlock, attention_weights
+from remdm.models.network import Network
 
 
 @dataclass(frozen=True)
@@ -71,33 +72,16 @@ class CellBlock(nn.Module):
         return mixed + self.norm_down(self.down(F.relu(self.up(self.norm(mixed))).square()))
 
 
-class SquareBlock(nn.Module):
-    """Attention and feed-forward over squares, normed before and after as in transformer.Block."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm_attention = nn.RMSNorm(width)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-        self.norm_out = nn.RMSNorm(width)
-        self.norm_feed = nn.RMSNorm(width)
-        self.up = nn.Linear(width, 4 * width, bias=False)
-        self.down = nn.Linear(4 * width, width, bias=False)
-        self.norm_down = nn.RMSNorm(width)
-        nn.init.constant_(self.norm_out.weight, 0.2)
-        nn.init.constant_(self.norm_down.weight, 0.2)
+class SquareBlock(SandwichBlock):
+    """Attention and feed-forward over squares."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, n, width]` to the same."""
-        batch, length, width = x.shape
-        q, k, v = self.qkv(self.norm_attention(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = (attend(q, k) @ v).transpose(1, 2).reshape(batch, length, width)
-        x = x + self.norm_out(self.out(attended))
-        return x + self.norm_down(self.down(F.relu(self.up(self.norm_feed(x))).square()))
+        q, k, v = self.project(self.norm_attention(x))
+        return self.finish(x, attention_weights(q, k) @ v)
 
 
-class GridTransformer(nn.Module):
+class GridTransformer(Network):
     """Ids `[B, conditions + G*G]`, cells row by row from the top, to logits over codes and mask."""
 
     def __init__(self, config: GridConfig) -> None:
@@ -143,7 +127,3 @@ class GridTransformer(nn.Module):
     def head(self, hidden: Tensor) -> Tensor:
         """Logits `[..., codes + 1]` of `[..., fine]`; embeddings in and out are tied."""
         return hidden @ self.embedding.weight.T * self.config.fine**-0.5 + self.bias
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Logits at every position, `[B, conditions + G*G, codes + 1]`."""
-        return self.head(self.hidden(tokens))

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from remdm.models.layers import SandwichBlock, attention_weights, inverse_frequencies, rotary_tables, rotate
+from remdm.models.network import Network
+
 
 @dataclass(frozen=True)
 class TransformerConfig:
@@ -33,33 +36,6 @@ class TransformerConfig:
             raise ValueError(f"width must be a multiple of 2 x heads, got {self.width} and {self.heads} heads")
         if self.local % 2 == 0:
             raise ValueError(f"local must be odd, so that it looks as far left as right, got {self.local}")
-
-
-def rotary_table(length: int, head_width: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of rotary position embedding (arXiv 2104.09864), base 10,000: two [L, head_width].
-
-    The slower half of the channels does not turn: it compares words wherever they stand.
-    """
-    frequency = 1.0 / 10_000 ** (torch.arange(0, head_width, 2) / head_width)
-    frequency[len(frequency) // 2 :] = 0.0
-    angle = torch.outer(torch.arange(length).float(), frequency)
-    angle = torch.cat((angle, angle), dim=-1)
-    return angle.cos(), angle.sin()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn queries or keys `[B, heads, L, head_width]` by their positions, half-split convention."""
-    left, right = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-right, left), dim=-1) * sin
-
-
-def attend(q: Tensor, k: Tensor) -> Tensor:
-    """Attention weights `[B, heads, L, L]` of normed queries and keys (arXiv 2302.05442): bounded, so never stuck.
-
-    Written out: at these small sizes two plain products train a quarter faster on CPU than the fused kernel.
-    """
-    size = q.shape[-1:]
-    return (F.rms_norm(q, size) @ F.rms_norm(k, size).transpose(-1, -2) * size[0] ** -0.5).softmax(dim=-1)
 
 
 class LocalMix(nn.Module):
@@ -106,50 +82,33 @@ class Recall(nn.Module):
         batch, length, _ = x.shape
         normed = self.norm(x)
         q, k = (part(normed).view(batch, length, self.heads, -1).transpose(1, 2) for part in (self.q, self.k))
-        attention = attend(q, k)
+        attention = attention_weights(q, k)
         recalled = attention @ words[:, None].to(attention.dtype)  # [B, heads, L, width]
         return x + (self.gate(normed).transpose(1, 2)[..., None] * recalled).sum(dim=1)
 
 
-class Block(nn.Module):
-    """Attention and feed-forward, normed before and after.
-
-    The norm behind keeps what a block adds at the size of a word's embedding. Without it the sum grew a thousandfold
-    in training, and what `Recall` adds to it was lost (docs/log.md).
-    """
-
-    FIRST_GAIN = 0.2  # of what a block adds: it starts near the identity
+class Block(SandwichBlock):
+    """A block with local mixing, rotary positions and, in every second one, `Recall`."""
 
     def __init__(self, config: TransformerConfig, recalls: bool) -> None:
-        super().__init__()
-        width = config.width
-        self.heads = config.heads
-        self.recall = Recall(width, config.recall_heads) if recalls else None
-        self.mix = LocalMix(width, config.local)
-        self.norm_attention = nn.RMSNorm(width)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-        self.norm_out = nn.RMSNorm(width)
-        self.norm_feed = nn.RMSNorm(width)
-        self.up = nn.Linear(width, 4 * width, bias=False)
-        self.down = nn.Linear(4 * width, width, bias=False)
-        self.norm_down = nn.RMSNorm(width)
-        nn.init.constant_(self.norm_out.weight, self.FIRST_GAIN)
-        nn.init.constant_(self.norm_down.weight, self.FIRST_GAIN)
+        recall = Recall(config.width, config.recall_heads) if recalls else None  # made first: it draws weights first
+        super().__init__(config.width, config.heads)
+        self.recall = recall
+        self.mix = LocalMix(config.width, config.local)
 
     def forward(self, x: Tensor, words: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        batch, length, width = x.shape
+        """`[B, L, width]` to the same, given the words' embeddings `[B, L, width]` and rotary tables."""
         if self.recall is not None:
             x = self.recall(x, words)
-        qkv = self.qkv(self.mix(self.norm_attention(x)))
-        q, k, v = qkv.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = attend(rotate(q, cos, sin), rotate(k, cos, sin)) @ v
-        x = x + self.norm_out(self.out(attended.transpose(1, 2).reshape(batch, length, width)))
-        return x + self.norm_down(self.down(F.relu(self.up(self.norm_feed(x))).square()))
+        q, k, v = self.project(self.mix(self.norm_attention(x)))
+        return self.finish(x, attention_weights(rotate(q, cos, sin), rotate(k, cos, sin)) @ v)
 
 
-class PlainTransformer(nn.Module):
+class PlainTransformer(Network):
     """Token ids `[B, L]` to logits `[B, L, V]`; input and output embeddings are tied."""
+
+    cos: Tensor
+    sin: Tensor
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -160,12 +119,14 @@ class PlainTransformer(nn.Module):
         self.norm = nn.RMSNorm(config.width)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         nn.init.normal_(self.embedding.weight, std=1.0)
-        cos, sin = rotary_table(config.length, config.width // config.heads)
+        frequencies = inverse_frequencies(config.width // config.heads)
+        frequencies[len(frequencies) // 2 :] = 0.0  # half of the channels compare words wherever they stand
+        cos, sin = rotary_tables(config.length, frequencies)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
     def hidden(self, tokens: Tensor) -> Tensor:
-        """What the head reads, `[B, L, width]`: lets callers compute logits only for the rows they need."""
+        """What the head reads, `[B, L, width]`."""
         x = words = self.embedding(tokens)
         if self.place is not None:
             x = x + self.place[: tokens.shape[1]]
@@ -177,7 +138,3 @@ class PlainTransformer(nn.Module):
     def head(self, hidden: Tensor) -> Tensor:
         """Logits `[..., V]` of `[..., width]`, scaled so that they start near 0."""
         return hidden @ self.embedding.weight.T * self.config.width**-0.5 + self.bias
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Logits at every position."""
-        return self.head(self.hidden(tokens))

@@ -49,6 +49,9 @@ class Residual(nn.Module):
 class Codebook(nn.Module):
     """Unit vectors `[K, D]`, found by cosine; `used` is each code's share of recent positions, for the revival."""
 
+    vectors: Tensor
+    used: Tensor
+
     DECAY = 0.99
     STALE = 0.02  # of the share it would have if all codes were used alike: below this a code is moved
 
@@ -95,6 +98,7 @@ class VQ(nn.Module):
             nn.ConvTranspose2d(wide, width, 4, stride=2, padding=1), Residual(width), nn.SiLU(),
             nn.Conv2d(width, 12, 3, padding=1), nn.PixelShuffle(2),
         )  # fmt: skip
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's signatures
 
     def latent(self, pictures: Tensor) -> Tensor:
         """Unit vectors `[B, S/4, S/4, D]` before the codes are chosen."""
@@ -114,7 +118,7 @@ class VQ(nn.Module):
         vectors = self.codebook.vectors[codes].permute(0, 3, 1, 2)
         if known is not None:
             vectors = vectors * known[:, None]
-        return self.decoder(vectors.to(self.decoder[0].weight.dtype)).float().clamp(-1, 1)
+        return self.decoder(vectors.to(next(self.decoder.parameters()).dtype)).float().clamp(-1, 1)
 
     def forward(self, pictures: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Reconstructions (not clamped), the commitment loss, and the codes; moves the codebook while training.
@@ -155,4 +159,4 @@ def load_vq(file: Path) -> VQ:
     width, wide = len(weights["encoder.1.weight"]), len(weights["encoder.3.weight"])
     vq = VQ(VQConfig(codes, code_width, width, wide))
     vq.load_state_dict({name: weight.float() for name, weight in weights.items()})
-    return vq.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    return vq.eval().requires_grad_(False)

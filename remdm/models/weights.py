@@ -45,7 +45,9 @@ def read_inert(path: Path) -> Any:
         raise FileNotFoundError(f"{path} is missing: download the checkpoint there")
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        stand_ins = [(plain_dict if name == "collections.defaultdict" else Inert, name) for name in names]
+        stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+            (plain_dict if name == "collections.defaultdict" else Inert, name) for name in names
+        ]
         with torch.serialization.safe_globals(stand_ins):
             return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:

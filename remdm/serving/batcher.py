@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from weakref import WeakSet, WeakValueDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from remdm.models.network import NetworkDenoiser, hidden_at
+from remdm.models.network import Network, NetworkDenoiser
 from remdm.runs.record import PreparedRun
 
 POSITIONS = 1024
@@ -52,7 +52,7 @@ class Batcher:
     next forwards, so it cannot hold up the others. An error reaches every run whose sequences were in that forward.
     """
 
-    def __init__(self, network: nn.Module, positions: int = POSITIONS) -> None:
+    def __init__(self, network: Network, positions: int = POSITIONS) -> None:
         self.network, self.positions = network, positions
         self.forwards = 0
         self._changed = threading.Condition()
@@ -93,7 +93,7 @@ class Batcher:
         try:
             tokens = torch.cat([ask.tokens[first:last] for ask, first, last in turn])
             rows = [ask.rows[first:last] for ask, first, last in turn]
-            made = hidden_at(self.network, tokens, torch.cat(rows)).split([int(each.sum()) for each in rows])
+            made = self.network.hidden_at(tokens, torch.cat(rows)).split([int(each.sum()) for each in rows])
         except BaseException as raised:  # it is raised again in every run that it concerns
             error = raised
         finally:
@@ -151,7 +151,7 @@ _Part = tuple[_Ask, int, int]
 """Sequences `first` to `last` of an ask."""
 
 
-class Seat(nn.Module):
+class Seat(Network):
     """One run's place: a network like any other, whose `hidden_at` is shared with the other seats.
 
     `left` is when it was last given what it asked for, `away` how long it then took to ask again, in seconds.
@@ -168,14 +168,14 @@ class Seat(nn.Module):
 
     def head(self, hidden: Tensor) -> Tensor:
         """`[n, D]` to logits `[n, V]`, alone: so many rows as without company, so the same numbers."""
-        return self.network.head(hidden)  # type: ignore[operator]
+        return self.network.head(hidden)
 
 
 _OPEN: "WeakValueDictionary[int, Batcher]" = WeakValueDictionary()
 _LOCK = threading.Lock()
 
 
-def batcher(network: nn.Module) -> Batcher:
+def batcher(network: Network) -> Batcher:
     """The one batcher of a network, as long as a run uses it."""
     with _LOCK:
         found = _OPEN.get(id(network))

@@ -1,1 +1,1 @@
-"""Training of the embedded models: one file per domain, all on `loop.train`."""
+"""Training the embedded models: the loop that the domains' `train.py` share."""

@@ -1,4 +1,4 @@
-"""The training loop that every domain shares: fresh batches, Muon and AdamW, a running average, resumable by time."""
+"""The training loop of all domains: fresh batches, Muon and AdamW, averaged weights, resumable, timed in minutes."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from remdm.models.checkpoints import total_parameters
-from remdm.models.network import Compute
+from remdm.models.network import Compute, Network
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.sampling.nelbo import corrupt, cross_entropies, mdlm_nelbo, stratified_times
 
@@ -26,16 +26,16 @@ class Recipe:
     """How long and how fast to train.
 
     Attributes:
-        minutes: time to train in all, earlier sessions of the same run included; the rate falls to 0 at its end.
-        batch: sequences a step.
+        minutes: training time in all, earlier sessions of the same run included; the rates fall to 0 at its end.
+        batch: sequences per step.
         matrix_rate: learning rate of the hidden matrices (Muon).
         other_rate: learning rate of embeddings, norms and head (AdamW).
         cooldown: share of the time over which the rates fall.
-        average: decay of the running average of the weights, which is what is kept.
-        save_minutes: time between states on disk.
-        seed: seed of weights and masks.
-        compiled: whether the network is compiled first: a minute at the start (and a C++ compiler), then about 1.6
-            times the speed on CPU.
+        average: decay of the running average of the weights, which is what is exported.
+        save_minutes: minutes between states on disk.
+        seed: of weights and masks.
+        compiled: whether the network is compiled first: takes a minute and a C++ compiler, then about 1.6 times the
+            speed on a CPU.
     """
 
     minutes: float
@@ -54,25 +54,26 @@ class Task:
     """What is trained: a network, its data and its held-out tokens.
 
     Attributes:
-        network: token ids to logits, with `hidden` and `head`.
+        network: token ids to logits.
         batch: (index, size) -> clean tokens int64 `[size, L]`; the same for the same index on every machine.
-        heldout: clean tokens `[N, L]` that the batches never hold.
+        heldout: clean tokens `[N, L]` that no batch contains.
         mask_id: the mask's id.
         export: writes the averaged network to the checkpoint folder.
         given: clean tokens `[B, L]` -> the positions that are never masked, bool `[B, L]`: a condition, a prompt.
     """
 
-    network: nn.Module
+    network: Network
     batch: Callable[[int, int], Tensor]
     heldout: Tensor
     mask_id: int
-    export: Callable[[nn.Module, dict], None]
+    export: Callable[[Network, dict], None]
     given: Callable[[Tensor], Tensor] | None = None
 
 
 def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon (arXiv 2502.16982) for the matrices inside blocks, AdamW for everything else."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, weight in network.named_parameters():
         hidden = weight.ndim == 2 and "blocks." in name and "mix." not in name and "gate." not in name
         (matrices if hidden else others).append(weight)
@@ -83,12 +84,12 @@ def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer
 
 
 def rate(done: float, recipe: Recipe, step: int) -> float:
-    """The factor of the learning rates when a share `done` of the time has gone: warm up, hold, fall to 0."""
+    """The factor on the learning rates after a share `done` of the time: warm-up over 100 steps, hold, fall to 0."""
     return min(1.0, (step + 1) / 100) * min(1.0, max(0.0, (1.0 - done) / recipe.cooldown))
 
 
 def _averaging(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """An exponential running average that forgets faster at the start, when the weights are still far off."""
+    """An exponential running average whose decay is smaller at the start, when the weights are still far off."""
 
     def average(running: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
         return running.lerp(now, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
@@ -96,8 +97,8 @@ def _averaging(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]
     return average
 
 
-def heldout_nelbo(network: nn.Module, task: Task, passes: int = 2) -> float:
-    """MDLM's bound on held-out tokens, nats a token; the same masks each time, stratified over t."""
+def heldout_nelbo(network: Network, task: Task, passes: int = 2) -> float:
+    """MDLM's bound on held-out tokens in nats per token; the same masks each time, t stratified (`sampling.nelbo`)."""
     generator = torch.Generator().manual_seed(0)
     network.eval()
     log_x = lambda z, rows: network.head(network.hidden(z)[rows])  # noqa: E731
@@ -114,28 +115,26 @@ def heldout_nelbo(network: nn.Module, task: Task, passes: int = 2) -> float:
     return torch.cat(total).mean().item()
 
 
-def started(
+def warm_started(
     folder: Path, shape: TransformerConfig, seed: int, begin: Callable[[PlainTransformer], None] | None = None
 ) -> PlainTransformer:
-    """A network to train: with the weights of the folder's checkpoint if that has the same shape, else fresh.
+    """A network to train, with the weights of the folder's checkpoint if that has the same shape, otherwise fresh.
 
-    A fresh one goes through `begin`, where that is given.
-
-    A state that training left behind comes before both (loop.Run); it is not kept in the repository, the weights are.
+    `begin` sets initial weights of a fresh one. A saved training state, where there is one, replaces both (`Run`).
     """
     torch.manual_seed(seed)
     network = PlainTransformer(shape)
     weights, config = folder / "model.safetensors", folder / "config.json"
     if weights.is_file() and json.loads(config.read_text(encoding="utf-8"))["shape"] == asdict(shape):
         network.load_state_dict(load_file(weights))
-        print(f"Going on from the weights in {folder}")
+        print(f"Continuing from the weights in {folder}")
     elif begin:
         begin(network)
     return network
 
 
 class Run:
-    """A training run: its network, optimisers, average and clock; saved to and resumed from a folder."""
+    """A training run: network, optimisers, average and time spent; saved to and resumed from a folder."""
 
     def __init__(self, task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
         torch.manual_seed(recipe.seed)
@@ -160,8 +159,10 @@ class Run:
         torch.set_rng_state(state["random"])
 
     def save(self) -> float:
-        """Write the state, export the averaged network, log and return its held-out bound."""
-        nelbo = heldout_nelbo(self.average.module, self.task)
+        """Save the state, export the averaged network, log and return its held-out bound in nats per token."""
+        averaged = self.average.module
+        assert isinstance(averaged, Network)
+        nelbo = heldout_nelbo(averaged, self.task)
         about = asdict(self.recipe) | {
             "planned_minutes": self.recipe.minutes,
             "step": self.step,
@@ -170,7 +171,7 @@ class Run:
             "nelbo": round(nelbo, 4),
             "dtype": str(self.compute.dtype),
         }
-        self.task.export(self.average.module, about)
+        self.task.export(averaged, about)
         self.folder.mkdir(parents=True, exist_ok=True)
         state = {
             "network": self.network.state_dict(),
@@ -183,7 +184,7 @@ class Run:
         }
         partial = self.folder / (STATE + ".part")
         torch.save(state, partial)
-        partial.replace(self.folder / STATE)  # a stop while writing never loses the run
+        partial.replace(self.folder / STATE)  # an interruption while writing never loses the run
         with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(about) + "\n")
         return nelbo
@@ -216,9 +217,9 @@ class Run:
 
 
 def train(task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
-    """Train until `recipe.minutes` are spent, saving as it goes; call again with more minutes to go on.
+    """Train until `recipe.minutes` are spent, saving regularly; call again with more minutes to continue.
 
-    Pauses longer than 5 seconds (a stopped process) do not count as training time.
+    A step counts for at most 5 seconds, so that a suspended process loses no training time.
     """
     run = Run(task, recipe, folder, compute)
     print(

@@ -21,7 +21,7 @@ from remdm.hub.catalog import ENTRIES, Source
 from remdm.hub.loading import find, load
 from remdm.hub.store import fetch
 from remdm.models.checkpoints import CheckpointError
-from remdm.models.dit import load_hub_folder
+from remdm.models.dit_files import load_hub_folder
 from remdm.models.network import compute
 from remdm.runs import trace
 from remdm.runs.record import RunRequest, record

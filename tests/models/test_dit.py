@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from remdm.models.dit import DiT, DiTConfig, attend, blank, load_hub_folder, load_lightning
+from remdm.models.dit import DiT, DiTConfig, attend
+from remdm.models.dit_files import blank, load_hub_folder, load_lightning
 from remdm.models.onednn import linear
 
 OWT = DiTConfig(vocab_size=50258, length=1024, hidden_dim=768, cond_dim=128, n_blocks=12, n_heads=12)

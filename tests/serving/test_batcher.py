@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from remdm.domains.text.domain import DOMAIN
 from remdm.models.ideal import letters
-from remdm.models.network import NetworkDenoiser
+from remdm.models.network import Network, NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.runs.record import RunRequest, prepare
 from remdm.runs.trace import dumps
@@ -39,7 +38,7 @@ def in_threads(*acts):
     return found, faults
 
 
-class Gated(nn.Module):
+class Gated(Network):
     """Gives each token's double; notes the batches, and can be held up in its first forward."""
 
     def __init__(self, held=False):

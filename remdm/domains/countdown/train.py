@@ -1,4 +1,4 @@
-"""`python -m remdm train countdown`: the Countdown model on problems made by rule; only the answer is masked."""
+"""`remdm train countdown`: the Countdown model on generated problems; only the answer is masked."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +12,11 @@ from remdm.models.checkpoints import save_embedded
 from remdm.models.network import compute
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
-from remdm.training.loop import Recipe, Task, started, train
+from remdm.training.loop import Recipe, Task, train, warm_started
 
 
 def tokenizer() -> Tokenizer:
-    """One token a word: a number, an operation, a sign."""
+    """One token per number, operation or sign."""
     return closed_tokenizer(problems.SPECIALS, problems.WORDS[len(problems.SPECIALS) :])
 
 
@@ -59,11 +59,11 @@ def heldout() -> Tensor:
 
 
 def train_countdown(folder: Path, recipe: Recipe) -> None:
-    """Train the Countdown model and export it to `folder` as it goes."""
+    """Train the Countdown model and export it to `folder` at every save."""
     words = tokenizer()
     mask_id = problems.IDS["<mask>"]
     shape = TransformerConfig(len(problems.WORDS), problems.LENGTH, width=128, depth=6, heads=4)
-    network = started(folder, shape, recipe.seed, begin_on_circles)
+    network = warm_started(folder, shape, recipe.seed, begin_on_circles)
     task = Task(
         network,
         lambda index, size: torch.from_numpy(problems.batch(index, size)),

@@ -1,4 +1,4 @@
-"""`python -m remdm train image`: the VQ tokenizer, the model of its codes, and the classifier that measures both."""
+"""`remdm train image`: the VQ tokenizer, the model of its codes, and the classifier that measures both."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,23 +22,23 @@ from remdm.training.loop import Recipe, Task, train
 VQ_MINUTES = 5.5
 CLASSIFIER_MINUTES = 1.0
 VARIATIONS = 12
-"""Of each picture, turned into codes once."""
+"""Of each picture; their codes are computed once."""
 DROPPED = 0.1
-"""How often category and style are both withheld in training; and as often again, the style alone."""
+"""Share of training pictures without category and style; as many again have a category alone."""
 HELDOUT = 96
 """Held-out pictures for the bound."""
 
 
 def save_weights(network: nn.Module, file: Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write the weights, all or nothing; half precision unless told otherwise."""
+    """Write the weights, in half precision by default; an interruption leaves no partial file."""
     part = file.with_suffix(".part")
     save_file({name: weight.detach().to(dtype).contiguous() for name, weight in network.state_dict().items()}, part)
-    part.chmod(0o644)  # the library makes files for their owner alone
+    part.chmod(0o644)  # safetensors makes files readable by their owner alone
     part.replace(file)
 
 
 def train_classifier(pictures: emoji.Emoji, vq: VQ, minutes: float, path: Path, seed: int = 0) -> Classifier:
-    """A classifier of pictures and of their reconstructions, so that the tokenizer's traces do not mislead it."""
+    """A classifier of pictures and of their reconstructions, so that the tokenizer's artefacts do not mislead it."""
     torch.manual_seed(seed)
     network = Classifier(len(emoji.CATEGORIES))
 
@@ -55,7 +55,7 @@ def train_classifier(pictures: emoji.Emoji, vq: VQ, minutes: float, path: Path, 
 
 @torch.inference_mode()
 def remember(classifier: Classifier, pictures: emoji.Emoji, batches: int = 64) -> None:
-    """Keep mean and covariance of the features of training pictures, categories and styles equally often."""
+    """Store mean and covariance of the features of training pictures, with categories equally likely."""
     features = torch.cat([classifier.features(fresh_pictures(pictures, 10**6 + k, 64)[0]) for k in range(batches)])
     classifier.mean.copy_(features.mean(dim=0))
     classifier.covariance.copy_(features.T.cov())

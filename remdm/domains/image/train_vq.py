@@ -1,4 +1,4 @@
-"""The VQ tokenizer of the embedded picture model and the small classifier that measures it."""
+"""Training the VQ tokenizer of the embedded picture model, timed in minutes of CPU time."""
 
 import time
 from collections.abc import Callable
@@ -31,13 +31,13 @@ def sketch_loss(drawn: Tensor, pictures: Tensor, seen: Tensor) -> Tensor:
 
 
 def some_cells(count: int, grid: int) -> Tensor:
-    """Which cells the decoder sees, bool `[count, grid, grid]`: all of most pictures, else any share of them."""
+    """Cells that the decoder sees, bool `[count, grid, grid]`: all in most pictures, a random share in the others."""
     share = torch.where(torch.rand(count) < HIDDEN, torch.rand(count), 1.1)
     return torch.rand(count, grid, grid) < share[:, None, None]
 
 
 class Clocked:
-    """Trains a network for a number of minutes of processor time, saving as it goes; called again it goes on."""
+    """Trains a network for a number of minutes of CPU time, saving regularly; called again, it continues."""
 
     def __init__(self, network: nn.Module, minutes: float, path: Path, rate: float) -> None:
         self.network, self.minutes, self.path, self.rate = network, minutes, path, rate
@@ -50,7 +50,7 @@ class Clocked:
             self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self) -> None:
-        """Write the state, all or nothing."""
+        """Save the state; an interruption leaves no partial file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
         torch.save({"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
@@ -58,7 +58,7 @@ class Clocked:
         part.replace(self.path)
 
     def train(self, loss_of: Callable[[int], Tensor]) -> None:
-        """`loss_of` takes the number of a step and gives its loss."""
+        """Minimise `loss_of`, which maps the number of a step to its loss."""
         shown, kept, running = self.seconds, self.seconds, None
         while self.seconds < self.minutes * 60:
             begun = time.process_time()
@@ -91,7 +91,7 @@ def fresh_pictures(pictures: emoji.Emoji, step: int, size: int) -> tuple[Tensor,
 
 
 def balanced(pictures: emoji.Emoji, rng: np.random.Generator, size: int) -> np.ndarray:
-    """Training pictures drawn so that categories are equally likely: their places `[size]`."""
+    """Indices `[size]` of training pictures, drawn so that categories are equally likely."""
     places = [np.flatnonzero((pictures.label == kind) & ~pictures.heldout) for kind in range(len(emoji.CATEGORIES))]
     return np.array([rng.choice(places[kind]) for kind in rng.integers(len(places), size=size)])
 
@@ -99,7 +99,7 @@ def balanced(pictures: emoji.Emoji, rng: np.random.Generator, size: int) -> np.n
 def train_vq(pictures: emoji.Emoji, minutes: float, path: Path, seed: int = 0, batch: int = 16) -> VQ:
     """A trained tokenizer; its state stays at `path`."""
     torch.manual_seed(seed)
-    vq = VQ(VQConfig()).to(memory_format=torch.channels_last)
+    vq = VQ(VQConfig())
     clocked = Clocked(vq, minutes, path, rate=3e-3)
 
     def loss_of(step: int) -> Tensor:

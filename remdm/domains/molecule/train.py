@@ -1,4 +1,4 @@
-"""`python -m remdm train molecule`: the QM9 model with its labels, and the classifier of noised molecules."""
+"""`remdm train molecule`: the QM9 model with its labels, and the classifier of noised molecules."""
 
 import time
 from collections.abc import Callable
@@ -17,18 +17,18 @@ from remdm.models.network import compute
 from remdm.models.noised import NoisedClassifier, save_classifier
 from remdm.models.transformer import TransformerConfig
 from remdm.sampling.nelbo import corrupt, stratified_times
-from remdm.training.loop import Recipe, Task, started, train
+from remdm.training.loop import Recipe, Task, train, warm_started
 
 LABELLED = {(): 0.45, ("rings",): 0.2, ("qed",): 0.2, ("rings", "qed"): 0.15}
-"""Which properties a training molecule's labels tell, and how often; () trains the unconditional model."""
+"""Which properties are labelled, and in what share of the training molecules; () trains the unconditional model."""
 HIGH_SHARE = 0.5
-"""Of molecules with one label, so many are drawn from the high ones: p(x | y) stays, and a tenth of QM9 is enough."""
+"""Share of high ones among molecules with one label: p(x | y) stays as it is, and a tenth of QM9 is enough."""
 CONDITION = len(PROPERTIES)
 """Label tokens before the sequence."""
 
 
 class LabelledBatches:
-    """Molecules behind their labels; batch `index` is the same on every machine."""
+    """Labels, then a molecule; batch `index` is the same on every machine."""
 
     def __init__(self, data: qm9.QM9) -> None:
         vocab = qm9.smiles_tokenizer().get_vocab()
@@ -45,16 +45,16 @@ class LabelledBatches:
         kinds = rng.choice(len(LABELLED), size=size, p=list(LABELLED.values()))
         return torch.from_numpy(np.stack([self._row(list(LABELLED)[kind], rng) for kind in kinds]).astype(np.int64))
 
-    def _row(self, told: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
-        """A molecule drawn from those with a drawn label, so that p(x | label) is QM9's; all of QM9 without one."""
-        pool = self.pools[told[0]][int(rng.random() < HIGH_SHARE)] if len(told) == 1 else None
+    def _row(self, labelled: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
+        """A molecule drawn among those of a random label, so that p(x | label) is QM9's; without a label, among all."""
+        pool = self.pools[labelled[0]][int(rng.random() < HIGH_SHARE)] if len(labelled) == 1 else None
         place = int(rng.integers(len(self.tokens))) if pool is None else int(pool[rng.integers(len(pool))])
-        which = [int(self.high[name][place]) if name in told else 2 for name in PROPERTIES]
+        which = [int(self.high[name][place]) if name in labelled else 2 for name in PROPERTIES]
         return np.concatenate(([self.labels[n][w] for n, w in zip(PROPERTIES, which, strict=True)], self.tokens[place]))
 
 
 def unlabelled(tokens: np.ndarray) -> Tensor:
-    """Sequences behind labels that say nothing, int64 `[n, 2 + 32]`."""
+    """Sequences behind labels `any`, int64 `[n, 2 + 32]`."""
     vocab = qm9.smiles_tokenizer().get_vocab()
     labels = torch.tensor([vocab[f"<{name}:any>"] for name in PROPERTIES])
     ids = torch.from_numpy(tokens.astype(np.int64))
@@ -62,16 +62,16 @@ def unlabelled(tokens: np.ndarray) -> Tensor:
 
 
 def train_qm9(folder: Path, recipe: Recipe) -> None:
-    """Train the molecule model and export it to `folder` as it goes; fetches and prepares its data first."""
+    """Download and prepare the data, train the molecule model and export it to `folder` at every save."""
     data = qm9.prepare(folder / "training" / "data")
     novelty.save(folder, data)
     tokenizer = qm9.smiles_tokenizer()
-    mask_id = tokenizer.token_to_id("<mask>")
+    mask_id = tokenizer.get_vocab()["<mask>"]
     shape = TransformerConfig(
         tokenizer.get_vocab_size(), CONDITION + qm9.LENGTH, width=128, depth=6, heads=4, recall_heads=1, absolute=True
     )
     task = Task(
-        started(folder, shape, recipe.seed),
+        warm_started(folder, shape, recipe.seed),
         LabelledBatches(data),
         unlabelled(data.tokens[: data.heldout])[:256],
         mask_id,
@@ -89,13 +89,13 @@ class Examples:
         self.high = torch.stack([torch.from_numpy(data.high(name)[chosen]).float() for name in PROPERTIES], dim=1)
 
     def noised(self, places: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """z_t at times spread evenly over (0, 1], and the labels."""
+        """z_t `[n, 32]` at times stratified over (0, 1], and whether each property is high, float32 `[n, P]`."""
         x = self.tokens[places]
         return corrupt(x, 1.0 - stratified_times(len(x), generator), 0, generator), self.high[places]
 
 
 def classifier_scores(network: NoisedClassifier, examples: Examples) -> dict[str, float]:
-    """Cross-entropy of each property in nats on noised molecules, beside that of the bare frequencies."""
+    """Cross-entropy of each property in nats on noised molecules, and that of predicting its frequency alone."""
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
         z, high = examples.noised(torch.arange(len(examples.tokens)), generator)
@@ -110,7 +110,7 @@ def classifier_scores(network: NoisedClassifier, examples: Examples) -> dict[str
 
 
 def train_classifier(folder: Path, recipe: Recipe) -> None:
-    """Train the classifier of noised molecules and write it beside the model; a few minutes, so from scratch."""
+    """Train the classifier of noised molecules from scratch, a few minutes, and write it to the model's folder."""
     folder = folder.parent / "qm9"  # it belongs to that model, and shares its data and tokenizer
     data = qm9.prepare(folder / "training" / "data")
     generator = torch.Generator().manual_seed(recipe.seed)

@@ -1,4 +1,4 @@
-"""`python -m remdm train text`: the story model on fresh stories, the prose model on State of the Union addresses."""
+"""`remdm train text`: the story model on fresh stories, the prose model on State of the Union addresses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from remdm.models.checkpoints import save_embedded
 from remdm.models.network import compute
 from remdm.models.transformer import TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
-from remdm.training.loop import Recipe, Task, started, train
+from remdm.training.loop import Recipe, Task, train, warm_started
 
 HELDOUT_STORIES = 128
 
@@ -29,16 +29,16 @@ def story_batch(tokenizer: Tokenizer, first: int, count: int, split: str = "trai
     """Stories `first` .. `first + count - 1` of a split, a line a sentence, int64 `[count, lines.LENGTH]`."""
     known = tokenizer.get_vocab()
     stories = (storyworld.generate(first + row, split) for row in range(count))
-    return torch.tensor([[known[word] for word in lines.lay_out(story.sentences)] for story in stories])
+    return torch.tensor([[known[word] for word in lines.lay_out(story.sentences) if word] for story in stories])
 
 
 def train_stories(folder: Path, recipe: Recipe) -> None:
     """Train the story model and export it to `folder` as it goes."""
     tokenizer = story_tokenizer()
-    mask_id = tokenizer.token_to_id("<mask>")
+    mask_id = tokenizer.get_vocab()["<mask>"]
     shape = TransformerConfig(tokenizer.get_vocab_size(), lines.LENGTH, width=160, depth=6, heads=4, absolute=True)
     task = Task(
-        started(folder, shape, recipe.seed),
+        warm_started(folder, shape, recipe.seed),
         lambda index, size: story_batch(tokenizer, index * size, size),
         story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout"),
         mask_id,
@@ -54,7 +54,7 @@ def train_prose(folder: Path, recipe: Recipe) -> None:
     blocks = torch.from_numpy(data.train.astype(np.int64))
 
     def batch(index: int, size: int) -> Tensor:
-        """Blocks in an order shuffled anew for each pass over them."""
+        """Blocks `[size, L]`, in a new random order in each pass over them."""
         places = torch.arange(index * size, (index + 1) * size)
         order = {turn: _shuffled(len(blocks), int(turn)) for turn in set((places // len(blocks)).tolist())}
         chosen = [order[place // len(blocks)][place % len(blocks)] for place in places.tolist()]
@@ -62,7 +62,7 @@ def train_prose(folder: Path, recipe: Recipe) -> None:
 
     shape = TransformerConfig(tokenizer.get_vocab_size(), prose.LENGTH, width=256, depth=6, heads=4)
     task = Task(
-        started(folder, shape, recipe.seed),
+        warm_started(folder, shape, recipe.seed),
         batch,
         torch.from_numpy(data.heldout.astype(np.int64))[:256],
         prose.MASK,

@@ -4,18 +4,25 @@ import argparse
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from remdm.models.checkpoints import Checkpoint
+from remdm.models.network import Network, NetworkDenoiser
 
 
-class Compiled(nn.Module):
-    """A network whose greatest part is compiled for any batch."""
+class Compiled(Network):
+    """A network whose `hidden`, its greatest part, is compiled for any batch."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
-        self.network, self.head = network, network.head
-        self.hidden = torch.compile(network.hidden, dynamic=True)
+        self.network = network
+        self.compiled_hidden = torch.compile(network.hidden, dynamic=True)
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        return self.compiled_hidden(tokens)
+
+    def head(self, hidden: Tensor) -> Tensor:
+        return self.network.head(hidden)
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +42,7 @@ def compiled(args: argparse.Namespace, checkpoint: Checkpoint) -> Checkpoint:
     if args.ray:
         raise ValueError("--compile and --ray exclude each other: a compiled network cannot be sent to workers")
     denoiser = checkpoint.denoiser
+    assert isinstance(denoiser, NetworkDenoiser)  # as all models that are measured
     return replace(checkpoint, denoiser=replace(denoiser, network=Compiled(denoiser.network)))
 
 

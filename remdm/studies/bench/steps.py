@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from remdm.domains.registry import DOMAINS
 from remdm.models.checkpoints import is_embedded
 from remdm.models.dit import DiT, DiTConfig
-from remdm.models.network import Compute, NetworkDenoiser
-from remdm.models.transformer import PlainTransformer, TransformerConfig
+from remdm.models.network import Compute, Network, NetworkDenoiser
+from remdm.models.transformer import PlainTransformer, Recall, TransformerConfig
 from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation, Widened
 from remdm.sampling.noise import Noise
 from remdm.sampling.remasking import Cap
@@ -45,9 +45,9 @@ def random_transformer(shape: TransformerConfig) -> PlainTransformer:
     """Random weights whose logits are spread as a trained model's: none of it copies words of the sequence."""
     network = PlainTransformer(shape)
     nn.init.constant_(network.norm.weight, SPREAD)
-    for block in network.blocks:
-        if block.recall is not None:
-            nn.init.zeros_(block.recall.gate.bias)
+    for part in network.modules():
+        if isinstance(part, Recall):
+            nn.init.zeros_(part.gate.bias)
     return network
 
 
@@ -61,7 +61,7 @@ def random_dit(shape: DiTConfig) -> DiT:
     return network
 
 
-GEOMETRIES: dict[str, tuple[int, int, Callable[[], nn.Module], int]] = {
+GEOMETRIES: dict[str, tuple[int, int, Callable[[], Network], int]] = {
     "owt-1024": (50_258, 1024, lambda: random_dit(DiTConfig(50_258, 1024, 768, 128, 12, 12)), 3),
     "text-256": (4097, 256, lambda: random_transformer(TransformerConfig(4097, 256, 384, 6, 6)), 7),
     "image-256": (1025, 256, lambda: random_dit(DiTConfig(1025, 256, 768, 128, 12, 12)), 5),
