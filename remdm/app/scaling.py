@@ -225,7 +225,7 @@ def _drawn(
     """The chart of a measure, its table, and whether there is anything in them."""
     found = [each for each in curves.points(kind, rows, measure, view.condition) if each.sampler in view.samplers]
     mine = [point for drawn in own if (point := drawn.point(measure))]
-    world = curves.world(kind, rows, measure, view.condition)
+    world = curves.data(kind, rows, measure, view.condition)
     chart = figure(found, mine, PLACES, measure.title, measure.share, world)
     return chart, table(found, mine, measure.title, measure.share), bool(found or mine)
 

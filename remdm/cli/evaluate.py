@@ -1,24 +1,18 @@
 """`evaluate`: draw many samples of a domain and measure them; each domain brings its flags and the work."""
 
 import argparse
-from types import ModuleType
 
 from remdm.domains import registry
-
-
-def _measure(domain: str) -> ModuleType:
-    module = registry.role(domain, "measure")
-    assert module is not None, f"the domain {domain} has no measure.py"
-    return module
+from remdm.evaluation.sweeps import sweep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One subcommand a domain."""
     domains = parser.add_subparsers(dest="domain", required=True)
-    for name in registry.NAMES:
-        _measure(name).add_arguments(domains.add_parser(name))
+    for name, kind in registry.measurements().items():
+        sweep.add_arguments(domains.add_parser(name), kind)
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure the domain that was named."""
-    _measure(args.domain).run(args)
+    sweep.run(args, registry.measurements()[args.domain])

@@ -13,4 +13,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Search with the domain's own measurement."""
-    search.run(args, registry.measurements()[args.domain], registry.DOMAINS[args.domain].models[0].name)
+    search.run(args, registry.measurements()[args.domain])

@@ -1,4 +1,4 @@
-"""Quality against measured forwards: the points that a results file has, and cells measured while one waits."""
+"""Quality against measured NFE: the points that a results file has, and cells measured while one waits."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,9 +9,9 @@ import numpy as np
 
 from remdm.evaluation.measurement import Measure, Measurement
 from remdm.evaluation.metrics.statistics import Interval, pooled
+from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.results import Row
-from remdm.evaluation.sweeps.samples import Cell, Samples, Stopped
-from remdm.evaluation.sweeps.table import WORLD
+from remdm.evaluation.sweeps.samples import DATA, Cell, Samples, Stopped, until
 from remdm.sampling.methods import METHODS, build
 
 
@@ -60,10 +60,9 @@ def conditions(kind: Measurement, rows: Sequence[Row]) -> list[str]:
 
 def points(kind: Measurement, rows: Sequence[Row], measure: Measure, condition: str) -> list[Point]:
     """The points of a measure, few steps first; seeds of the same cell are taken together."""
-    cells: dict[tuple[str, str, int], list[Row]] = {}
-    for row in newest(rows):
-        if row["sampler"] in METHODS and kind.condition(row) == condition and row.get(measure.column):
-            cells.setdefault((row["sampler"], changes(kind, row), int(row["steps"])), []).append(row)
+    has = [row for row in newest(rows) if row["sampler"] in METHODS and kind.condition(row) == condition]
+    has = [row for row in has if row.get(measure.column)]
+    cells = results.grouped(has, lambda row: (row["sampler"], changes(kind, row), int(row["steps"])))
     made = [
         Point(
             sampler, changed, steps, float(np.mean([float(row["forwards"]) for row in own])),
@@ -75,9 +74,9 @@ def points(kind: Measurement, rows: Sequence[Row], measure: Measure, condition: 
     return sorted(made, key=lambda point: (order.index(point.sampler), point.changes, point.steps))
 
 
-def world(kind: Measurement, rows: Sequence[Row], measure: Measure, condition: str) -> float | None:
+def data(kind: Measurement, rows: Sequence[Row], measure: Measure, condition: str) -> float | None:
     """What the data themselves come to, where that was measured."""
-    own = [row for row in rows if row["sampler"] == WORLD and kind.condition(row) == condition]
+    own = [row for row in rows if row["sampler"] == DATA and kind.condition(row) == condition]
     return float(own[-1][measure.column]) if own and own[-1].get(measure.column) else None
 
 
@@ -111,20 +110,15 @@ def begin(kind: Measurement, sampler: str, steps: int, seed: int = 0) -> Drawn:
     Raises:
         ValueError: for settings that will not do.
     """
-    cell = kind.bench().cell(sampler, steps, seed, {})
+    cell = kind.cell(sampler, steps, seed)
     build(cell.settings)
     return Drawn(cell)
 
 
 def more(kind: Measurement, drawn: Drawn, count: int, halt: threading.Event) -> Iterator[Drawn]:
     """Draw until there are `count` more samples at least, a round at a time; `halt` ends it within one step."""
-    made = kind.bench()
+    made, tick = sweep.bench(kind), until(halt)
     draws = made.draws(drawn.cell)
-
-    def tick(size: int) -> None:
-        if halt.is_set():
-            raise Stopped
-
     goal = len(drawn) + count
     while len(drawn) < goal:
         done = len(drawn) // len(draws)
@@ -134,5 +128,5 @@ def more(kind: Measurement, drawn: Drawn, count: int, halt: threading.Event) -> 
             groups = tuple(draw(done, stop, tick).after(old) for draw, old in zip(draws, before, strict=True))
         except Stopped:
             return
-        drawn = replace(drawn, groups=groups, figures=made.score(groups))
+        drawn = replace(drawn, groups=groups, figures=made.score(drawn.cell, groups))
         yield drawn

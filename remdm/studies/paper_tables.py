@@ -50,7 +50,7 @@ QUALITY = ("perfect", "correct", "judge_perplexity", "token_entropy", "distinct"
 def text(ours: Ours) -> list[Section]:
     """OpenWebText beside the story model."""
     perfect = ours.values
-    world = curves.world(ours.kind, ours.rows, ours.kind.measure("token_entropy"), ours.condition)
+    world = curves.data(ours.kind, ours.rows, ours.kind.measure("token_entropy"), ours.condition)
     closed = "A story of the closed world has about the same entropy whoever tells it" + (
         "; prose can lose much more."
         if world is None

@@ -7,8 +7,7 @@ import pytest
 
 from remdm.cli import main
 from remdm.evaluation.sweeps import cluster, results
-from remdm.evaluation.sweeps.samples import Cell, Free, batches, fill, load
-from remdm.evaluation.sweeps.sweep import Part
+from remdm.evaluation.sweeps.samples import Cell, Free, Part, batches, fill, load
 from remdm.models.ideal import letters
 
 

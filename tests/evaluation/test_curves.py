@@ -16,11 +16,10 @@ from remdm.app.workbench.settings import Panel
 from remdm.domains import registry
 from remdm.domains.registry import DOMAINS
 from remdm.evaluation import curves
-from remdm.evaluation.measurement import Measure, Measurement
+from remdm.evaluation.measurement import Bench, Measure, Measurement
 from remdm.evaluation.metrics.statistics import wilson
 from remdm.evaluation.sweeps import results
-from remdm.evaluation.sweeps.samples import Cell, Free
-from remdm.evaluation.sweeps.sweep import Bench
+from remdm.evaluation.sweeps.samples import Free
 from remdm.evaluation.tuning import recommended
 from remdm.models.ideal import letters
 from remdm.sampling.methods import METHODS, settings
@@ -36,13 +35,13 @@ TEXT, CORRECT = KINDS["text"], Measure("correct", "Correct sentences", share=Tru
 def test_points_are_of_the_newest_weights_and_of_one_condition():
     rows = [
         row("remdm-cap", 40, 0.1, model_hash="old"), row("remdm-cap", 40, 0.7), row("mdlm", 40, 0.6, model="prose"),
-        row("world", 0, 0.99), row("remdm-cap", 40, 0.9, overrides="eta=0.5"),
+        row("data", 0, 0.99), row("remdm-cap", 40, 0.9, overrides="eta=0.5"),
     ]  # fmt: skip
     found = curves.points(TEXT, rows, CORRECT, "stories")
     assert [(each.label, each.forwards, each.value.value, each.n) for each in found] == [
         ("ReMDM-cap", 39, 0.7, 64), ("ReMDM-cap (eta=0.5)", 39, 0.9, 64),
     ]  # fmt: skip
-    assert curves.world(TEXT, rows, CORRECT, "stories") == 0.99
+    assert curves.data(TEXT, rows, CORRECT, "stories") == 0.99
     assert curves.conditions(TEXT, rows) == ["stories", "prose"]
 
 
@@ -95,11 +94,16 @@ def toy() -> Measurement:
         rows = [tuple(each) for group in groups for each in group.tokens.tolist()]
         return {"correct": wilson(sum(each in known for each in rows), len(rows))}
 
-    def cell(sampler, steps, seed, changes):
-        return Cell(sampler, steps, seed, tuple(sorted(changes.items())))
+    class Toy(type(TEXT)):
+        batch = 3
 
-    bench = Bench(cell, lambda cell: [Free(language, replace(cell, seed=cell.seed + k), 5) for k in (0, 1)], score)
-    return replace(TEXT, bench=lambda: bench, batch=3)
+        def open(self, args):
+            def draws(cell):
+                return [Free(language, replace(cell, seed=cell.seed + k), 5) for k in (0, 1)]
+
+            return [Bench("toy", "0", None, draws, lambda cell, groups: score(groups))]
+
+    return Toy()
 
 
 def test_a_measurement_goes_on_where_it_stopped_and_comes_to_the_same():

@@ -3,18 +3,15 @@
 import csv
 import json
 import sys
-from dataclasses import replace
 
 import pytest
 
 from remdm.cli import main
 from remdm.domains import registry
-from remdm.domains.image import measure as image
-from remdm.domains.molecule import measure as molecule
-from remdm.evaluation.measurement import Objective
+from remdm.evaluation.measurement import Bench, Objective
 from remdm.evaluation.metrics.statistics import Interval
+from remdm.evaluation.sweeps import sweep
 from remdm.evaluation.sweeps.samples import Cell
-from remdm.evaluation.sweeps.sweep import Bench
 from remdm.evaluation.tuning import search, tuning_analysis
 from remdm.evaluation.tuning.search import CONFIRMED, PAPER, Study
 
@@ -40,26 +37,26 @@ def test_the_plateau_is_what_reaches_the_best_and_the_refused_are_not_on_it():
     assert tuning_analysis.best_of(GOAL, rows[-1:]) is None and tuning_analysis.plateau(GOAL, rows[-1:], ["eta"]) == {}
 
 
-@pytest.mark.parametrize("cell_of", [image.cell_of, molecule.cell_of], ids=["image", "molecule"])
+@pytest.mark.parametrize("domain", registry.NAMES)
 @pytest.mark.parametrize("sampler", tuning_analysis.SPACES)
-def test_what_is_searched_applies_to_what_a_domain_makes_of_a_sampler(cell_of, sampler):
-    knobs = tuning_analysis.searched(sampler, cell_of(sampler, 64, 0, {}).settings.flat())
+def test_what_is_searched_applies_to_what_a_domain_makes_of_a_sampler(domain, sampler):
+    cell_of = registry.measurements()[domain].cell
+    knobs = tuning_analysis.searched(sampler, cell_of(sampler, 64).settings.flat())
     for end in (0, 1):
         changed = {name: ends[end] for name, ends in knobs.items()}
         assert changed.items() <= cell_of(sampler, 64, 0, changed).settings.flat().items()
 
 
-class Toy:
-    """A bench whose figure is best at eta 0.1, and whose variety is lost above 0.2."""
+class Toy(type(registry.measurements()["text"])):
+    """A measurement whose figure is best at eta 0.1, and whose variety is lost above 0.2."""
+
+    objective = GOAL
 
     def __init__(self) -> None:
         self.drawn: list[float] = []
 
-    def bench(self) -> Bench:
-        def cell(sampler, steps, seed, changes):
-            return Cell(sampler, steps, seed, tuple(sorted(changes.items())))
-
-        return Bench(cell, lambda cell: [_Draw(self, cell)], lambda groups: groups[0].figures)
+    def open(self, args) -> list[Bench]:
+        return [Bench("stories", "0", None, lambda cell: [_Draw(self, cell)], lambda cell, groups: groups[0].figures)]
 
 
 class _Samples:
@@ -93,14 +90,14 @@ class _Draw:
 @pytest.fixture
 def study(tmp_path):
     toy = Toy()
-    return toy, Study("text", "stories", GOAL, 16, 0, 8, tmp_path, toy.bench())
+    return toy, Study(toy, sweep.bench(toy), 16, 0, 8, tmp_path)
 
 
 def test_a_trial_is_drawn_once_and_refused_if_it_lost_its_variety(study):
     toy, made = study
     plain = made.plain()
     assert plain == {"distinct": 1.0}
-    cells = [made.bench.cell("remdm-cap", 16, 0, {"eta": eta}) for eta in (0.1, 0.3)]
+    cells = [made.cell("remdm-cap", {"eta": eta}) for eta in (0.1, 0.3)]
     kept, refused = (made.measure(cell, "trial", plain) for cell in cells)
     assert (kept["kept"], refused["kept"]) == ("yes", "no")
     assert made.measure(cells[0], "trial", plain) == kept
@@ -123,8 +120,7 @@ def test_the_search_finds_the_best_and_goes_on_where_it_stopped(study):
 def test_the_command_confirms_the_best_beside_the_papers_values(study, tmp_path, monkeypatch, capsys):
     pytest.importorskip("optuna")
     toy, _ = study
-    mine = replace(registry.measurements()["text"], objective=GOAL, bench=toy.bench)
-    monkeypatch.setitem(registry.measurements(), "text", mine)
+    monkeypatch.setitem(registry.measurements(), "text", toy)
     main(["tune", "text", "--samplers", "remdm-loop", "--steps", "16", "--trials", "6", "--out", str(tmp_path)])
     with (tmp_path / "tuning-text.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -9,7 +9,7 @@ import numpy as np
 from remdm.domains.countdown.problems import test_problems
 from remdm.domains.countdown.scores import answer, score
 from remdm.evaluation.metrics.statistics import Interval, over_seeds, wilson
-from remdm.evaluation.sweeps.samples import Stopped
+from remdm.evaluation.sweeps.samples import Stopped, until
 from remdm.runs.record import run_seed
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings
@@ -78,10 +78,6 @@ class Race:
         for seed in self.seeds:
             run_seed(seed, 0)
 
-    def _tick(self, size: int) -> None:
-        if self.halt.is_set():
-            raise Stopped
-
     def run(self) -> Iterator[dict[str, Standing]]:
         """The standings at the start and after every few problems of a sampler."""
         none = (0,) * len(self.seeds)
@@ -98,7 +94,7 @@ class Race:
                         for place in range(len(some))
                     ]
                     try:
-                        made = answer(self.denoiser, chosen, some, runs, self._tick)
+                        made = answer(self.denoiser, chosen, some, runs, until(self.halt))
                     except Stopped:
                         return
                     standings[name] = standings[name].after(turn, score(made.tokens).correct, made.forwards)

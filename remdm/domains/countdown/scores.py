@@ -1,17 +1,20 @@
 """Countdown answers, drawn and scored: what one sampler makes of many problems."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.domain import verdict
 from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, WORDS, Problem
-from remdm.evaluation.metrics.statistics import Interval, bootstrap, mean_interval, pooled
+from remdm.evaluation.metrics.statistics import Interval, bootstrap, mean_interval, pooled, ratio
+from remdm.evaluation.sweeps.samples import Samples, Tick, silent, timed
 from remdm.evaluation.sweeps.table import markdown
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings, run
@@ -23,48 +26,34 @@ def starts(problems: Sequence[Problem]) -> Tensor:
     return torch.tensor([countdown.row(each.numbers, each.target, ())[:PROMPT] + masked for each in problems])
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Answers to problems: ids int32 `[n, LENGTH]` and network calls int32 `[n]`."""
-
-    tokens: np.ndarray
-    forwards: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-
 def answer(
     denoiser: Denoiser, chosen: Settings, problems: Sequence[Problem], seeds: Sequence[Sequence[int]],
-    tick: Callable[[int], Any] = lambda size: None,
-) -> Answers:  # fmt: skip
-    """One answer to each problem.
+    tick: Tick = silent, dtype: str = "float32",
+) -> Samples:  # fmt: skip
+    """One answer to each problem, in one batch.
 
     Args:
         denoiser: x_theta.
         chosen: the sampler's settings.
         problems: what is asked.
         seeds: for each problem one seed, or several: then as many answers are drawn, and the one whose tokens had the
-            greatest probability when they were drawn is kept: what a sampler that never revises can do with more calls.
+            greatest probability when they were drawn is kept: what a sampler that never revises can do with more NFE.
         tick: called after each step with the number of sequences.
+        dtype: the number type the network runs in.
     """
-    best: Answers | None = None
+    begun = time.perf_counter()
+    drawn = []
     for turn in zip(*seeds, strict=True):
         running = run(denoiser, chosen, starts(problems), tuple(turn), watch=False)
         for record in running:
             after = record.after
             tick(len(problems))
-        sure = after.psi.log().where(~after.given, 0.0).sum(1).numpy()
-        tokens, forwards = after.tokens.numpy().astype(np.int32), running.forwards.numpy().astype(np.int32)
-        if best is None:
-            best, surest = Answers(tokens, forwards), sure
-        else:
-            better = sure > surest
-            best = Answers(np.where(better[:, None], tokens, best.tokens), best.forwards + forwards)
-            surest = np.maximum(sure, surest)
-    if best is None:
+        drawn.append((after.tokens, running.forwards, after.psi.log().where(~after.given, 0.0).sum(1)))
+    if not drawn:
         raise ValueError("each problem needs a seed, got none")
-    return best
+    tokens, forwards, log_p = map(torch.stack, zip(*drawn, strict=True))
+    best = tokens[log_p.argmax(0), torch.arange(len(problems))]
+    return timed(best.numpy().astype(np.int32), forwards.sum(0).numpy().astype(np.int32), begun, dtype)
 
 
 @dataclass(frozen=True)
@@ -102,6 +91,13 @@ def score(tokens: np.ndarray) -> Score:
     )  # fmt: skip
 
 
+def figures(tokens: np.ndarray, problems: Sequence[Problem]) -> dict[str, Any]:
+    """Columns of the results file for answers `[n, LENGTH]` to as many problems."""
+    found = score(tokens)
+    shares = {name: float(getattr(found, name).mean()) for name in ("fair", "equations", "copied")}
+    return {"solved": over_problems(found.correct, problems), **shares, **found.broken}
+
+
 def over_problems(correct: np.ndarray, problems: Sequence[Problem]) -> Interval:
     """The share of correct answers; its interval takes problems that differ in order alone together.
 
@@ -118,12 +114,8 @@ def gain(correct: np.ndarray, plain: np.ndarray, problems: Sequence[Problem]) ->
 
 
 def _over_groups(values: np.ndarray, problems: Sequence[Problem]) -> Interval:
-    groups: dict[tuple, list[float]] = {}
-    for each, value in zip(problems, values.tolist(), strict=True):
-        counts = groups.setdefault((*sorted(each.numbers), each.target), [0.0, 0.0])
-        counts[0] += value
-        counts[1] += 1.0
-    return bootstrap(list(groups.values()), lambda means: means[..., 0] / means[..., 1])
+    same = pd.Index([str((*sorted(each.numbers), each.target)) for each in problems])
+    return bootstrap(pd.Series(values, same).groupby(level=0, sort=False).agg(["sum", "count"]).to_numpy(), ratio)
 
 
 def shown(interval: Interval, sign: str = "") -> str:

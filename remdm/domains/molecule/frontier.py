@@ -12,7 +12,7 @@ import numpy as np
 from remdm.domains.molecule.domain import QM9, Asked, denoiser
 from remdm.domains.molecule.scores import figures, measured
 from remdm.evaluation.metrics.statistics import Interval, differ, wilson
-from remdm.evaluation.sweeps.samples import Stopped, draw
+from remdm.evaluation.sweeps.samples import Stopped, draw, until
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.record import run_seed
 from remdm.sampling.methods import METHODS, Settings
@@ -51,10 +51,6 @@ class Frontier:
         """Molecules in all."""
         return len(self.samplers) * len(self.scales) * self.count
 
-    def _tick(self, size: int) -> None:
-        if self.halt.is_set():
-            raise Stopped
-
     def run(self) -> Iterator[list[Spot]]:
         """The spots so far, after every batch; every sampler and scale gets the same random numbers."""
         tokens: dict[tuple[str, float], list[np.ndarray]] = {
@@ -67,7 +63,7 @@ class Frontier:
                 asked = Asked(self.asked.property, self.asked.guidance, float(scale))
                 guided = denoiser(self.checkpoint, asked)
                 try:
-                    made.append(draw(guided, self.samplers[name], QM9.length, seeds, self._tick)[0])
+                    made.append(draw(guided, self.samplers[name], QM9.length, seeds, until(self.halt))[0])
                 except Stopped:
                     return
                 spots[name, scale] = spot(name, asked, np.concatenate(made), self.checkpoint)

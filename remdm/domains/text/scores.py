@@ -2,43 +2,33 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
-
-from remdm.domains.text import storyworld
 from remdm.domains.text.checker import KINDS, Report, check, summary
 from remdm.domains.text.domain import story_notes
 from remdm.domains.text.storyworld import lines
 from remdm.evaluation.metrics import judge
 from remdm.evaluation.metrics.diversity import distinct_n, distinct_samples, token_entropy
-from remdm.evaluation.metrics.statistics import Interval, bootstrap, wilson
-from remdm.evaluation.sweeps.samples import Samples, empty
+from remdm.evaluation.metrics.statistics import NORMAL, Interval, bootstrap, ratio, wilson
+from remdm.evaluation.sweeps.results import with_ends
+from remdm.evaluation.sweeps.samples import Samples
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.domain import Model
 
 STATES = ("plot", "hero", "key")
 MAUVE = ("mauve", "mauve_samples")
-_TRIPLE = ("", "_low", "_high")
 
-RUN = (
+COLUMNS = (
     "domain", "model", "model_hash", "version", "parameters", "dtype", "sampler", "overrides", "settings", "steps",
     "length", "seed", "samples", "forwards", "seconds",
-)  # fmt: skip
-"""What was run; `forwards` are network calls a sample, the same on every machine, `seconds` are not."""
-COLUMNS = (
-    *RUN,
-    *(f"{name}{end}" for name in ("perfect", "correct", "grammatical", "errors") for end in _TRIPLE),
+    *with_ends("perfect", "correct", "grammatical", "errors"),
     *(f"errors_{kind}" for kind in KINDS),
-    *(f"{name}{end}" for name in ("distinct", "token_entropy", "state_entropy") for end in _TRIPLE),
+    *with_ends("distinct", "token_entropy", "state_entropy"),
     *(f"{name}_entropy" for name in STATES), "world_entropy", "distinct_1", "distinct_2", "distinct_3",
-    "judge", "judge_samples", *(f"judge_perplexity{end}" for end in _TRIPLE), "machine", *MAUVE,
+    "judge", "judge_samples", *with_ends("judge_perplexity"), "machine", *MAUVE,
 )  # fmt: skip
-"""The columns of the results file for text."""
-
-FRESH = 10**9
-"""Seeds of the world's stories from here on: training never comes so far."""
+"""Those of the results file for text; `forwards` is the NFE of a sample, the same everywhere, `seconds` are not."""
 
 Values = dict[str, object]
 
@@ -47,14 +37,6 @@ def special_ids(checkpoint: Checkpoint) -> frozenset[int]:
     """Ids of `<mask>`, `<bos>` and the like."""
     added = checkpoint.tokenizer.get_added_tokens_decoder()
     return frozenset(token for token, about in added.items() if about.special)
-
-
-def world_samples(checkpoint: Checkpoint, first: int, stop: int, length: int) -> Samples:
-    """Fresh stories `first` to `stop - 1` of the world itself, as if a sampler had drawn them."""
-    known, count = checkpoint.tokenizer.get_vocab(), stop - first
-    stories = (lines.lay_out(storyworld.generate(FRESH + row).sentences) for row in range(first, stop))
-    tokens = np.array([[known[word] for word in story] for story in stories], np.int32)
-    return replace(empty(length, ""), tokens=tokens, forwards=np.zeros(count, np.int32), seconds=np.zeros(count))
 
 
 def texts(samples: Samples, model: Model, checkpoint: Checkpoint) -> list[str]:
@@ -110,9 +92,9 @@ def correctness(stories: Sequence[Sequence[str]]) -> Values:
     }
 
 
-def _share(reports: Sequence[Report], right) -> Interval:
+def _share(reports: Sequence[Report], right: Callable[[Any], bool]) -> Interval:
     counts = [(sum(map(right, report.sentences)), len(report.sentences)) for report in reports]
-    return bootstrap(counts, lambda means: means[..., 0] / np.maximum(means[..., 1], 1e-9))
+    return bootstrap(counts, ratio)
 
 
 def _state_entropy(reports: Sequence[Report], mean: float) -> Interval:
@@ -129,5 +111,5 @@ def _state_entropy(reports: Sequence[Report], mean: float) -> Interval:
             surprise = [(count / total, -math.log(count / total)) for count in known.values()]
             entropy = sum(p * h for p, h in surprise)
             variance += sum(p * (h - entropy) ** 2 for p, h in surprise) / total
-    reach = 1.959964 * math.sqrt(variance) / len(STATES)
+    reach = NORMAL * math.sqrt(variance) / len(STATES)
     return Interval(mean, max(0.0, mean - reach), mean + reach)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from remdm.domains.text.checker import KINDS
 from remdm.evaluation.metrics.judge import NAME as JUDGE
-from remdm.evaluation.sweeps.table import WORLD, markdown
+from remdm.evaluation.sweeps.samples import DATA
+from remdm.evaluation.sweeps.table import markdown
 
 Row = Mapping[str, str]
 
@@ -70,7 +71,7 @@ def _grid(rows: Sequence[Row]) -> tuple[dict[tuple[str, str], dict[int, Row]], l
     """(label, seed) -> steps -> row, and the steps that occur."""
     grid: dict[tuple[str, str], dict[int, Row]] = {}
     for row in rows:
-        if row["sampler"] != WORLD:
+        if row["sampler"] != DATA:
             grid.setdefault((label(row), row["seed"]), {})[int(row["steps"])] = row
     return grid, sorted({steps for line in grid.values() for steps in line})
 
@@ -83,14 +84,14 @@ def _names(grid: Mapping[tuple[str, str], object]) -> list[str]:
 def figure_table(rows: Sequence[Row], figure: Figure) -> str:
     """One figure's table with a caption; empty if no row has it."""
     has = [row for row in rows if row[figure.column]]
-    if not has or all(row["sampler"] == WORLD for row in has):
+    if not has or all(row["sampler"] == DATA for row in has):
         return ""
     grid, steps = _grid(has)
     usual = _usual(has, figure.count)
     lines = zip(_names(grid), grid.values(), strict=True)
     body = [[name, *(cell(line.get(t), figure, usual) for t in steps)] for name, line in lines]
     caption = [f"n = {usual} samples a cell" + (", 95% intervals" if has[0].get(f"{figure.column}_low") else "")]
-    own = [row for row in has if row["sampler"] == WORLD]
+    own = [row for row in has if row["sampler"] == DATA]
     if own and not figure.reference and figure.column != "forwards":
         caption.append(f"the world's own stories: {cell(own[-1], figure, usual)}")
     if figure.reference:
@@ -102,7 +103,7 @@ def figure_table(rows: Sequence[Row], figure: Figure) -> str:
 
 def kinds_table(rows: Sequence[Row]) -> str:
     """Errors a story by kind, at the largest number of steps; the results file has them for all."""
-    has = [row for row in rows if row["errors"] and row["sampler"] != WORLD]
+    has = [row for row in rows if row["errors"] and row["sampler"] != DATA]
     if not has:
         return ""
     most = max(int(row["steps"]) for row in has)
@@ -117,8 +118,8 @@ def kinds_table(rows: Sequence[Row]) -> str:
     return f"**Errors a story by kind, T = {most}**\n\n{markdown(['sampler', *kinds], body)}"
 
 
-def render(rows: Sequence[Row], command: str) -> str:
-    """All tables of a results file, model by model, and the command that prints them."""
+def render(rows: Sequence[Row]) -> str:
+    """All tables of a results file, model by model."""
     parts = []
     for model in dict.fromkeys((row["model"], row["model_hash"]) for row in rows):
         mine = [row for row in rows if (row["model"], row["model_hash"]) == model]
@@ -127,4 +128,4 @@ def render(rows: Sequence[Row], command: str) -> str:
         tables = [figure_table(mine, figure) for figure in FIGURES]
         tables.insert(4, kinds_table(mine))
         parts += [table for table in tables if table]
-    return "\n\n".join([*parts, f"Printed by `{command}`."])
+    return "\n\n".join(parts)

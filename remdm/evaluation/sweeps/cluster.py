@@ -7,23 +7,14 @@ here alone, each batch as soon as those before it are there, so that a stopped s
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import remdm
-from remdm.evaluation.sweeps.samples import Draw, Samples, batches, load, save
+from remdm.evaluation.sweeps.samples import Draw, Part, Samples, batches, load, save
 
 INSTALL = "pip install 'ray>=2.50'"
 AHEAD = 2
 """Batches that wait for each core."""
-
-
-class Part(Protocol):
-    """A file of samples and how they are drawn."""
-
-    path: Path
-    count: int
-    draw: Draw
-    steps: int
 
 
 def _ray() -> Any:

@@ -25,12 +25,6 @@ class Compiled(Network):
         return self.network.head(hidden)
 
 
-def add_argument(parser: argparse.ArgumentParser) -> None:
-    """The flag."""
-    help_compile = "compile the network first (a minute, needs a C++ compiler): a fifth to a third faster"
-    parser.add_argument("--compile", action="store_true", help=help_compile)
-
-
 def compiled(args: argparse.Namespace, checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with its network compiled, if the flag asks for it.
 

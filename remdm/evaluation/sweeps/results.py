@@ -1,60 +1,58 @@
 """The results file of a sweep: one CSV row for each cell, appended; the last row of a cell counts."""
 
-import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from remdm.evaluation.metrics.statistics import Interval, ends
 
 KEY = ("domain", "model", "model_hash", "sampler", "overrides", "steps", "seed")
 """What names a cell."""
 
 Row = Mapping[str, str]
+Name = TypeVar("Name", bound=Hashable)
+
+
+def with_ends(*names: str) -> tuple[str, ...]:
+    """The columns of figures with an interval."""
+    return tuple(each for name in names for each in ends(name))
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, str]:
     """Values as they stand in the file: six digits are kept of a number, an interval takes three columns."""
     made: dict[str, str] = {}
     for name, value in values.items():
-        if hasattr(value, "low"):
-            made |= flat({name: value.value, f"{name}_low": value.low, f"{name}_high": value.high})
+        if isinstance(value, Interval):
+            made |= flat(dict(zip(ends(name), (value.value, value.low, value.high), strict=True)))
         else:
             made[name] = f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
     return made
 
 
+def _table(path: Path) -> pd.DataFrame:
+    """The whole file, every entry a string."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
 def read(path: Path) -> list[dict[str, str]]:
     """The last row of each cell, in the order in which the cells first came; none if there is no file."""
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    latest: dict[tuple[str, ...], dict[str, str]] = {}
+    table = _table(path)
+    key = [name for name in KEY if name in table]
+    last = table.index.to_series().groupby([table[name] for name in key], sort=False).last()
+    return table.loc[last].to_dict("records")
+
+
+def grouped(rows: Sequence[Row], name: Callable[[Row], Name]) -> dict[Name, list[Row]]:
+    """Rows of one name together, in the order in which the names first came."""
+    made: dict[Name, list[Row]] = {}
     for row in rows:
-        latest[tuple(row.get(name) or "" for name in KEY)] = row
-    return list(latest.values())
-
-
-def _widened(path: Path, columns: Sequence[str]) -> None:
-    """Give a file of an earlier version the columns that it lacks, empty; all or nothing.
-
-    Raises:
-        ValueError: if it has columns that this version does not know.
-    """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        there = list(reader.fieldnames or ())
-        if there == list(columns):
-            return
-        if not set(there) <= set(columns):
-            raise ValueError(f"{path} has other columns than this version writes; move it away, samples are kept")
-        rows = list(reader)
-    part = path.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(part, path)
+        made.setdefault(name(row), []).append(row)
+    return made
 
 
 def carried(path: Path, row: Row, names: Sequence[str]) -> dict[str, str]:
@@ -66,6 +64,8 @@ def carried(path: Path, row: Row, names: Sequence[str]) -> dict[str, str]:
 def append(path: Path, row: Row, columns: Sequence[str]) -> bool:
     """Add a row unless the file's last word on that cell says the same.
 
+    A file of an earlier version gets the columns that it lacks, empty; all or nothing.
+
     Returns:
         Whether it was added.
 
@@ -73,15 +73,17 @@ def append(path: Path, row: Row, columns: Sequence[str]) -> bool:
         ValueError: if the file has columns that are not among these.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    whole = {name: row.get(name, "") for name in columns}
     new = not path.is_file() or path.stat().st_size == 0
     if not new:
-        _widened(path, columns)
-    whole = {name: row.get(name, "") for name in columns}
-    if whole in read(path):
-        return False
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(whole)
+        table = _table(path)
+        if not set(table.columns) <= set(columns):
+            raise ValueError(f"{path} has other columns than this version writes; move it away, samples are kept")
+        if list(table.columns) != list(columns):
+            part = path.with_suffix(".part")
+            table.reindex(columns=columns, fill_value="").to_csv(part, index=False)
+            os.replace(part, path)
+        if whole in read(path):
+            return False
+    pd.DataFrame([whole]).to_csv(path, mode="a", header=new, index=False)
     return True

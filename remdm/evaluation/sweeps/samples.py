@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,9 @@ from remdm.runs.record import run_seed
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.knobs import pairs
 from remdm.sampling.methods import METHODS, Settings, parse, run, settings
+
+DATA = "data"
+"""A sampler's name in a results file that stands for the data themselves."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Samples:
 
     Attributes:
         tokens: final ids, int32 `[n, L]`.
-        forwards: network calls of each, int32 `[n]`.
+        forwards: network evaluations (NFE) of each, int32 `[n]`.
         seconds: a batch's time shared by its members, float64 `[n]`.
         judged: nats and tokens by the judge, of the first m, float64 `[m, 2]`.
         dtype: the number type the network ran in, `mixed` if it was not always the same.
@@ -120,12 +124,6 @@ class Samples:
             for one, other in ((before.dtype, self.dtype), (before.machine, self.machine))
         )
         return Samples(*arrays, before.judged, *kinds)
-
-
-def empty(length: int, dtype: str) -> Samples:
-    """No samples yet."""
-    none = np.zeros(0)
-    return Samples(np.zeros((0, length), np.int32), none.astype(np.int32), none, np.zeros((0, 2)), dtype)
 
 
 @cache
@@ -182,6 +180,16 @@ def silent(size: int) -> None:
     """No progress is shown."""
 
 
+def until(halt: threading.Event) -> Tick:
+    """A tick that ends the drawing within one step once `halt` is set."""
+
+    def tick(size: int) -> None:
+        if halt.is_set():
+            raise Stopped
+
+    return tick
+
+
 class Draw(Protocol):
     """Draws samples `first` to `stop - 1` of a cell; what is drawn depends on the cell and their places alone."""
 
@@ -209,6 +217,21 @@ def timed(tokens: np.ndarray, forwards: np.ndarray, begun: float, dtype: str) ->
     """A batch as samples, with the time since `begun` shared among them."""
     seconds = np.full(len(tokens), (time.perf_counter() - begun) / len(tokens))
     return Samples(tokens, forwards, seconds, np.zeros((0, 2)), dtype, machine())
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of samples: how many are wanted of it, how they are drawn, and how many steps one takes."""
+
+    path: Path
+    count: int
+    draw: Draw
+    steps: int
+
+    @property
+    def missing(self) -> int:
+        """Steps of the samples that are not there yet."""
+        return max(0, self.count - len(load(self.path) or ())) * self.steps
 
 
 def batches(done: int, count: int, batch: int) -> Iterator[tuple[int, int]]:

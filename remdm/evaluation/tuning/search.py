@@ -8,7 +8,7 @@ Trials that lose variety against MDLM are refused (`Measurement.objective`).
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,11 @@ import torch
 from tqdm import tqdm
 
 import remdm
-from remdm.evaluation.measurement import Measurement, Objective
+from remdm.evaluation.measurement import Bench, Measurement, Objective
 from remdm.evaluation.metrics.statistics import Interval
-from remdm.evaluation.sweeps import results
+from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.samples import Cell, Samples, batches, machine
-from remdm.evaluation.sweeps.sweep import Bench
 from remdm.evaluation.tuning.tuning_analysis import SPACES, best_of, chosen, knobs_of, merit, optuna, space, told
-from remdm.models.checkpoints import ROOT, weights_hash
 
 PLAIN, TRIAL, CONFIRMED, PAPER = "plain", "trial", "confirmed", "paper"
 """What a row is for: MDLM, which sets the floors; the search; its best again, and the paper's values, both with fresh
@@ -43,40 +41,39 @@ def file_of(domain: str) -> str:
 
 @dataclass(frozen=True)
 class Study:
-    """Trials of one domain's embedded model at one T, all measured alike; `objective` is what counts."""
+    """Trials of one domain's embedded model at one T, all measured alike."""
 
-    domain: str
-    name: str
-    objective: Objective
+    kind: Measurement
+    bench: Bench
     steps: int
     seed: int
     samples: int
     folder: Path
-    bench: Bench
-    batch: int = 16
+
+    @property
+    def objective(self) -> Objective:
+        """What counts."""
+        return self.kind.objective
 
     @property
     def path(self) -> Path:
         """The study file."""
-        return self.folder / file_of(self.domain)
+        return self.folder / file_of(self.kind.domain)
 
-    @property
-    def model(self) -> tuple[str, str]:
-        """The model's name and its weights."""
-        return self.name, weights_hash(ROOT / self.name)
+    def cell(self, sampler: str, changes: Mapping[str, Any] | None = None) -> Cell:
+        """A cell at this T with the random numbers of this study."""
+        return self.kind.cell(sampler, self.steps, self.seed, changes)
 
     def key(self, cell: Cell) -> dict[str, str]:
         """What names a cell in the file."""
-        name, digest = self.model
         return {
-            "domain": self.domain, "model": name, "model_hash": digest, "sampler": cell.sampler,
-            "overrides": cell.changes, "steps": str(cell.steps), "seed": str(cell.seed),
+            "domain": self.kind.domain, "model": self.bench.name, "model_hash": self.bench.digest,
+            "sampler": cell.sampler, "overrides": cell.changes, "steps": str(cell.steps), "seed": str(cell.seed),
         }  # fmt: skip
 
     def rows(self) -> list[dict[str, str]]:
         """What the file has of this model, T, number of samples and kind of seed."""
-        name, digest = self.model
-        mine = (name, digest, str(self.steps), str(self.samples), str(self.seed))
+        mine = (self.bench.name, self.bench.digest, str(self.steps), str(self.samples), str(self.seed))
         about = ("model", "model_hash", "steps", "samples", "seed")
         return [row for row in results.read(self.path) if tuple(row[each] for each in about) == mine]
 
@@ -88,10 +85,10 @@ class Study:
                 return row
         draws = self.bench.draws(cell)
         groups: list[Samples | None] = [None] * len(draws)
-        for first, stop in batches(0, max(1, self.samples // len(draws)), self.batch):
+        for first, stop in batches(0, max(1, self.samples // len(draws)), 2 * self.kind.batch):
             groups = [draw(first, stop).after(old) for draw, old in zip(draws, groups, strict=True)]
         drawn = [group for group in groups if group is not None]
-        found = self.bench.score(drawn)
+        found = self.bench.score(cell, drawn)
         variety = {name: round(_value(found[name]), 4) for name in self.objective.floors}
         row = results.flat({
             **key, "phase": phase, "goal": _interval(found[self.objective.column]),
@@ -106,7 +103,7 @@ class Study:
 
     def plain(self) -> dict[str, float]:
         """MDLM's variety at this T, which sets the floors."""
-        row = self.measure(self.bench.cell("mdlm", self.steps, self.seed, {}), PLAIN, {})
+        row = self.measure(self.cell("mdlm"), PLAIN, {})
         return json.loads(row["variety"])
 
 
@@ -125,7 +122,7 @@ def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: No
         ValueError: if optuna is not installed.
     """
     package, plain = optuna(), study.plain()
-    knobs = space(sampler, study.bench.cell(sampler, study.steps, study.seed, {}).settings.flat())
+    knobs = space(sampler, study.cell(sampler).settings.flat())
     made = [row for row in study.rows() if row["sampler"] == sampler and row["phase"] == TRIAL][:trials]
     # another seed where trials are there: else the first random ones would come again
     tree = package.samplers.TPESampler(seed=study.seed + len(made))
@@ -139,9 +136,7 @@ def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: No
     tick(len(made))
     while len(made) < trials:
         asked = searched.ask(knobs)
-        cell = study.bench.cell(
-            sampler, study.steps, study.seed, {name: round(value, 4) for name, value in asked.params.items()}
-        )
+        cell = study.cell(sampler, {name: round(value, 4) for name, value in asked.params.items()})
         made.append(study.measure(cell, TRIAL, plain))
         searched.tell(asked, merit(study.objective, made[-1]))
         tick(1)
@@ -161,7 +156,7 @@ def add_arguments(parser: argparse.ArgumentParser, domains: Sequence[str]) -> No
     parser.add_argument("--out", type=Path, default=Path("results"))
 
 
-def run(args: argparse.Namespace, measurement: Measurement, name: str) -> None:
+def run(args: argparse.Namespace, kind: Measurement) -> None:
     """Search the settings of a domain's embedded model, confirm the best, and say how far each knob may go.
 
     Raises:
@@ -172,17 +167,14 @@ def run(args: argparse.Namespace, measurement: Measurement, name: str) -> None:
             raise ValueError(f"{count} must be at least 1, got {getattr(args, count)}")
     optuna()
     torch.set_num_threads(1)
-    model, batch = (measurement.tuning_bench or measurement.bench)(), measurement.batch * 2
-    about = (args.domain, name, measurement.objective, args.steps)
-    study = Study(*about, args.seed, args.samples, args.out, model, batch)
-    again = Study(*about, args.seed + FRESH, args.confirm, args.out, model, batch)
+    study = Study(kind, sweep.bench(kind, *kind.tuning), args.steps, args.seed, args.samples, args.out)
+    again = replace(study, seed=args.seed + FRESH, samples=args.confirm)
     for sampler in args.samplers:
         with tqdm(total=args.trials, desc=sampler, unit="trial") as bar:
             rows = search(study, sampler, args.trials, bar.update)
         best, plain = best_of(study.objective, rows), again.plain()
-        papers = again.measure(model.cell(sampler, args.steps, again.seed, {}), PAPER, plain)
+        papers = again.measure(again.cell(sampler), PAPER, plain)
         confirmed = None
         if best is not None:
-            cell = model.cell(sampler, args.steps, again.seed, chosen(best, knobs_of(best)))
-            confirmed = again.measure(cell, CONFIRMED, plain)
+            confirmed = again.measure(again.cell(sampler, chosen(best, knobs_of(best))), CONFIRMED, plain)
         print(told(study.objective, rows, sampler, confirmed, papers))

@@ -278,7 +278,7 @@ def test_seeds_of_a_cell_stand_together_with_an_interval():
          "accuracy_high": "1"}
         for steps, distance, accuracy in (("16", "10", "0.9"), ("16", "11", "1"), ("16", "12", "1"), ("32", "9", "1"))
     ]  # fmt: skip
-    page = render(rows, "x")
+    page = render(rows)
     # Student's t of two degrees of freedom: 4.303 x 1 / sqrt(3) = 2.48
     assert "| mdlm (temperature=0.8) | 11.0 (8.5-13.5) | 9.0 |" in page and "n = 1 x 32, 3 x 32 pictures" in page
     assert "| 96.7% (82.3%-100.0%) |" in page, "a share ends at 100%"

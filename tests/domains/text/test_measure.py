@@ -19,8 +19,8 @@ from remdm.domains.text.storyworld import lines
 from remdm.domains.text.storyworld.lexicon import GENDER
 from remdm.domains.text.train import story_tokenizer
 from remdm.evaluation.metrics.statistics import wilson
-from remdm.evaluation.sweeps import results, samples
-from remdm.evaluation.sweeps.samples import Cell, Free, draw, empty, fill, load, variants
+from remdm.evaluation.sweeps import results, samples, sweep
+from remdm.evaluation.sweeps.samples import Cell, Free, draw, fill, load, variants
 from remdm.models.checkpoints import save_embedded
 from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
@@ -276,10 +276,9 @@ def judge(monkeypatch):
 
 def command(folder, *more: str) -> None:
     parser = argparse.ArgumentParser()
-    measure.add_arguments(parser)
-    measure.run(
-        parser.parse_args(["--model", str(folder), "--device", "cpu", "--out", str(folder.parent / "out"), *more])
-    )
+    sweep.add_arguments(parser, measure.MEASUREMENT)
+    where = ["--model", str(folder), "--device", "cpu", "--out", str(folder.parent / "out")]
+    sweep.run(parser.parse_args([*where, *more]), measure.MEASUREMENT)
 
 
 def written(folder) -> list[dict[str, str]]:
@@ -292,7 +291,7 @@ def test_the_command_appends_a_row_a_cell_and_draws_nothing_twice(stories, monke
         "--samplers",
         "mdlm",
         "remdm-cap",
-        "world",
+        "data",
         "--steps",
         "4",
         "6",
@@ -304,7 +303,7 @@ def test_the_command_appends_a_row_a_cell_and_draws_nothing_twice(stories, monke
     command(stories, *asked)
     rows = written(stories)
     assert [(row["sampler"], row["steps"], row["overrides"]) for row in rows] == [
-        ("world", "0", ""), ("mdlm", "4", ""), ("remdm-cap", "4", "eta=0.3"),
+        ("data", "0", ""), ("mdlm", "4", ""), ("remdm-cap", "4", "eta=0.3"),
         ("mdlm", "6", ""), ("remdm-cap", "6", "eta=0.3"),
     ]  # fmt: skip
     assert rows[0]["perfect"] == "1" and 0 < float(rows[1]["forwards"]) <= 4
@@ -344,7 +343,7 @@ def test_mauve_compares_with_stories_that_are_in_no_row_and_is_not_lost(stories,
 
     monkeypatch.setattr(measure.mauve, "NEEDED", ())
     monkeypatch.setitem(sys.modules, "mauve", SimpleNamespace(compute_mauve=compute_mauve))
-    asked = ("--samplers", "mdlm", "world", "--steps", "4", "--samples", "3")
+    asked = ("--samplers", "mdlm", "data", "--steps", "4", "--samples", "3")
     command(stories, *asked, "--mauve", "--mauve-samples", "2")
     assert seen == [(2, 2, 5), (2, 2, 5)] and judge.read == 6
     command(stories, *asked[:-1], "4")
@@ -365,8 +364,8 @@ def test_prose_has_no_checker(prose, judge, capsys):
     assert row["perfect"] == row["errors_name"] == row["world_entropy"] == ""
     assert float(row["token_entropy"]) > 0 and row["judge_perplexity"]
     assert "Perfect" not in capsys.readouterr().out
-    with pytest.raises(ValueError, match="world"):
-        command(prose, "--samplers", "world")
+    with pytest.raises(ValueError, match="data and MAUVE"):
+        command(prose, "--samplers", "data")
 
 
 @pytest.mark.parametrize(
@@ -391,6 +390,7 @@ def test_a_cell_with_fewer_samples_says_so():
 
 
 def test_without_samples_there_is_no_score(stories):
-    made = measure.subject(str(stories), "cpu")
+    model, checkpoint, _ = measure.loaded(str(stories), "cpu")
+    nothing = measure.Stories(checkpoint, LENGTH)(0, 3).first(0)
     with pytest.raises(ValueError, match="no samples"):
-        scores.score(empty(LENGTH, "float32"), made.model, made.checkpoint)
+        scores.score(nothing, model, checkpoint)
