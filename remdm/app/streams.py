@@ -5,9 +5,8 @@ from functools import cache, partial
 
 from remdm.app.samples import Sample, listed, started
 from remdm.models.checkpoints import total_parameters
-from remdm.models.network import compute
 from remdm.runs.domain import Issue
-from remdm.runs.record import Batch, RunRequest, TimedFrame, facts, prepare, together
+from remdm.runs.record import Batch, PreparedRun, TimedFrame, facts
 from remdm.runs.trace import Frame
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import build
@@ -20,11 +19,10 @@ REDRAWN = 4
 """How often a position is drawn in a run in which each decides alone, at most: remasking sends few of them back."""
 
 
-def work(requests: Sequence[RunRequest]) -> Work:
-    """What runs of one model and one setting ask of a GPU when they are made together; the model is loaded by then."""
-    first = requests[0]
-    loaded = first.model.load(compute(first.device))
-    steps, length = len(build(first.settings)[1]), first.length * len(requests)
+def work(runs: Sequence[PreparedRun]) -> Work:
+    """What runs of one model and one setting ask of a GPU when they are made together."""
+    first, loaded = runs[0].order, runs[0].checkpoint
+    steps, length = len(build(first.settings)[1]), first.length * len(runs)
     draws = REDRAWN if first.settings.parts["transition"] == "ancestral" else (steps + 1) // 2  # all masks, each step
     return Work(
         total_parameters(loaded.denoiser.network), 2 if knobs(first.domain.ask) else 1, length,
@@ -32,16 +30,16 @@ def work(requests: Sequence[RunRequest]) -> Work:
     )  # fmt: skip
 
 
-@lend(lambda request: seconds(work([request])))
-def steps_of(request: RunRequest) -> Iterator[TimedFrame]:
+@lend(lambda run: seconds(work([run])))
+def steps_of(run: PreparedRun) -> Iterator[TimedFrame]:
     """The steps of a run, made where the model runs and shared with other visitors; what comes out is plain numpy."""
-    yield from shared(prepare(request)).steps()
+    yield from shared(run).steps()
 
 
-@lend(lambda requests: seconds(work(requests)))
-def steps_together(requests: list[RunRequest]) -> Iterator[list[TimedFrame | None]]:
+@lend(lambda runs: seconds(work(runs)))
+def steps_together(runs: Sequence[PreparedRun]) -> Iterator[list[TimedFrame | None]]:
     """The same for runs that are made in one batch."""
-    yield from Batch(tuple(map(shared, together(requests).lives))).steps()
+    yield from Batch(tuple(map(shared, runs))).steps()
 
 
 class Stream:

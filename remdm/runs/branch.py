@@ -184,9 +184,9 @@ def pane_trace(made: Pane, frames: Sequence[Frame]) -> Trace:
     return replace(trace, run={**trace.run, **more})
 
 
-def side_by_side(wishes: Sequence[BranchRequest]) -> Iterator[tuple[int, TimedFrame | None]]:
+def side_by_side(panes: Sequence[Pane]) -> Iterator[tuple[int, TimedFrame | None]]:
     """The steps of several runs in turn: (which, step), and (which, None) at the end of each."""
-    running = {which: pane(wish).steps() for which, wish in enumerate(wishes)}
+    running = {which: each.steps() for which, each in enumerate(panes)}
     while running:
         for which, steps in list(running.items()):
             seen = next(steps, None)

@@ -73,6 +73,10 @@ class PreparedRun:
     expected: int
     _printed: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it crosses to another process: without the checkpoint, which that process loads, or has loaded."""
+        return _received, (self.order, self.start, self.expected)
+
     def steps(self) -> Iterator[TimedFrame]:
         """Each step's frame, what the checker finds after it, and the seconds that sampling it took."""
         for (seen,) in Batch((self,)).steps():
@@ -107,6 +111,10 @@ class PreparedRun:
         words = self.pieces(ids)
         text = order.model.text([token for token in trace.final if token != self.checkpoint.mask_id], self.checkpoint)
         return Trace(trace.run, trace.length, trace.mask_id, trace.start, words, trace.steps, text)
+
+
+def _received(request: RunRequest, start: tuple[int, ...], expected: int) -> PreparedRun:
+    return PreparedRun(request, request.model.load(compute(request.device)), start, expected)
 
 
 @dataclass(frozen=True)

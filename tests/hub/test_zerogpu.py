@@ -73,10 +73,11 @@ def request(seed):
 
 def test_a_run_on_zerogpu_is_the_same_run(tmp_path, zero_gpu):
     mdlm_folder(tmp_path / "a")
-    there = [frame for frame, _, _ in zero_gpu.steps_of(request(3))]
+    there = [frame for frame, _, _ in zero_gpu.steps_of(prepare(request(3)))]
     assert loading.MODEL_CACHE.peek("a") is not None, (
         "loaded here, before the other process is forked: it need not do it again"
     )
+    assert len(pickle.dumps(prepare(request(3)))) < 100_000, "the weights are not sent"
     here = [frame for frame, _, _ in prepare(request(3)).steps()]
     assert [frame.decoded for frame in there] == [frame.decoded for frame in here]
     assert [frame.remasked for frame in there] == [frame.remasked for frame in here]
@@ -90,10 +91,10 @@ def llada(positions, steps):
 def test_a_gpu_is_asked_for_as_long_as_the_run_takes(tmp_path):
     """By the cost model: a small run takes little more than the beginning, LLaDA at least as long as its products."""
     mdlm_folder(tmp_path / "a")
-    small = streams.work([request(3)])
+    small = streams.work([prepare(request(3))])
     assert (small.positions, small.passes, small.steps) == (64, 1, 8) and small.vocabulary > small.positions
     assert gpu.BEGIN < gpu.seconds(small) <= gpu.BEGIN + 2
-    several = streams.work([request(index) for index in range(5)])
+    several = streams.work([prepare(request(index)) for index in range(5)])
     assert (several.positions, several.weights, several.draws) == (320, small.weights, 5 * small.draws)
     forwards = 64 * 2 * 8_015_581_184 * 512 / gpu.FLOPS
     assert gpu.seconds(llada(512, 64)) > gpu.BEGIN + forwards + 8
@@ -101,7 +102,7 @@ def test_a_gpu_is_asked_for_as_long_as_the_run_takes(tmp_path):
     alone = gpu.seconds(llada(256, 32))
     assert alone < gpu.seconds(llada(256, 32), llada(256, 32)) < 2 * alone - gpu.BEGIN, "it begins and is moved once"
     confident = replace(request(3), settings=settings("llada", 8))
-    assert streams.work([confident]).draws == 64 * 4
+    assert streams.work([prepare(confident)]).draws == 64 * 4
 
 
 def test_a_space_without_a_gpu_refuses_what_is_too_large_and_goes_on(monkeypatch):

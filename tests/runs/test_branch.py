@@ -119,7 +119,7 @@ def test_mdlm_keeps_a_planted_error_and_remasking_may_not(order, trace):
     ]
     panes = [pane(wish) for wish in wishes]
     seen: list[list] = [[], []]
-    for which, each in side_by_side(wishes):
+    for which, each in side_by_side(panes):
         if each:
             seen[which].append(each[0])
     kept, looped = (pane_trace(each, frames) for each, frames in zip(panes, seen, strict=True))

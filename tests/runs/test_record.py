@@ -121,7 +121,7 @@ def test_a_browser_can_ask_for_what_it_missed():
     shown = RUNS.open(live, RUNS.group(RUNS.begin()))
     stream = Stream(shown)
     begun = json.loads(stream.begin())
-    written = [write() for seen in steps_of(live.order) if (write := stream.take(seen))]
+    written = [write() for seen in steps_of(live) if (write := stream.take(seen))]
     ended(shown, made(shown))
     assert begun["layout"] == "grid" and begun["domain"] == "made-up" and begun["x"]["filled"] > 0
     assert json.loads(frames([shown.run_id, 1, 3])) == [json.loads(each) for each in written[1:4]]
@@ -130,7 +130,7 @@ def test_a_browser_can_ask_for_what_it_missed():
     for wrong in (["nobody", 0, 1], [shown.run_id, 0], "x", None, [shown.run_id, "0", 1], [shown.run_id, 0, 10**9]):
         assert frames(wrong) == "[]"
     shown.stop()
-    assert stream.take(next(steps_of(live.order))) is None, "after a stop nothing is added"
+    assert stream.take(next(steps_of(live))) is None, "after a stop nothing is added"
 
 
 def test_a_scene_is_sent_where_it_changed():

@@ -9,7 +9,7 @@ from typing import Any
 from remdm.app.samples import Sample
 from remdm.app.streams import Stream, work
 from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_side, told
-from remdm.runs.record import RunRequest
+from remdm.runs.record import RunRequest, TimedFrame
 from remdm.serving.gpu import lend, seconds
 from remdm.serving.streamed_runs import RUNS, RunGroup
 from remdm.views import messages
@@ -91,10 +91,10 @@ def _brief(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-@lend(lambda requests: seconds(*(work([each.order]) for each in requests)))
-def _steps(requests: list[BranchRequest]) -> Iterator[tuple[int, Any]]:
+@lend(lambda panes: seconds(*(work([each.live]) for each in panes)))
+def _steps(panes: Sequence[Pane]) -> Iterator[tuple[int, TimedFrame | None]]:
     """The steps of all panes in turn, made where the model runs."""
-    yield from side_by_side(requests)
+    yield from side_by_side(panes)
 
 
 class Showing:
@@ -120,7 +120,7 @@ class Showing:
         yield f'{{"v":1,"id":"{self.id}","kind":"open","panes":[{",".join(starts)}]}}'
         turn: list[str] = []
         fresh: set[int] = set()
-        for which, step in _steps(self.requests):
+        for which, step in _steps([each.pane for each in self.panes]):
             if which in fresh or len(turn) >= MOST_AT_ONCE:  # a round is over; what lies in the past comes in bulk
                 yield self._round(turn)
                 turn, fresh = [], set()

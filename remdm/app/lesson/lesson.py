@@ -113,7 +113,7 @@ class Lesson:
         shown = RUNS.open(prepared, RunGroup())
         stream = Stream(shown)
         yield {self.player: stream.begin(), self.run: gr.Button("Running …", interactive=False), self.answer: ""}
-        for step in steps_of(prepared.order):
+        for step in steps_of(prepared):
             if write := stream.take(step):
                 yield {self.player: write()}
         sample = made(shown)

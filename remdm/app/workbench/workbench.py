@@ -140,7 +140,7 @@ class Workbench:
             stream = Stream(shown)
             label = "Running …" if len(prepared) == 1 else f"Running {len(samples) + 1} of {len(prepared)} …"
             yield {self.player: stream.begin(), **self.controls.busy(label)}
-            for step in steps_of(each.order):
+            for step in steps_of(each):
                 write = stream.take(step)
                 if write is None:
                     return []
@@ -157,7 +157,7 @@ class Workbench:
         starts = [stream.begin() for stream in streams]
         focus, refresh = group.focus, Refresh(prepared[0].order.model, len(prepared))
         yield {self.player: starts[focus], **self.controls.busy(f"Running {len(prepared)} …")}
-        for step in steps_together([each.order for each in prepared]):
+        for step in steps_together(prepared):
             writes = [stream.take(one) if one else None for stream, one in zip(streams, step, strict=True)]
             if group.stopped.is_set():
                 return []
