@@ -10,7 +10,8 @@ import remdm
 from remdm import cli
 from remdm.runs.trace import load
 from remdm.sampling.knobs import knob, knobs
-from remdm.sampling.methods import METHODS, RULES, Method, Part
+from remdm.sampling.methods import METHODS, Method
+from remdm.sampling.parts import RULES, Part
 
 
 def sample(*flags):

@@ -1,11 +1,12 @@
 """The papers' samplers as a table: each is a choice of transition, rule, weighting and plan.
 
 The parts combine freely; a name is a preset over them with its paper's defaults. To add a method, write a class in
-remasking.py, grid.py or transition.py, give it a row in its table here, and add a row to METHODS.
+remasking.py, time_grid.py or transition.py, give it a row in its table in parts.py, and add a row to METHODS.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, dataclass, field
+from dataclasses import Field, dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,123 +17,15 @@ from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation, Wid
 from remdm.sampling.knobs import canonical, knob, knobs, one_of
 from remdm.sampling.knobs import parse as parse_knobs
 from remdm.sampling.noise import DTYPES, Noise
-from remdm.sampling.remasking import (
-    Cap,
-    CapRescale,
-    Confidence,
-    Corrector,
-    Never,
-    Remasking,
-    Rescale,
-    Rescored,
-    Switch,
-    WhileHeld,
-    bump,
-    flat,
-)
+from remdm.sampling.parts import TABLE_HELP, TABLES, Plan, applicable, part_knobs
 from remdm.sampling.sampler import observe, sample
 from remdm.sampling.schedule import SCHEDULES
 from remdm.sampling.state import State, start
-from remdm.sampling.time_grid import Capped, Draft, Grid, Plateau, PlateauTimes, Step, Uniform, steps
-from remdm.sampling.transition import Ancestral, EvenCounts, MaskgitCounts, StepRecord, TopConfidence, Transition
+from remdm.sampling.time_grid import Step, steps
+from remdm.sampling.transition import Ancestral, StepRecord, Transition
 
 LONG = 1024
 """From this many steps on, the paper uses the eta of its long runs (section 5.1, Tables 1 and 6)."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One choice of a table: its title on the page, what it does, the knobs it brings and how it is made."""
-
-    title: str
-    help: str
-    make: Callable[..., Any]
-    knobs: Mapping[str, Field] = field(default_factory=dict)
-
-
-def _part(title: str, kind: type, make: Callable[..., Any] | None = None, only: tuple[str, ...] = ()) -> Part:
-    """A part that brings the knobs of a class, or only some of them; its hint is the first line of the docstring."""
-    brought = {name: each for name, each in knobs(kind).items() if not only or name in only}
-    return Part(title, (kind.__doc__ or "").splitlines()[0], make or kind, brought)
-
-
-RULES: dict[str, Part] = {
-    "never": _part("never", Never),
-    "cap": _part("capped", Cap),
-    "rescale": _part("rescaled", Rescale),
-    "cap-rescale": _part("capped and rescaled", CapRescale),
-    "fb": Part("forward-backward", "The corrector of Campbell et al. 2022 as a sigma.", lambda: Corrector(flat)),
-    "dfm": Part("DFM corrector", "The corrector of Gat et al. 2024 as a sigma.", lambda: Corrector(bump)),
-}
-"""How much is remasked."""
-
-WEIGHTINGS: dict[str, Part] = {
-    "even": Part("uniform", "Every decoded token is equally likely to go.", lambda inner: inner),
-    "conf": _part("unsure when decoded", Confidence),
-    "rescored": _part("unsure now", Rescored),
-}
-"""Which tokens are remasked more than others."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The times visited, and the wrapper that says when remasking is on."""
-
-    grid: Grid
-    when: Callable[[Remasking], Remasking] = lambda rule: rule
-
-
-def _switch(t_switch: float) -> Plan:
-    return Plan(Uniform(), lambda rule: Switch(rule, t_switch))
-
-
-PLANS: dict[str, Part] = {
-    "always": Part("at every step", "Equal steps, remasking on throughout.", lambda: Plan(Uniform())),
-    "switch": _part("late only", Switch, _switch),
-    "loop": _part("loop, by share of steps", Plateau, lambda **values: Plan(Plateau(**values), WhileHeld)),
-    "loop-times": _part(
-        "loop, by schedule time", PlateauTimes, lambda **values: Plan(PlateauTimes(**values), WhileHeld)
-    ),
-    "capped": Part("short steps", "Steps short enough for the DFM corrector.", lambda: Plan(Capped(bump))),
-    "draft": _part("draft, revise, complete", Draft, lambda **values: Plan(Draft(**values))),
-}
-"""When remasking is on, and which times are visited."""
-
-TRANSITIONS: dict[str, Part] = {
-    "ancestral": Part("each position alone", "Every position decides alone, by the posterior.", Ancestral),
-    "maskgit": _part(
-        "most confident first (MaskGIT)",
-        TopConfidence,
-        lambda **values: TopConfidence(MaskgitCounts(), **values),
-        ("choice_temperature",),
-    ),
-    "llada": Part(
-        "most confident first (LLaDA)",
-        "Even numbers of tokens a step, the most confident first.",
-        lambda: TopConfidence(EvenCounts()),
-    ),
-    "llada-loop": _part(
-        "most confident first, swapping while held",
-        TopConfidence,
-        lambda **values: TopConfidence(EvenCounts(), **values),
-        ("swaps",),
-    ),
-    "llada-swap": _part(
-        "most confident first, swapping always",
-        TopConfidence,
-        lambda **values: TopConfidence(EvenCounts(), held_only=False, **values),
-        ("swaps",),
-    ),
-}
-"""How the positions that decode are chosen."""
-
-TABLES = {"transition": TRANSITIONS, "rule": RULES, "weighting": WEIGHTINGS, "plan": PLANS}
-TABLE_HELP = {
-    "transition": "How positions are chosen for decoding.",
-    "rule": "The rule for sigma, the probability of remasking.",
-    "weighting": "Which decoded tokens are remasked more than others.",
-    "plan": "When remasking is on, and which times are visited.",
-}
 MAX_STEPS = 8192
 
 
@@ -215,24 +108,19 @@ class Settings:
         truncation = {name: getattr(self.truncation, name) for name in knobs(Truncation)}
         return {**self.parts, **self.values, **truncation, "schedule": self.schedule, "precision": self.precision}
 
+    @cached_property
+    def built(self) -> tuple[Transition, tuple[Step, ...]]:
+        """See `build`."""
+        plan: Plan = self._make("plan")
+        walk = steps(plan.grid, self.steps, SCHEDULES[self.schedule])
+        if self.parts["transition"] != "ancestral":
+            return self._make("transition"), walk
+        rule = self._make("weighting", inner=self._make("rule"))
+        return Ancestral(plan.when(rule)), walk
 
-def applicable(parts: Mapping[str, str]) -> dict[str, Field]:
-    """The knobs that the chosen parts bring, by name."""
-    found: dict[str, Field] = {}
-    for table, row in parts.items():
-        if parts["transition"] != "ancestral" and table in ("rule", "weighting"):
-            continue  # exact counts leave no room for a sigma
-        found.update(TABLES[table][row].knobs)
-    return found
-
-
-def part_knobs() -> dict[str, Field]:
-    """Every knob that any part brings, by name, in the order of the tables."""
-    found: dict[str, Field] = {}
-    for table in TABLES.values():
-        for part in table.values():
-            found = {**found, **{name: each for name, each in part.knobs.items() if name not in found}}
-    return found
+    def _make(self, table: str, **more: Any) -> Any:
+        part = TABLES[table][self.parts[table]]
+        return part.make(**{name: self.values[name] for name in part.knobs}, **more)
 
 
 def options() -> dict[str, Field]:
@@ -296,19 +184,13 @@ def settings(sampler: str, steps: int, **given: Any) -> Settings:
     return made
 
 
-def _make(chosen: Settings, table: str, **more: Any) -> Any:
-    part = TABLES[table][chosen.parts[table]]
-    return part.make(**{name: chosen.values[name] for name in part.knobs}, **more)
-
-
 def build(chosen: Settings) -> tuple[Transition, tuple[Step, ...]]:
-    """The transition and the steps of a run."""
-    plan: Plan = _make(chosen, "plan")
-    walk = steps(plan.grid, chosen.steps, SCHEDULES[chosen.schedule])
-    if chosen.parts["transition"] != "ancestral":
-        return _make(chosen, "transition"), walk
-    rule = _make(chosen, "weighting", inner=_make(chosen, "rule"))
-    return Ancestral(plan.when(rule)), walk
+    """The transition and the steps of a run; made once for the same settings.
+
+    Raises:
+        ValueError: for values that are out of range or do not go together.
+    """
+    return chosen.built
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """One reverse step: from z_t and x_theta to z_s, and the record of what happened.
 
 `Ancestral` lets each position decide alone: MDLM, ReMDM, forward-backward, DFM. `TopConfidence` decodes exact
-numbers of tokens, the surest first: MaskGIT and LLaDA.
+numbers of tokens, the most confident first: MaskGIT and LLaDA.
 """
 
 from collections.abc import Callable

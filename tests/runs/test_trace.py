@@ -204,7 +204,7 @@ HOSTILE = {
     "NaN": (changed("steps", 0, "t", float("nan")), "NaN"),
     "infinity": (changed("run", "eta", float("inf")), "Infinity"),
     "overflowing float": (TEXT.replace(b'"t": 1.0', b'"t": 1e999', 1), "t must be a number"),
-    "overflowing float in run": (TEXT.replace(b'"seed": 1', b'"seed": 1e999', 1), "is no number"),
+    "overflowing float in run": (TEXT.replace(b'"seed": 1', b'"seed": 1e999', 1), "is not a number"),
     "huge integer": (changed("steps", 0, "t", 10**400), "wrong kind"),
     "huge integer token": (changed("start", 1, 10**400), "a token of start must be"),
     "more digits than Python reads": (TEXT.replace(b'"seed": 1', b'"seed": ' + b"9" * 5000, 1), "not JSON"),

@@ -5,18 +5,8 @@ import torch
 
 from remdm.models.ideal import IdealDenoiser, letters
 from remdm.sampling.knobs import pairs
-from remdm.sampling.methods import (
-    METHODS,
-    PLANS,
-    TABLES,
-    TRANSITIONS,
-    WEIGHTINGS,
-    applicable,
-    build,
-    parse,
-    run,
-    settings,
-)
+from remdm.sampling.methods import METHODS, build, parse, run, settings
+from remdm.sampling.parts import PLANS, TABLES, TRANSITIONS, WEIGHTINGS, applicable
 from remdm.sampling.schedule import SCHEDULES
 from remdm.sampling.time_grid import LOOP
 from remdm.sampling.transition import Ancestral, TopConfidence

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from remdm.sampling.methods import METHODS, RULES, WEIGHTINGS, build, settings
+from remdm.sampling.methods import METHODS, build, settings
+from remdm.sampling.parts import RULES, WEIGHTINGS
 from remdm.sampling.posterior import mask_probability
 from remdm.sampling.remasking import bounded
 from remdm.sampling.schedule import SCHEDULES
