@@ -80,7 +80,7 @@ def test_only_the_page_knows_gradio(module):
     assert page or not roots & {"gradio", "gradio_client", "fastapi"}
 
 
-SHOWN = {"remdm.runs.trace", "remdm.runs.untrusted"}
+SHOWN = {"remdm.runs.tokens", "remdm.runs.trace", "remdm.runs.untrusted"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("remdm.views.") or name in SHOWN])

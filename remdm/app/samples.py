@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from remdm.runs.domain import Domain, Issue, Model
+from remdm.runs.domain import Domain, Model
+from remdm.runs.tokens import Issue, TokenView
 from remdm.runs.trace import Trace, replay, save
 from remdm.views import messages
 
@@ -25,7 +26,7 @@ class Sample:
     """A trace and the errors found after each of its steps (None where nothing can be checked)."""
 
     trace: Trace
-    notes: Found | None
+    issues: Found | None
     domain: Domain
 
     @property
@@ -39,19 +40,19 @@ class Sample:
         return (self.model and self.model.layout) or self.domain.layout
 
     @property
-    def words(self) -> list[str | None]:
-        """The bare words at the end, None where masked."""
-        return _words(self.trace, self.trace.final)
+    def view(self) -> TokenView:
+        """Its last state as the domain sees it."""
+        return _view(self.trace, self.trace.final)
 
     @property
     def errors(self) -> list[int] | None:
         """How many errors each step leaves."""
-        return None if self.notes is None else [len(found) for found in self.notes]
+        return None if self.issues is None else [len(found) for found in self.issues]
 
     @property
     def errors_left(self) -> int | None:
         """How many errors there are at the end."""
-        return None if self.notes is None else len(self.notes[-1]) if self.notes else 0
+        return None if self.issues is None else len(self.issues[-1]) if self.issues else 0
 
     @property
     def title(self) -> str:
@@ -64,8 +65,9 @@ class Sample:
 
     def message(self, note: str = "") -> str:
         """All of it for the player, under an id of its own, so that the same trace can be shown again."""
-        found = None if self.notes is None else [listed(each) for each in self.notes]
-        return messages.trace_message(secrets.token_urlsafe(12), self.trace, found, note, self.layout, self._scenes())
+        return messages.trace_message(
+            secrets.token_urlsafe(12), self.trace, self.issues, note, self.layout, self._scenes()
+        )
 
     def _scenes(self) -> list[dict | None] | None:
         """What the stage shows at the start and after each step; a state that comes again is not drawn again."""
@@ -73,10 +75,10 @@ class Sample:
         draw = model.scene if model else None
         if model is None or draw is None or self.trace.length * len(self.trace.steps) > MOST_CHECKED:
             return None
-        states = [_words(self.trace, self.trace.start), *(_words(self.trace, ids) for ids in replay(self.trace))]
+        states = [_view(self.trace, self.trace.start), *(_view(self.trace, ids) for ids in replay(self.trace))]
         drawn: list[dict | None] = []
-        for place, words in enumerate(states):
-            drawn.append(drawn[-1] if place and words == states[place - 1] else draw(words))
+        for place, state in enumerate(states):
+            drawn.append(drawn[-1] if place and state == states[place - 1] else draw(state))
         return [started(model, drawn[0]), *drawn[1:]]
 
 
@@ -85,22 +87,17 @@ def started(model: Model, scene: dict | None) -> dict | None:
     return scene if model.once is None else {**model.once(), **(scene or {})}
 
 
-def listed(notes: tuple[Issue, ...]) -> list[tuple[tuple[int, ...], str, str]]:
-    """Notes as messages carry them."""
-    return [(note.positions, note.kind, note.message) for note in notes]
-
-
 def checked(domain: Domain, trace: Trace) -> Sample:
     """A trace with its errors; needs no model, only the checker of the one that made it."""
     sample = Sample(trace, None, domain)
     model = sample.model
-    if model is None or model.notes is None or trace.length * len(trace.steps) > MOST_CHECKED:
+    if model is None or model.issues is None or trace.length * len(trace.steps) > MOST_CHECKED:
         return sample
-    return replace(sample, notes=tuple(model.notes(_words(trace, ids)) for ids in replay(trace)))
+    return replace(sample, issues=tuple(model.issues(_view(trace, ids)) for ids in replay(trace)))
 
 
-def _words(trace: Trace, ids: Iterable[int]) -> list[str | None]:
-    return [None if token == trace.mask_id else trace.words.get(int(token), "").strip() for token in ids]
+def _view(trace: Trace, ids: Iterable[int]) -> TokenView:
+    return TokenView(tuple(map(int, ids)), trace.mask_id, trace.words)
 
 
 def file_of(trace: Trace) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 
-from remdm.app.samples import Sample, listed, started
+from remdm.app.samples import Sample, started
 from remdm.models.checkpoints import total_parameters
-from remdm.runs.domain import Issue
 from remdm.runs.record import Batch, PreparedRun, TimedFrame, facts
+from remdm.runs.tokens import Issue
 from remdm.runs.trace import Frame
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import build
@@ -56,7 +56,7 @@ class Stream:
         """The start message."""
         prepared, request = self.prepared, self.prepared.order
         model = request.model
-        scene = model.scene(prepared.words(prepared.start)) if model.scene else None
+        scene = model.scene(prepared.view(prepared.start)) if model.scene else None
         self._scene = (-1, scene)
         message = messages.start_message(
             self.shown.run_id, facts(request, prepared.checkpoint), prepared.start, prepared.checkpoint.mask_id,
@@ -68,7 +68,7 @@ class Stream:
 
     def take(self, step: TimedFrame) -> Callable[[], str] | None:
         """Keep a step; what writes its message, or None if the run was stopped meanwhile."""
-        frame, notes, took = step
+        frame, issues, took = step
         ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
         fresh = self.prepared.pieces(ids - self._known)
         self._known |= ids
@@ -77,20 +77,20 @@ class Stream:
         for place, token, _ in frame.decoded:
             self.ids[place] = token
         index = len(self.shown.steps)
-        write = cache(partial(self._write, index, frame, self._held, fresh, notes, took, tuple(self.ids)))
+        write = cache(partial(self._write, index, frame, self._held, fresh, issues, took, tuple(self.ids)))
         self._held = messages.held_after(frame, self._held)
-        return write if self.shown.add((frame, notes, write)) else None
+        return write if self.shown.add((frame, issues, write)) else None
 
     def _write(
-        self, index: int, frame: Frame, held: frozenset[int], fresh: dict[int, str], notes: tuple[Issue, ...],
+        self, index: int, frame: Frame, held: frozenset[int], fresh: dict[int, str], issues: tuple[Issue, ...],
         took: float, ids: tuple[int, ...],
     ) -> str:  # fmt: skip
         model = self.prepared.order.model
-        scene = model.scene(self.prepared.words(ids)) if model.scene else None
+        scene = model.scene(self.prepared.view(ids)) if model.scene else None
         (last, before), self._scene = self._scene, (index, scene)
         if last == index - 1 and scene == before:  # only what changed is sent
             scene = None
-        found = listed(notes) if model.notes else None
+        found = issues if model.issues else None
         run_id = self.shown.run_id
         return messages.dumps(messages.step_message(run_id, index, frame, held, fresh, found, took, scene))
 
@@ -109,5 +109,5 @@ def ended(shown: StreamedRun, sample: Sample, stopped: bool = False) -> str:
 def made(shown: StreamedRun) -> Sample:
     """The sample of a run that has ended or was stopped."""
     trace = shown.prepared.trace([frame for frame, _, _ in shown.steps])
-    notes = tuple(notes for _, notes, _ in shown.steps) if shown.prepared.order.model.notes else None
-    return Sample(trace, notes, shown.prepared.order.domain)
+    issues = tuple(found for _, found, _ in shown.steps) if shown.prepared.order.model.issues else None
+    return Sample(trace, issues, shown.prepared.order.domain)

@@ -91,7 +91,7 @@ def planted(order: RunRequest, step: int, count: int) -> Planted:
             break
     rows = torch.zeros_like(state.given)
     for row, seed in enumerate(seeds):
-        words = lives[0].words(state.tokens[row].tolist())
+        words = lives[0].view(state.tokens[row].tolist()).printed
         plain = torch.tensor([word is not None and not SPECIAL.match(word) for word in words])
         able = (state.decoded[row] & plain).nonzero()[:, 0]
         if not len(able):

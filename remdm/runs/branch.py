@@ -74,7 +74,7 @@ class Pane:
         order, tokens = self.live.order, np.array(self.live.start)
         for each in self.past:
             tokens = _after(tokens, each, self.state.mask_id)
-            yield self._seen(each, tokens.tolist(), 0.0)
+            yield self.live.seen(each, tokens.tolist(), 0.0)
         denoiser = order.model.denoiser(self.live.checkpoint, order.asked)
         running = run(
             denoiser, order.settings, self.state, (self.seed,), first=self.first, coupled=True, watch=order.watch
@@ -83,12 +83,8 @@ class Pane:
         for record in running:
             took = time.perf_counter() - begun
             made = frame(record, 0, before + int(running.forwards[0]))
-            yield self._seen(made, record.after.tokens[0].tolist(), took)
+            yield self.live.seen(made, record.after.tokens[0].tolist(), took)
             begun = time.perf_counter()
-
-    def _seen(self, made: Frame, ids: list[int], took: float) -> TimedFrame:
-        notes = self.live.order.model.notes
-        return made, notes(self.live.words(ids)) if notes else (), took
 
 
 def _after(tokens: np.ndarray, each: Frame, mask_id: int) -> np.ndarray:

@@ -9,32 +9,22 @@ import torch
 from remdm.hub.store import Fetched
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import Compute
+from remdm.runs.tokens import Issue, TokenView
 from remdm.runs.trace import Trace
 from remdm.sampling.denoiser import Denoiser
 
-Words = Sequence[str | None]
-"""The bare word at each position, None where masked, `[L]`."""
 Figures = Mapping[str, Any]
 """Plotly figures by name."""
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """What a domain without conditions asks for beside the prompt."""
+    """What a domain without conditions asks for besides the prompt."""
 
 
 def plain(checkpoint: Checkpoint, asked: Any) -> Denoiser:
     """x_theta as the checkpoint has it."""
     return checkpoint.denoiser
-
-
-@dataclass(frozen=True)
-class Issue:
-    """Something wrong that a checker found: the positions to blame, its kind, and a plain sentence."""
-
-    positions: tuple[int, ...]
-    kind: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -48,17 +38,18 @@ class Model:
         start: (prompt, length, checkpoint) -> start ids; raises ValueError with one sentence.
         piece: (id, checkpoint) -> how a token is printed, a leading space where one stands before it.
         text: (ids, checkpoint) -> the printed text without special tokens.
-        notes: words `[L]` (None where masked) -> what a checker finds wrong; None where the model has no checker.
+        issues: a state -> what a checker finds wrong; None where the model has no checker. Like all that is asked of a
+            state here, it takes any ids: an opened trace may come from another version of the model.
         length: positions by default. lengths: the shortest and longest to choose from, None where it is fixed.
         examples: prompts to try.
         denoiser: (checkpoint, asked) -> x_theta under what was asked; guidance wraps around it here.
         draw: seed -> the prompt of a run whose prompt is empty; None where an empty prompt means free writing.
-        scene: words -> what the stage shows beside the tokens in this state, small and JSON-ready; None: as before.
-            It depends on the words alone, and it is asked at every step.
+        scene: a state -> what the stage shows beside its tokens, small and JSON-ready; None: as before. It depends on
+            the state alone, and it is asked at every step.
         once: what the scene needs once a run, JSON-ready, sent with its start; None for nothing.
-        tile: words -> the picture of a sample as a small piece of HTML or SVG, masked parts hatched.
+        tile: a state -> the picture of a sample as a small piece of HTML or SVG, masked parts hatched.
         film: trace -> its GIF, where tokens alone would show little; None: the tokens.
-        numbers: words of all samples that were made together -> (name, value, what it means) of each number.
+        numbers: all samples that were made together -> (name, value, what it means) of each number.
         charts: the same -> figures by name.
         choices: for fields of the domain's `ask`, the choices that this model has.
         prompt_help: the prompt's one-line hint; empty where the model takes no prompt. placeholder: if it is empty.
@@ -74,18 +65,18 @@ class Model:
     start: Callable[[str, int, Checkpoint], torch.Tensor]
     piece: Callable[[int, Checkpoint], str]
     text: Callable[[Sequence[int], Checkpoint], str]
-    notes: Callable[[Sequence[str | None]], tuple[Issue, ...]] | None
+    issues: Callable[[TokenView], tuple[Issue, ...]] | None
     length: int
     lengths: tuple[int, int] | None = None
     examples: tuple[str, ...] = ()
     denoiser: Callable[[Checkpoint, Any], Denoiser] = plain
     draw: Callable[[int], str] | None = None
-    scene: Callable[[Words], dict[str, Any] | None] | None = None
+    scene: Callable[[TokenView], dict[str, Any] | None] | None = None
     once: Callable[[], dict[str, Any]] | None = None
-    tile: Callable[[Words], str] | None = None
+    tile: Callable[[TokenView], str] | None = None
     film: Callable[[Trace], bytes] | None = None
-    numbers: Callable[[Sequence[Words]], Sequence[tuple[str, str, str]]] | None = None
-    charts: Callable[[Sequence[Words]], Figures] | None = None
+    numbers: Callable[[Sequence[TokenView]], Sequence[tuple[str, str, str]]] | None = None
+    charts: Callable[[Sequence[TokenView]], Figures] | None = None
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     prompt_help: str = "Words stay as given. _ is one blank, _5 five; a final ... lets the text go on."
     placeholder: str = "Empty: write freely"
@@ -101,7 +92,7 @@ class Domain:
     Attributes:
         name: as in flags, addresses and traces. title: as on the page.
         models: the first one is the default.
-        ask: a frozen dataclass whose knobs say what is generated beside the prompt; its `__post_init__` checks them.
+        ask: a frozen dataclass whose knobs say what is generated besides the prompt; its `__post_init__` checks them.
         most_samples: how many runs of a seed may be asked for at once.
         together: whether these are made in one batch rather than one after the other.
         layout: how the player lays out the tokens: "text" (chips that flow), "line", "grid" (a square), or "rows:16"

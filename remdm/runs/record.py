@@ -10,8 +10,9 @@ import torch
 
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import compute
-from remdm.runs.domain import Domain, Issue, Model
+from remdm.runs.domain import Domain, Model
 from remdm.runs.frames import frame
+from remdm.runs.tokens import Issue, TokenView
 from remdm.runs.trace import Frame, Trace
 from remdm.sampling.knobs import one_of
 from remdm.sampling.methods import Settings, build, run
@@ -83,9 +84,10 @@ class PreparedRun:
             if seen is not None:
                 yield seen
 
-    def _seen(self, made: Frame, ids: list[int], took: float) -> TimedFrame:
-        notes = self.order.model.notes
-        return made, notes(self.words(ids)) if notes else (), took
+    def seen(self, made: Frame, ids: Sequence[int], took: float) -> TimedFrame:
+        """A step with what the checker finds in the ids after it."""
+        issues = self.order.model.issues
+        return made, issues(self.view(ids)) if issues else (), took
 
     def pieces(self, ids: Iterable[int]) -> dict[int, str]:
         """How tokens are printed, by id."""
@@ -96,9 +98,9 @@ class PreparedRun:
             self._printed[token] = self.order.model.piece(token, self.checkpoint)
         return self._printed[token]
 
-    def words(self, ids: Sequence[int]) -> list[str | None]:
-        """The bare word at each position, None where masked."""
-        return [None if token == self.checkpoint.mask_id else self._piece(token).strip() for token in ids]
+    def view(self, ids: Sequence[int]) -> TokenView:
+        """A state of this run as its domain sees it."""
+        return TokenView(tuple(ids), self.checkpoint.mask_id, self.pieces(ids))
 
     def trace(self, frames: list[Frame]) -> Trace:
         """The trace of the steps so far."""
@@ -135,7 +137,7 @@ class Batch:
         for record in running:
             took = time.perf_counter() - begun
             yield [
-                live._seen(frame(record, row, int(running.forwards[row])), record.after.tokens[row].tolist(), took)
+                live.seen(frame(record, row, int(running.forwards[row])), record.after.tokens[row].tolist(), took)
                 if record.step.phase != FINISH or record.decoded[row].any()
                 else None
                 for row, live in enumerate(self.lives)

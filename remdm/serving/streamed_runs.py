@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from remdm.runs.domain import Issue
 from remdm.runs.record import PreparedRun
+from remdm.runs.tokens import Issue
 from remdm.runs.trace import Frame
 
 KEPT = 256

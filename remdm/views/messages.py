@@ -5,10 +5,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from remdm.runs.tokens import Issue
 from remdm.runs.trace import Frame, Trace
-
-Notes = Sequence[tuple[Sequence[int], str, str]]
-"""(positions, kind, sentence) of each error at one moment."""
 
 
 def dumps(message: Mapping[str, Any]) -> str:
@@ -66,7 +64,7 @@ def step_message(
     frame: Frame,
     held: Collection[int],
     words: Mapping[int, str],
-    notes: Notes | None = None,
+    issues: Sequence[Issue] | None = None,
     seconds: float = 0.0,
     scene: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -78,7 +76,7 @@ def step_message(
         frame: the step.
         held: the positions that were decoded before it (see `held_after`).
         words: those that the player has not had yet.
-        notes: what the checker found after it, None where nothing can be checked.
+        issues: what the checker found after it, None where nothing can be checked.
         seconds: how long it took, 0 if that is not known.
         scene: what the stage shows beside the tokens from this step on, None for what it showed before.
     """
@@ -106,8 +104,8 @@ def step_message(
     }
     if words:
         message["words"] = {str(token): word for token, word in words.items()}
-    if notes is not None:
-        message["e"] = [[list(positions), kind, text] for positions, kind, text in notes]
+    if issues is not None:
+        message["e"] = [[list(issue.positions), issue.kind, issue.message] for issue in issues]
     if scene is not None:
         message["x"] = scene
     return message
@@ -133,7 +131,7 @@ def held_after(frame: Frame, held: Collection[int]) -> frozenset[int]:
 def trace_message(
     run_id: str,
     trace: Trace,
-    notes: Sequence[Notes] | None,
+    issues: Sequence[Sequence[Issue]] | None,
     note: str = "",
     layout: str = "text",
     scenes: Sequence[Mapping[str, Any] | None] | None = None,
@@ -143,7 +141,7 @@ def trace_message(
     Args:
         run_id: an id for the player.
         trace: the run.
-        notes: what a checker found after each step, None without one.
+        issues: what a checker found after each step, None without one.
         note: a few words beside the title.
         layout: how the tokens are laid out.
         scenes: what the stage shows at the start and after each step, None without any.
@@ -154,7 +152,7 @@ def trace_message(
     held: frozenset[int] = frozenset()
     for index, frame in enumerate(trace.steps):
         scene = None if seen[index + 1] == seen[index] else seen[index + 1]
-        found = None if notes is None else notes[index]
+        found = None if issues is None else issues[index]
         messages.append(step_message(run_id, index, frame, held, {}, found, scene=scene))
         held = held_after(frame, held)
     messages.append(end_message(run_id, trace.text, shown))

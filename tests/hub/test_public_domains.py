@@ -7,6 +7,7 @@ import torch
 from public_files import halton_file, llada_folder, maskgit_file, vq_file
 
 from remdm.domains.countdown import llada
+from remdm.domains.countdown.problems import Problem
 from remdm.domains.image import imagenet
 from remdm.domains.image.imagenet_classes import ANY, LABELS, NAMES
 from remdm.hub import loading, store
@@ -15,6 +16,7 @@ from remdm.models.labels import LabelDenoiser, gamma
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
 from remdm.runs.record import RunRequest, record
+from remdm.runs.tokens import TokenView
 from remdm.sampling.methods import settings
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
@@ -72,14 +74,14 @@ def test_any_is_the_dropped_class_and_an_unknown_one_is_refused(tmp_path):
 
 def test_a_finished_picture_is_drawn_and_an_unfinished_one_is_not_invented(tmp_path):
     loaded, model = halton(tmp_path)
-    words = [str(code) for code in range(16)]
-    picture = model.scene(words)["picture"]
+    whole, open_one = TokenView(tuple(range(16)), 40), TokenView((40, *range(1, 16)), 40)
+    picture = model.scene(whole)["picture"]
     assert picture.startswith("data:image/webp;base64,")
-    assert model.scene([None, *words[1:]]) is None, "on a CPU the decoder is too slow for every step"
-    assert 'alt="a finished picture"' in model.tile(words)
-    assert 'alt="15 of 16 cells known"' in model.tile([None, *words[1:]])
+    assert model.scene(open_one) is None, "on a CPU the decoder is too slow for every step"
+    assert 'alt="a finished picture"' in model.tile(whole)
+    assert 'alt="15 of 16 cells known"' in model.tile(open_one)
     loading.MODEL_CACHE.empty()
-    assert model.scene(words) is None and "<img" in model.tile(words), "a saved trace opens without the model"
+    assert model.scene(whole) is None and "<img" in model.tile(whole), "a saved trace opens without the model"
 
 
 def test_a_whole_picture_run(tmp_path):
@@ -118,14 +120,14 @@ def test_llada_gets_the_papers_prompt_and_32_positions(tmp_path):
         model.start("3, 5 = 8", 700, loaded)
 
 
-def words(answer, model, loaded):
-    """The pieces of a sequence with this answer in it, `_` where masked."""
+def view(answer, model, loaded):
+    """A sequence with this answer in it, `_` where masked, and where it begins."""
     ids = model.start("3, 5, 7 = 26", 700, loaded).tolist()
     begin = ids.index(loaded.mask_id)
     spelled = [loaded.mask_id if sign == "_" else loaded.tokenizer.encode(sign).ids[0] for sign in answer]
     end = loaded.tokenizer.token_to_id("<|endoftext|>")
     ids[begin : begin + 32] = (spelled + [end] * 32)[:32]
-    return begin, [None if i == loaded.mask_id else model.piece(i, loaded).strip() for i in ids], ids
+    return begin, TokenView(tuple(ids), loaded.mask_id, {token: model.piece(token, loaded) for token in ids})
 
 
 @pytest.mark.parametrize(
@@ -139,19 +141,26 @@ def words(answer, model, loaded):
 )
 def test_the_checker_reads_pieces(tmp_path, answer, states, correct):
     loaded, model = tiny_llada(tmp_path)
-    begin, pieces, ids = words(answer, model, loaded)
-    each, said = llada.verdict(pieces)
-    assert (each.problem.numbers, each.problem.target) == ((3, 5, 7), 26)
-    assert [line.state for line in said.lines] == states and said.correct == correct
-    shown = model.scene(pieces)
+    begin, state = view(answer, model, loaded)
+    found = llada.verdict(state)
+    assert found.problem == Problem((3, 5, 7), 26)
+    assert [line.state for line in found.lines] == states and found.correct == correct
+    shown = model.scene(state)
     assert shown["lines"][0]["positions"][0] == begin
     if correct:
-        assert model.notes(pieces) == () and shown["state"] == "right"
-        assert model.text(ids, loaded) == f"{llada.asked((3, 5, 7), 26)}{answer}"
-        assert model.numbers([pieces, pieces])[0][1] == "2 of 2"
+        assert model.issues(state) == () and shown["state"] == "right"
+        assert model.text(state.ids, loaded) == f"{found.problem.question}{answer}"
+        assert model.numbers([state, state])[0][1] == "2 of 2"
     if "22" in answer:
-        wrong = [note for note in model.notes(pieces) if note.kind == "equation"]
+        wrong = [issue for issue in model.issues(state) if issue.kind == "equation"]
         assert wrong[0].positions == tuple(range(begin, begin + 6)) and "is 21, not 22" in wrong[0].message
+
+
+@pytest.mark.parametrize("words", [{}, {5: "Answer:" * 9}, {5: "numbers[1,2,3],createanequationthatequals" + "9" * 90}])
+def test_tokens_without_a_problem_have_nothing_to_check(words):
+    state, model = TokenView((5,) * 99, 0, words), llada.MODELS[0]
+    assert llada.verdict(state) is None and model.issues(state) == () and model.scene(state) is None
+    assert model.numbers([state])[0][1] == "0 of 1"
 
 
 def test_llada_on_countdown_runs(tmp_path):

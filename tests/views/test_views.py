@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from remdm.runs.tokens import Issue
 from remdm.runs.trace import Frame, Trace
 from remdm.views import charts, messages, numbers
 
@@ -94,8 +95,8 @@ def test_charts_show_what_was_counted(trace):
 
 
 def test_a_trace_as_messages(trace):
-    notes = [[], [((1, 3), "name", "a does not fit b")], [], []]
-    made = json.loads(messages.trace_message("id", trace, notes, "recorded"))
+    issues = [[], [Issue((1, 3), "name", "a does not fit b")], [], []]
+    made = json.loads(messages.trace_message("id", trace, issues, "recorded"))
     assert (made["v"], made["run"], made["kind"]) == (1, "id", "trace")
     start, *steps, end = made["messages"]
     assert (start["n"], start["length"], start["given"], start["start"]) == (4, 6, [0], [BOS, 0, 0, 0, 0, 0])

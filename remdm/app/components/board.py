@@ -32,8 +32,8 @@ class PaneRun:
         """What has been made so far."""
         shown, request = self.stream.shown, self.pane.live.order
         trace = pane_trace(self.pane, [frame for frame, _, _ in shown.steps])
-        notes = tuple(notes for _, notes, _ in shown.steps) if request.model.notes else None
-        return Sample(trace, notes, request.domain)
+        issues = tuple(found for _, found, _ in shown.steps) if request.model.issues else None
+        return Sample(trace, issues, request.domain)
 
     @property
     def fate(self) -> str:

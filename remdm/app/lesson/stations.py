@@ -58,7 +58,7 @@ def half_masked(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
 def an_error(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """The chosen token is one that the checker blames at the end."""
     kept["few"] = sample.errors_left or 0
-    found = [note for note in (sample.notes or ((),))[-1] if _chosen(seen) in note.positions]
+    found = [issue for issue in (sample.issues or ((),))[-1] if _chosen(seen) in issue.positions]
     if found:
         return True, f"Yes. The checker says: {found[0].message}. In this run it finds {kept['few']} such errors."
     if not kept["few"]:

@@ -88,7 +88,7 @@ def _plot(figure: Any) -> gr.Plot:
 def _all_of(samples: Sequence[Sample]) -> tuple[str, list[Any]]:
     """The numbers over samples as HTML, and the figures; none where their model has none."""
     model = samples[0].model if samples else None
-    words = [sample.words for sample in samples]
-    title = "This sample" if len(words) == 1 else f"All {len(words)} samples"
-    text = numbers.cells(title, "", model.numbers(words)) if model and model.numbers else ""
-    return text, list(model.charts(words).values()) if model and model.charts else []
+    states = [sample.view for sample in samples]
+    title = "This sample" if len(states) == 1 else f"All {len(states)} samples"
+    text = numbers.cells(title, "", model.numbers(states)) if model and model.numbers else ""
+    return text, list(model.charts(states).values()) if model and model.charts else []

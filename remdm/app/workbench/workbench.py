@@ -167,8 +167,8 @@ class Workbench:
             now = writes[focus]
             changes: Changes = {self.player: now()} if now else {}
             if self.tiled and refresh.due():
-                words = [stream.prepared.words(stream.ids) for stream in streams]
-                changes[self.tiles] = refresh.message(words, focus)
+                states = [stream.prepared.view(stream.ids) for stream in streams]
+                changes[self.tiles] = refresh.message(states, focus)
             if changes:
                 yield changes
         samples = [made(shown) for shown in group.runs]

@@ -11,13 +11,19 @@ The reference evaluates an equation as Python; here it may hold + - * / and brac
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
+
+from remdm.domains.countdown.problems import Problem
+from remdm.runs.tokens import Issue, TokenView
 
 RIGHT, WRONG, OPEN = "right", "wrong", "open"
 MOST_WORDS = 64
 """An equation with more words than this is not read: nested brackets must not exhaust the stack."""
+MOST_DIGITS = 1000
+"""A longer number is not read: Python refuses to."""
 
 
 @dataclass(frozen=True)
@@ -38,27 +44,22 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A broken rule (`equation`, `count`, `unused`, `stranger`, `target`), a sentence, and the positions to blame."""
-
-    rule: str
-    message: str
-    positions: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Verdict:
-    """What the checker says about an answer, complete or not."""
+    """What the checker says about an answer, complete or not.
 
+    The kind of an issue is the rule that is broken: `equation`, `count`, `unused`, `stranger` or `target`.
+    """
+
+    problem: Problem
     lines: tuple[Line, ...]
-    broken: tuple[Broken, ...]
+    issues: tuple[Issue, ...]
     complete: bool
     fair: bool
 
     @property
     def correct(self) -> bool:
         """Whether the answer is complete and breaks no rule of the paper."""
-        return self.complete and not self.broken
+        return self.complete and not self.issues
 
 
 class _Reader:
@@ -68,7 +69,7 @@ class _Reader:
         self.words, self.place = words, 0
 
     def whole(self) -> Fraction:
-        """The value of all words together; ValueError if they are no expression, or it divides by 0."""
+        """The value of all words together; ValueError if they are not an expression, or it divides by 0."""
         value = self._sum()
         if self.place < len(self.words):
             raise ValueError(self.words[self.place])
@@ -120,7 +121,7 @@ def value(words: Sequence[str]) -> Fraction:
     """What an expression is worth.
 
     Raises:
-        ValueError: if the words are no expression of whole numbers, + - * / and brackets, or divide by 0.
+        ValueError: if the words are not an expression of whole numbers, + - * / and brackets, or divide by 0.
     """
     if len(words) > MOST_WORDS:
         raise ValueError("too long")
@@ -130,7 +131,13 @@ def value(words: Sequence[str]) -> Fraction:
 def _result(words: Sequence[str]) -> int | None:
     """The whole number right of an `=`, None if that is something else."""
     sign, digits = (words[0], words[1:]) if len(words) == 2 and words[0] in "+-" else ("", words)
-    return int(sign + digits[0]) if len(digits) == 1 and digits[0].isdecimal() else None
+    number = _decimal(digits[0]) if len(digits) == 1 else None
+    return -number if number is not None and sign == "-" else number
+
+
+def _decimal(word: str | None) -> int | None:
+    """The value of a word of digits, leading zeros allowed; None for any other, and for one of absurd length."""
+    return int(word) if word and word.isdecimal() and len(word) <= MOST_DIGITS else None
 
 
 def printed(words: Sequence[str | None]) -> str:
@@ -170,50 +177,47 @@ def _lines(words: Sequence[str | None], first: int) -> Iterator[Line]:
             begin = place + 1
 
 
-def examine(answer: Sequence[str | None], numbers: Sequence[int], target: int, first: int = 0) -> Verdict:
+def examine(answer: Sequence[str | None], problem: Problem, first: int = 0) -> Verdict:
     """Check an answer by its words.
 
     Args:
         answer: numbers, operations, `=`, `,` and brackets, a word each, None where masked; `[n]`.
-        numbers: the three given numbers.
-        target: what the last equation must give.
+        problem: what is asked.
         first: position of the first word; positions in the verdict count from it.
     """
     lines = tuple(_lines(answer, first))
     complete = None not in answer and bool(answer)
-    broken = [Broken("equation", line.message, line.positions) for line in lines if line.state == WRONG]
+    found = [Issue(line.positions, "equation", line.message) for line in lines if line.state == WRONG]
     last = lines[-1]
     if last.state != OPEN and "=" in last.words and (complete or len(lines) > 1):
-        broken += _target_broken(last, target)
+        found += _target_issues(last, problem.target)
     if complete:
-        broken += _usage_broken(answer, numbers, first)
-    return Verdict(lines, tuple(broken), complete, complete and not broken and _is_fair(lines, numbers))
+        found += _usage_issues(answer, problem.numbers, first)
+    return Verdict(problem, lines, tuple(found), complete, complete and not found and _is_fair(lines, problem.numbers))
 
 
-def _target_broken(last: Line, target: int) -> Iterator[Broken]:
-    begin = len(last.words) - 1 - last.words[::-1].index("=")
-    found = _result([word for word in last.words[begin + 1 :] if word])
-    if found != target:
-        shown = printed(last.words[begin + 1 :])
-        yield Broken(
-            "target", f"The last result is {shown[:40]}, not the target {target}.", last.positions[begin + 1 :]
-        )
+def _target_issues(last: Line, target: int) -> Iterator[Issue]:
+    begin = len(last.words) - last.words[::-1].index("=")
+    if _result([word for word in last.words[begin:] if word]) != target:
+        message = f"The last result is {printed(last.words[begin:])[:40]}, not the target {target}."
+        yield Issue(last.positions[begin:], "target", message)
 
 
-def _usage_broken(answer: Sequence[str | None], numbers: Sequence[int], first: int) -> Iterator[Broken]:
+def _usage_issues(answer: Sequence[str | None], numbers: Sequence[int], first: int) -> Iterator[Issue]:
     """The rules about which numbers stand before the last `=`."""
     end = len(answer) - 1 - answer[::-1].index("=") if "=" in answer else 0
-    places = {first + place: int(word) for place, word in enumerate(answer[:end]) if word and word.isdecimal()}
-    counts = Counter(places.values())
-    if len(places) != 5:
-        yield Broken(
-            "count", f"Five numbers must stand before the last =, not {len(places)}.", tuple(places) or (first,)
-        )
+    found = {first + place: _decimal(word) for place, word in enumerate(answer[:end])}
+    used = {place: number for place, number in found.items() if number is not None}
+    counts = Counter(used.values())
+    if len(used) != 5:
+        message = f"Five numbers must stand before the last =, not {len(used)}."
+        yield Issue(tuple(used) or (first,), "count", message)
     for number in sorted(set(numbers) - set(counts)):
-        yield Broken("unused", f"The given number {number} is not used.", ())
-    for place, number in places.items():
+        yield Issue((), "unused", f"The given number {number} is not used.")
+    for place, number in used.items():
         if number not in numbers and counts[number] == 1:
-            yield Broken("stranger", f"{number} is neither a given number nor a result that is used.", (place,))
+            message = f"{number} is neither a given number nor a result that is used."
+            yield Issue((place,), "stranger", message)
 
 
 def _is_fair(lines: Sequence[Line], numbers: Sequence[int]) -> bool:
@@ -232,4 +236,40 @@ def words_of(answer: str) -> list[str]:
 
 def judge(answer: str, numbers: Sequence[int], target: int) -> Verdict:
     """Check an answer as text, such as `2*54=108,108-44=64`."""
-    return examine(words_of(answer), numbers, target)
+    return examine(words_of(answer), Problem((numbers[0], numbers[1], numbers[2]), target))
+
+
+# What a model shows of its verdicts
+
+Judge = Callable[[TokenView], Verdict | None]
+"""What the checker says of a model's tokens; None where they hold no problem."""
+
+
+def issues(judged: Judge, view: TokenView) -> tuple[Issue, ...]:
+    """The rules that the answer breaks so far."""
+    found = judged(view)
+    return found.issues if found else ()
+
+
+def scene(judged: Judge, view: TokenView) -> dict[str, Any] | None:
+    """The problem, and each equation with its words and whether it holds; then the answer as a whole."""
+    found = judged(view)
+    if found is None:
+        return None
+    return {
+        "numbers": list(found.problem.numbers),
+        "target": found.problem.target,
+        "lines": [
+            {"words": list(line.words), "positions": list(line.positions), "state": line.state, "message": line.message}
+            for line in found.lines
+        ],
+        "broken": [issue.message for issue in found.issues if issue.kind != "equation"],
+        "state": RIGHT if found.correct else WRONG if found.issues else OPEN,
+        "fair": found.fair,
+    }
+
+
+def solved(judged: Judge, samples: Sequence[TokenView]) -> list[tuple[str, str, str]]:
+    """How many of the answers are correct."""
+    count = sum(found.correct for found in map(judged, samples) if found)
+    return [("solved", f"{count} of {len(samples)}", "Answers that keep every rule: pass@1 of these runs.")]

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from html import escape
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from remdm.domains.countdown import llada, problems
-from remdm.domains.countdown.checker import RIGHT, WRONG, Line, Verdict, examine
-from remdm.domains.countdown.problems import LARGEST, LENGTH, LIMIT, PROMPT, Problem
+from remdm.domains.countdown.checker import RIGHT, WRONG, Line, Verdict, examine, issues, scene, solved
+from remdm.domains.countdown.problems import LARGEST, LENGTH, LIMIT, PROMPT, WORDS, Problem
 from remdm.models.checkpoints import Checkpoint, load_embedded
-from remdm.runs.domain import Domain, Issue, Model, Words
+from remdm.runs.domain import Domain, Model
+from remdm.runs.tokens import TokenView
 
 COMMA = 5
 """Where the comma between the equations stands in an answer."""
@@ -48,17 +48,6 @@ def parse(prompt: str) -> Problem:
     return Problem((numbers[0], numbers[1], numbers[2]), target)
 
 
-def written(problem: Problem) -> str:
-    """A problem as a prompt."""
-    return f"{', '.join(map(str, problem.numbers))} = {problem.target}"
-
-
-def draw(seed: int) -> str:
-    """A held-out problem: neither its numbers nor its target occurred in training."""
-    held_out = problems.test_problems()
-    return written(held_out[seed % len(held_out)])
-
-
 def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
     """Start ids `[LENGTH]`: the problem is given, its answer is masked.
 
@@ -78,69 +67,39 @@ def piece(token: int, checkpoint: Checkpoint) -> str:
 def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
     """Question and answer in the format of the paper's task."""
     words = [checkpoint.tokenizer.id_to_token(int(token)) for token in ids]
-    problem, answer = (
-        problem_of(words),
-        "".join(word for word in words[PROMPT:] if word and word not in problems.SPECIALS),
-    )
-    numbers = ", ".join(map(str, problem.numbers))
-    return (
-        f"Question: Using the numbers [{numbers}], create an equation that equals {problem.target}.\nAnswer: {answer}"
-    )
+    problem, answer = problem_of(words), "".join(word for word in words[PROMPT:] if word not in problems.SPECIALS)
+    return f"{problem.question} {answer}" if problem else answer
 
 
-def problem_of(words: Words) -> Problem:
-    """The problem in a row's words."""
-    a, b, c, target = (int(words[place] or 0) for place in (0, 1, 2, 4))
-    return Problem((a, b, c), target)
+def problem_of(words: Sequence[str | None]) -> Problem | None:
+    """The problem in a row's words; None if they hold none."""
+    numbers = [int(word) for word in (*words[:3], *words[4:5]) if word and word.isdecimal()]
+    return Problem((numbers[0], numbers[1], numbers[2]), numbers[3]) if len(numbers) == 4 else None
 
 
-def verdict(words: Words) -> Verdict:
-    """What the checker says about a row's words `[LENGTH]`, None where masked."""
-    problem = problem_of(words)
-    answer = list(words[PROMPT:])
+def verdict(view: TokenView) -> Verdict | None:
+    """What the checker says about a row `[LENGTH]`; None if it is none."""
+    words = view.named(WORDS)
+    problem, answer = problem_of(words), words[PROMPT:]
     while answer and answer[-1] == "<pad>":
         answer.pop()
-    if (
-        COMMA < len(answer) and answer[COMMA] is None
-    ):  # its place is known, so each equation can be checked before it is
+    if problem is None:
+        return None
+    if COMMA < len(answer) and answer[COMMA] is None:  # the comma's place is known: each equation can be checked before
         answer[COMMA] = ","
-        return replace(examine(answer, problem.numbers, problem.target, PROMPT), complete=False, fair=False)
-    return examine(answer, problem.numbers, problem.target, PROMPT)
+        return replace(examine(answer, problem, PROMPT), complete=False, fair=False)
+    return examine(answer, problem, PROMPT)
 
 
-def notes(words: Words) -> tuple[Issue, ...]:
-    """The rules that the answer breaks so far."""
-    return tuple(Issue(each.positions, each.rule, each.message) for each in verdict(words).broken)
-
-
-def scene(words: Words) -> dict[str, Any]:
-    """The problem, and each equation with its words and whether it holds; then the answer as a whole."""
-    problem, found = problem_of(words), verdict(words)
-    return {
-        "numbers": list(problem.numbers),
-        "target": problem.target,
-        "lines": [
-            {
-                "words": list(each.words),
-                "positions": list(each.positions),
-                "state": each.state,
-                "message": each.message,
-            }
-            for each in found.lines
-        ],
-        "broken": [each.message for each in found.broken if each.rule != "equation"],
-        "state": "right" if found.correct else "wrong" if found.broken else "open",
-        "fair": found.fair,
-    }
-
-
-def tile(words: Words) -> str:
+def tile(view: TokenView) -> str:
     """The problem, and each equation with its mark."""
-    problem, found = problem_of(words), verdict(words)
+    found = verdict(view)
+    if found is None:
+        return ""
     lines = "".join(f'<span class="cd-tile-line">{_printed(line)}</span>' for line in found.lines)
-    numbers = " ".join(map(str, problem.numbers))
+    numbers = " ".join(map(str, found.problem.numbers))
     state = "right" if found.correct else "wrong" if found.complete else "open"
-    return f'<div class="cd-tile" data-state="{state}"><b>{numbers} → {problem.target}</b>{lines}</div>'
+    return f'<div class="cd-tile" data-state="{state}"><b>{numbers} → {found.problem.target}</b>{lines}</div>'
 
 
 def _printed(line: Line) -> str:
@@ -149,16 +108,14 @@ def _printed(line: Line) -> str:
     return words + signs.get(line.state, "")
 
 
-def numbers(samples: Sequence[Words]) -> Sequence[tuple[str, str, str]]:
+def numbers(samples: Sequence[TokenView]) -> Sequence[tuple[str, str, str]]:
     """How many of the answers are correct, and how many equations hold."""
-    found = [verdict(words) for words in samples]
-    lines = [line for each in found for line in each.lines]
-    right = sum(line.state == "right" for line in lines)
-    solved = sum(each.correct for each in found)
-    return (
-        ("solved", f"{solved} of {len(found)}", "Answers that keep every rule: pass@1 of these runs."),
+    lines = [line for found in map(verdict, samples) if found for line in found.lines]
+    right = sum(line.state == RIGHT for line in lines)
+    return [
+        *solved(verdict, samples),
         ("equations right", f"{right} of {len(lines)}", "Equations that hold, whatever the answer as a whole does."),
-    )
+    ]
 
 
 COUNTDOWN = Model(
@@ -170,11 +127,11 @@ COUNTDOWN = Model(
     start,
     piece,
     text,
-    notes,
+    partial(issues, verdict),
     length=LENGTH,
     examples=("3, 5, 7 = 26", "4, 9, 11 = 55", "2, 8, 12 = 36"),
-    draw=draw,
-    scene=scene,
+    draw=problems.draw,
+    scene=partial(scene, verdict),
     tile=tile,
     numbers=numbers,
     prompt_help="Three numbers from 1 to 12 and a target from 1 to 60, such as 3, 5, 7 = 26.",

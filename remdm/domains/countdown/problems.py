@@ -35,7 +35,7 @@ Equation = tuple[int, str, int, int]
 WARM_UP = 400
 """So many batches are bare sums and nothing else: a problem teaches few sums, and late (docs/log.md)."""
 SUMS, TWO_NUMBERS, WIDE = 0.15, 0.1, 0.1
-"""Shares of a batch after that which are no problem of the range: bare sums, two numbers, three with larger ones."""
+"""Shares of a batch after that which are not problems of the range: bare sums, two numbers, three with larger ones."""
 KINDS = (0.35, 0.35, 0.15, 0.15)
 """How often a bare sum is of each operation: there are fewer products and quotients to learn."""
 
@@ -46,6 +46,16 @@ class Problem:
 
     numbers: tuple[int, int, int]
     target: int
+
+    def __str__(self) -> str:
+        """As a prompt."""
+        return f"{', '.join(map(str, self.numbers))} = {self.target}"
+
+    @property
+    def question(self) -> str:
+        """In the words of the paper's task."""
+        numbers = ", ".join(map(str, self.numbers))
+        return f"Question: Using the numbers [{numbers}], create an equation that equals {self.target}.\nAnswer:"
 
 
 def equations(a: int, b: int) -> Iterator[Equation]:
@@ -95,7 +105,7 @@ def problems(held_out: bool) -> tuple[Problem, ...]:
 
 def _in_every_order(some: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """The problems in every order of their numbers, shuffled once and for all."""
-    found = [Problem(order, each.target) for each in some for order in sorted(set(permutations(each.numbers)))]
+    found = [Problem((a, b, c), each.target) for each in some for a, b, c in sorted(set(permutations(each.numbers)))]
     return tuple(found[place] for place in np.random.default_rng(0).permutation(len(found)))
 
 
@@ -103,6 +113,11 @@ def _in_every_order(some: tuple[Problem, ...]) -> tuple[Problem, ...]:
 def test_problems() -> tuple[Problem, ...]:
     """Every held-out problem in every order of its numbers: neither triple nor target occurred in training."""
     return _in_every_order(problems(True))
+
+
+def draw(seed: int) -> str:
+    """A held-out problem as a prompt."""
+    return str(test_problems()[seed % len(test_problems())])
 
 
 @cache

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.domain import verdict
-from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, WORDS, Problem
+from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, Problem
 from remdm.evaluation.metrics.statistics import Interval, bootstrap, mean_interval, pooled, ratio
 from remdm.evaluation.sweeps.samples import Samples, Tick, silent, timed
 from remdm.evaluation.sweeps.table import markdown
+from remdm.runs.tokens import TokenView
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings, run
 
@@ -79,12 +80,12 @@ RULES = ("equation", "count", "unused", "stranger", "target")
 
 def score(tokens: np.ndarray) -> Score:
     """Score complete rows `[n, LENGTH]`; each holds its own problem."""
-    words = [[WORDS[token] for token in row] for row in tokens]
-    found = [verdict(row) for row in words]
+    found = [checked for row in tokens.tolist() if (checked := verdict(TokenView(tuple(row), IDS["<mask>"])))]
+    kinds = [{issue.kind for issue in each.issues} for each in found]
     held = [np.mean([line.state == "right" for line in each.lines]) for each in found]
-    broken = {rule: sum(rule in {each.rule for each in one.broken} for one in found) for rule in RULES}
+    broken = {rule: sum(rule in each for each in kinds) for rule in RULES}
     usage = {"count", "unused", "stranger"}
-    copied = [not usage & {each.rule for each in one.broken} for one in found]
+    copied = [not usage & each for each in kinds]
     return Score(
         np.array([each.correct for each in found], bool), np.array([each.fair for each in found], bool),
         np.array(held, float), np.array(copied, bool), broken,

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from remdm.domains.image import emoji, imagenet
+from remdm.domains.image.codes import piece, start, text
 from remdm.domains.image.exports import animation
-from remdm.domains.image.rendering import GRID, NAME, atlas, drawn, load_part, picture_address, tile
+from remdm.domains.image.rendering import GRID, NAME, atlas, drawn, load_part, scene, tile
 from remdm.models.checkpoints import Checkpoint, load_embedded
 from remdm.models.classifier import Classifier, load_classifier
 from remdm.runs.domain import Domain, Model
+from remdm.runs.tokens import TokenView
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.guidance import Guided, Prefixed
 from remdm.sampling.knobs import check, knob
@@ -37,7 +37,7 @@ class Asked:
 
 def classifier() -> Classifier:
     """The classifier that was trained on the same emoji."""
-    return load_part(NAME, "classifier.safetensors", load_classifier)
+    return load_part("classifier.safetensors", load_classifier)
 
 
 def conditioned(checkpoint: Checkpoint, asked: Asked) -> Denoiser:
@@ -47,61 +47,35 @@ def conditioned(checkpoint: Checkpoint, asked: Asked) -> Denoiser:
     return Guided(behind(prefix(checkpoint, asked.category, asked.style)), nothing, asked.guidance_scale)
 
 
-def prefix(checkpoint: Checkpoint, *said: str) -> tuple[int, ...]:
+def prefix(checkpoint: Checkpoint, *conditions: str) -> tuple[int, ...]:
     """The ids of a category and a style."""
-    return tuple(checkpoint.mask_id + 1 + emoji.CONDITIONS.index(word) for word in said)
-
-
-def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
-    """Nothing but masks, `[256]`.
-
-    Raises:
-        ValueError: for a prompt, which this model cannot read.
-    """
-    if prompt.strip():
-        raise ValueError("The picture model reads no prompt; choose a category instead.")
-    return torch.full((length,), checkpoint.mask_id)
-
-
-def piece(token: int, checkpoint: Checkpoint) -> str:
-    """A code as printed: its number."""
-    return f" {token}" if token < checkpoint.mask_id else " <mask>"
-
-
-def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
-    """The codes row by row."""
-    rows = [ids[first : first + GRID] for first in range(0, len(ids), GRID)]
-    return "\n".join(" ".join(str(int(code)) for code in row) for row in rows)
-
-
-def scene(words: Sequence[str | None]) -> dict[str, Any]:
-    """The picture of the codes known so far; what stands at masked cells means nothing, the page hatches it."""
-    return {"picture": picture_address(tuple(words)) if any(word is not None for word in words) else ""}
+    return tuple(checkpoint.mask_id + 1 + emoji.CONDITIONS.index(word) for word in conditions)
 
 
 @torch.inference_mode()
-def answers(words: Sequence[Sequence[str | None]]) -> list[str]:
-    """What the classifier takes each finished picture for."""
-    pixels, _ = drawn(words)
-    seen = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return [emoji.NAMES[place] for place in classifier()(seen).argmax(dim=1).tolist()]
+def answers(states: Sequence[Sequence[int]]) -> list[str]:
+    """What the classifier takes each finished picture for, by its ids `[256]`."""
+    pixels, _ = drawn(states)
+    logits = classifier()(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    return [emoji.NAMES[place] for place in logits.argmax(dim=1).tolist()]
 
 
-def numbers(words: Sequence[Sequence[str | None]]) -> list[tuple[str, str, str]]:
-    """What the classifier says of all pictures, and how different they are."""
-    whole = [each for each in words if all(word is not None for word in each)]
+def numbers(samples: Sequence[TokenView]) -> list[tuple[str, str, str]]:
+    """What the classifier says of all finished pictures, and how different they are."""
+    whole = [view.ids for view in samples if not view.masked and len(view.ids) == GRID**2]
     if not whole:
         return []
-    said = answers(whole)
-    counted = ", ".join(f"{name} {said.count(name)}" for name in emoji.NAMES if name in said)
-    made = [("Classifier says", counted, "A small classifier trained on the same emoji; it knows only these eight.")]
-    used = np.mean([len(set(each)) for each in whole])
-    made.append(("Codes in use", f"{used:.0f}", "Different codes in a picture, on average, of 256 cells."))
+    named = answers(whole)
+    counted = ", ".join(f"{name} {named.count(name)}" for name in emoji.NAMES if name in named)
+    used = np.mean([len(set(ids)) for ids in whole])
+    found = [
+        ("Classifier says", counted, "A small classifier trained on the same emoji; it knows only these eight."),
+        ("Codes in use", f"{used:.0f}", "Different codes in a picture, on average, of 256 cells."),
+    ]
     if len(whole) > 1:
-        alike = [np.mean([a == b for a, b in zip(one, other, strict=True)])
-                 for k, one in enumerate(whole) for other in whole[:k]]  # fmt: skip
-        made.append(("Cells alike", f"{np.mean(alike):.0%}", "Of two pictures of this set, on average."))
-    return made
+        alike = [np.mean(np.equal(one, other)) for k, one in enumerate(whole) for other in whole[:k]]
+        found.append(("Cells alike", f"{np.mean(alike):.0%}", "Of two pictures of this set, on average."))
+    return found
 
 
 EMOJI = Model(

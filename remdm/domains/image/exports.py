@@ -26,9 +26,7 @@ def spread(count: int, most: int) -> list[int]:
 def states(trace: Trace, wanted: Sequence[int]) -> np.ndarray:
     """Pictures after the wanted steps (0 is the start), masked cells hatched, uint8 `[n, 128, 128, 3]`."""
     every = [trace.start, *replay(trace)]
-    words = [[None if token == trace.mask_id else trace.words[int(token)].strip() for token in every[k]]
-             for k in wanted]  # fmt: skip
-    pixels, known = drawn(words)
+    pixels, known = drawn([every[k] for k in wanted])
     large = pixels.repeat(SCALE, axis=1).repeat(SCALE, axis=2)
     return np.stack([hatched(each, seen) for each, seen in zip(large, known, strict=True)])
 

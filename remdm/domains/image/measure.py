@@ -52,7 +52,7 @@ def measured(tokens: np.ndarray, asked: np.ndarray) -> dict[str, object]:
     judge = classifier()
     features, logits = [], []
     for part in np.array_split(tokens, max(1, len(tokens) // 64)):
-        pixels, _ = drawn([[str(code) for code in row] for row in part.tolist()])
+        pixels, _ = drawn(part)
         seen = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
         features.append(judge.features(seen))
         logits.append(judge(seen))

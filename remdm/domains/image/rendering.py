@@ -1,72 +1,79 @@
 """Pictures of the embedded model's codes: decoded by its VQ tokenizer, whole or in part."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
-from typing import Any
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 
+from remdm.domains.image.codes import codes_of, described
 from remdm.domains.image.pictures import address, hatched, sheet
 from remdm.models.checkpoints import ROOT, CheckpointError
 from remdm.models.vq import VQ, as_pixels, load_vq
+from remdm.runs.tokens import TokenView
 
 NAME = "emoji"
 GRID = 16
 MAX_TILE_CACHE = 512
+Part = TypeVar("Part")
 
 
-def load_part(name: str, file: str, load: Any) -> Any:
-    """A part of an embedded model beside its network.
+def load_part(file: str, load: Callable[[Path], Part]) -> Part:
+    """A part of the embedded model other than its network.
 
     Raises:
         CheckpointError: if its file is missing or does not fit.
     """
     try:
-        return load(ROOT / name / file)
+        return load(ROOT / NAME / file)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise CheckpointError(
-            f"checkpoints/{name}/{file} is missing or does not fit; restore it or run: python -m remdm train image"
+            f"checkpoints/{NAME}/{file} is missing or does not fit; restore it or run: python -m remdm train image"
         ) from error
 
 
 def tokenizer() -> VQ:
     """The VQ tokenizer of the embedded model."""
-    return load_part(NAME, "vq.safetensors", load_vq)
-
-
-def codes_of(words: Sequence[str | None], codes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Codes, int64 `[16, 16]`, and which of them are known, bool; a word that is no code counts as unknown."""
-    ids = np.array([int(word) if word is not None and word.isascii() and word.isdigit() else -1 for word in words])
-    known = (ids >= 0) & (ids < codes)
-    return np.where(known, ids, 0).reshape(GRID, GRID), known.reshape(GRID, GRID)
+    return load_part("vq.safetensors", load_vq)
 
 
 @torch.inference_mode()
-def drawn(words: Sequence[Sequence[str | None]]) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures of states, uint8 `[n, 64, 64, 3]`, drawn in one batch, and their known cells, bool `[n, 16, 16]`."""
+def drawn(states: Sequence[Sequence[int]] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures of states, uint8 `[n, 64, 64, 3]`, drawn in one batch, and their known cells, bool `[n, 16, 16]`.
+
+    Args:
+        states: ids `[n, 256]`; the mask, like all that is not a code, is unknown.
+    """
     vq = tokenizer()
-    read = [codes_of(each, vq.config.codes) for each in words]
+    read = [codes_of(ids, vq.config.codes) for ids in states]
     codes, known = (torch.from_numpy(np.stack(part)) for part in zip(*read, strict=True))
     return as_pixels(vq.decode(codes, known)).numpy(), known.numpy()
 
 
 @lru_cache(MAX_TILE_CACHE)
-def picture_address(words: tuple[str | None, ...]) -> str:
-    return address(drawn([words])[0][0])
+def _picture(ids: tuple[int, ...]) -> str:
+    return address(drawn([ids])[0][0])
 
 
 @lru_cache(MAX_TILE_CACHE)
-def _tile(words: tuple[str | None, ...]) -> str:
-    pixels, known = drawn([words])
-    known_cells = int(known.sum())
-    state = "a finished picture" if known_cells == GRID**2 else f"{known_cells} of {GRID**2} cells known"
-    return f'<img width="64" height="64" alt="{state}" src="{address(hatched(pixels[0], known[0]))}">'
+def _tile(ids: tuple[int, ...]) -> str:
+    pixels, known = drawn([ids])
+    picture = address(hatched(pixels[0], known[0]))
+    return f'<img width="64" height="64" alt="{described(known)}" src="{picture}">'
 
 
-def tile(words: Sequence[str | None]) -> str:
+def scene(view: TokenView) -> dict[str, str] | None:
+    """The picture of the codes known so far; what stands at masked cells means nothing, the page hatches it."""
+    if len(view.ids) != GRID**2:
+        return None
+    return {"picture": _picture(view.ids) if view.masked < GRID**2 else ""}
+
+
+def tile(view: TokenView) -> str:
     """A small picture of a state, masked cells hatched."""
-    return _tile(tuple(words))
+    return _tile(view.ids) if len(view.ids) == GRID**2 else ""
 
 
 @cache

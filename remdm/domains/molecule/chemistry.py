@@ -9,13 +9,14 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
 from rdkit import Chem, rdBase
 from rdkit.Chem import QED, RDConfig
+
+from remdm.runs.tokens import Issue
 
 TOKEN = re.compile(r"\[[^\[\]]*\]|Br|Cl|%\d\d|.", re.DOTALL)
 """A SMILES token: an atom in brackets, a two-letter element, a two-digit ring bond, or one character."""
@@ -31,11 +32,11 @@ class _Complaints(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said = threading.local()
+        self.messages = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if hasattr(self.said, "lines"):
-            self.said.lines.append(re.sub(r"^\[[\d:]+\] ", "", record.getMessage()))
+        if hasattr(self.messages, "lines"):
+            self.messages.lines.append(re.sub(r"^\[[\d:]+\] ", "", record.getMessage()))
 
 
 @cache
@@ -49,10 +50,10 @@ def _complaints() -> _Complaints:
 
 def read(smiles: str, sanitize: bool = True) -> tuple[Chem.Mol | None, tuple[str, ...]]:
     """The molecule of a string, None where there is none, and what RDKit complained of."""
-    said = _complaints().said
-    said.lines = []
+    messages = _complaints().messages
+    messages.lines = []
     mol = Chem.MolFromSmiles(smiles, sanitize=sanitize) if smiles else None
-    return mol, tuple(said.lines)
+    return mol, tuple(messages.lines)
 
 
 def molecule(smiles: str) -> Chem.Mol | None:
@@ -61,7 +62,7 @@ def molecule(smiles: str) -> Chem.Mol | None:
 
 
 def canonical(smiles: str) -> str | None:
-    """RDKit's canonical SMILES of a molecule, None if it is none: two spellings of a molecule become the same."""
+    """RDKit's canonical SMILES of a molecule, None if it is not one: two spellings of a molecule become the same."""
     mol = molecule(smiles)
     return Chem.MolToSmiles(mol) if mol is not None else None
 
@@ -78,9 +79,10 @@ def qed(mol: Chem.Mol) -> float:
 
 @cache
 def _sa_module() -> ModuleType:
-    """RDKit's contributed scorer; it is a script beside the library, not a module of it."""
+    """RDKit's contributed scorer; it is a script that comes with the library, not a module of it."""
     path = Path(RDConfig.RDContribDir) / "SA_Score" / "sascorer.py"
     spec = importlib.util.spec_from_file_location("sascorer", path)
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -95,38 +97,32 @@ PROPERTIES: dict[str, Callable[[Chem.Mol], float]] = {"rings": rings, "qed": qed
 """What a sample can be guided towards, by the name in flags and files."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Why a string is no molecule: the tokens to blame, by place, the kind, and a sentence."""
-
-    places: tuple[int, ...]
-    kind: str
-    message: str
-
-
 def atoms(tokens: Sequence[str]) -> list[int]:
     """The places of the atoms among the tokens of a SMILES string, in the order in which RDKit numbers them."""
     return [place for place, token in enumerate(tokens) if token[0].isalpha() or token[0] == "["]
 
 
 @lru_cache(4096)
-def faults(tokens: tuple[str, ...]) -> tuple[Fault, ...]:
-    """What is wrong with a whole string, by RDKit's parser and its checks; nothing for a molecule."""
+def issues_in(tokens: tuple[str, ...]) -> tuple[Issue, ...]:
+    """What is wrong with a whole string, by RDKit's parser and its checks; nothing for a molecule.
+
+    Positions are places among the tokens.
+    """
     if not tokens:
-        return (Fault((), "empty", "There is no atom."),)
-    mol, said = read("".join(tokens))
+        return (Issue((), "empty", "There is no atom."),)
+    mol, complaints = read("".join(tokens))
     if mol is not None:
         return ()
     bare, _ = read("".join(tokens), sanitize=False)
     if bare is None:
-        return (_syntax(tokens, said),)
+        return (_syntax(tokens, " ".join(complaints)),)
     where = atoms(tokens)
     found = [
-        Fault(tuple(where[atom] for atom in _blamed(problem)), kind, sentence)
+        Issue(tuple(where[atom] for atom in _blamed(problem)), kind, sentence)
         for problem in Chem.DetectChemistryProblems(bare)
         for kind, sentence in [_problem(problem, bare)]
     ]
-    return tuple(found) or (Fault((), "chemistry", (said or ("RDKit refuses the molecule.",))[0]),)
+    return tuple(found) or (Issue((), "chemistry", (complaints or ("RDKit refuses the molecule.",))[0]),)
 
 
 def _blamed(problem: Chem.MolSanitizeException) -> tuple[int, ...]:
@@ -146,24 +142,23 @@ def _problem(problem: Chem.MolSanitizeException, mol: Chem.Mol) -> tuple[str, st
     return "aromaticity", f"{symbol} is written as aromatic outside of a ring."
 
 
-def _syntax(tokens: Sequence[str], said: Sequence[str]) -> Fault:
+def _syntax(tokens: Sequence[str], complaint: str) -> Issue:
     """Where the parser gave up, or the ring number that it misses."""
-    told = " ".join(said)
-    if "unclosed ring" in told:
+    if "unclosed ring" in complaint:
         open_rings = [token for token in tokens if token.isdigit() and tokens.count(token) % 2]
         places = tuple(place for place, token in enumerate(tokens) if token in open_rings[:1])
-        return Fault(places[-1:], "ring", f"Ring {open_rings[0] if open_rings else ''} is opened and never closed.")
-    if "ring closure" in told:
+        return Issue(places[-1:], "ring", f"Ring {open_rings[0] if open_rings else ''} is opened and never closed.")
+    if "ring closure" in complaint:
         places = tuple(place for place, token in enumerate(tokens) if token.isdigit())
-        return Fault(places, "ring", "A ring bond joins an atom to itself or to one that it is bound to already.")
-    at = re.search(r"around position (\d+)", told)
+        return Issue(places, "ring", "A ring bond joins an atom to itself or to one that it is bound to already.")
+    at = re.search(r"around position (\d+)", complaint)
     place = _token_at(tokens, int(at.group(1)) - 1) if at else len(tokens) - 1
-    if "extra open" in told:
-        return Fault((place,), "branch", "A branch is opened and never closed.")
-    if "extra close" in told:
-        return Fault((place,), "branch", "A branch is closed that was never opened.")
+    if "extra open" in complaint:
+        return Issue((place,), "branch", "A branch is opened and never closed.")
+    if "extra close" in complaint:
+        return Issue((place,), "branch", "A branch is closed that was never opened.")
     where = "at the end" if place == len(tokens) - 1 else f"at {tokens[place]}"
-    return Fault((place,), "syntax", f"RDKit's parser stops {where}: nothing of this kind may stand here.")
+    return Issue((place,), "syntax", f"RDKit's parser stops {where}: nothing of this kind may stand here.")
 
 
 def _token_at(tokens: Sequence[str], letter: int) -> int:

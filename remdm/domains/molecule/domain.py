@@ -1,9 +1,8 @@
 """Molecules: SMILES strings learned from QM9, guided towards many rings or high drug-likeness."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from html import escape
 from typing import Any
 
 import torch
@@ -11,19 +10,21 @@ from torch import Tensor
 
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.charts import histograms
-from remdm.domains.molecule.chemistry import atoms, faults, split
-from remdm.domains.molecule.drawing import draw, fragment
-from remdm.domains.molecule.properties import measure
-from remdm.domains.molecule.qm9 import LABELS, LENGTH, SPECIALS, SYMBOLS
+from remdm.domains.molecule.chemistry import atoms, issues_in, split
+from remdm.domains.molecule.drawing import Drawing, draw, fragment
+from remdm.domains.molecule.properties import Measured, measure
+from remdm.domains.molecule.qm9 import LABELS, LENGTH, SYMBOLS, VOCABULARY
 from remdm.models.checkpoints import ROOT, Checkpoint, load_embedded
 from remdm.models.noised import load_classifier
-from remdm.runs.domain import Domain, Figures, Issue, Model, Words
+from remdm.runs.domain import Domain, Figures, Model
+from remdm.runs.tokens import Issue, TokenView
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.guidance import ClassifierGuided, Guided, Prefixed, Without
 from remdm.sampling.knobs import check, knob
 from remdm.sampling.methods import Settings, settings
 
 FOLDER = ROOT / "qm9"
+FIRST_SYMBOL = VOCABULARY.index(SYMBOLS[0])
 _LOOP = {"rule": "rescale", "eta": 0.9, "weighting": "conf", "plan": "loop-times", "t_on": 0.25, "t_off": 0.125}
 _UNGUIDED = {"eta": 0.1, "nucleus_p": 0.8}
 PRESETS: dict[str, dict[str, Any]] = {
@@ -146,93 +147,92 @@ def piece(token: int, checkpoint: Checkpoint) -> str:
 
 def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
     """The bare SMILES: everything but special tokens, as the paper's evaluation reads it."""
-    return "".join(body([checkpoint.tokenizer.id_to_token(int(token)) for token in ids])[1])
+    return smiles(ids)
 
 
-def body(words: Words) -> tuple[list[int], list[str]]:
-    """The SMILES tokens among all words, and their positions; masks and special tokens left out."""
-    found = [(place, word) for place, word in enumerate(words) if word is not None and word in SYMBOLS]
-    return [place for place, _ in found], [word for _, word in found]
+def body(ids: Sequence[int]) -> tuple[list[int], list[str]]:
+    """The positions of the SMILES tokens and these tokens; masks and special tokens are left out."""
+    positions = [place for place, token in enumerate(ids) if FIRST_SYMBOL <= token < len(VOCABULARY)]
+    return positions, [VOCABULARY[ids[place]] for place in positions]
 
 
-def smiles(words: Words) -> str:
-    """The bare SMILES of finished words."""
-    return "".join(body(words)[1])
+def smiles(ids: Sequence[int]) -> str:
+    """The bare SMILES of finished ids."""
+    return "".join(body(ids)[1])
 
 
-def notes(words: Words) -> tuple[Issue, ...]:
-    """Why a finished string is no molecule: what RDKit's parser and its checks blame. Nothing while masks remain."""
-    if None in words:
+def issues(view: TokenView) -> tuple[Issue, ...]:
+    """Why a finished string is not a molecule: what RDKit's parser and its checks blame. Nothing while masks remain."""
+    if view.masked:
         return ()
-    positions, tokens = body(words)
+    positions, tokens = body(view.ids)
     return tuple(
-        Issue(tuple(positions[place] for place in fault.places), fault.kind, fault.message)
-        for fault in faults(tuple(tokens))
+        replace(issue, positions=tuple(positions[place] for place in issue.positions))
+        for issue in issues_in(tuple(tokens))
     )
 
 
-def scene(words: Words) -> dict[str, Any]:
+def scene(view: TokenView) -> dict[str, Any]:
     """The drawing beside the tokens: the molecule once it is whole, before that only a piece that is whole by itself.
 
     Of a string that cannot be drawn, the longest whole piece is shown, and said to be one.
     `atoms` has each drawn atom's position in the sequence and its place in the drawing; `near` tells for the other
     tokens which atom they belong to.
     """
-    if None in words:
-        return _piece_of(words)
-    positions, tokens = body(words)
-    found = faults(tuple(tokens))
-    drawn = draw("".join(tokens))
-    made = _drawn(positions, tokens, drawn) if drawn else {**_piece_of(words), "piece": True}
-    blamed = [positions[place] for fault in found for place in fault.places]
-    return {**made, "state": "wrong" if found else "whole", "smiles": "".join(tokens), "blamed": blamed}
+    if view.masked:
+        return _piece_of(view)
+    positions, tokens = body(view.ids)
+    found = issues(view)
+    drawing = draw("".join(tokens))
+    shown = _drawn(positions, tokens, drawing) if drawing else {**_piece_of(view), "piece": True}
+    blamed = [place for issue in found for place in issue.positions]
+    return {**shown, "state": "wrong" if found else "whole", "smiles": "".join(tokens), "blamed": blamed}
 
 
-def _drawn(positions: Sequence[int], tokens: Sequence[str], drawing: Any) -> dict[str, Any]:
+def _drawn(positions: Sequence[int], tokens: Sequence[str], drawing: Drawing) -> dict[str, Any]:
     where = atoms(tokens)
     near = {positions[place]: max(0, sum(at <= place for at in where) - 1) for place in range(len(tokens))}
     spots = [[positions[at], x, y] for at, (x, y) in zip(where, drawing.atoms, strict=True)]
     return {"svg": drawing.svg, "atoms": spots, "near": near}
 
 
-def _piece_of(words: Words) -> dict[str, Any]:
+def _piece_of(view: TokenView) -> dict[str, Any]:
     """The longest run of neighbouring tokens that is whole by itself."""
-    masked = sum(word is None for word in words)
-    found = longest(words)
+    found = longest(view.ids)
     if found is None:
-        return {"state": "open", "masked": masked}
+        return {"state": "open", "masked": view.masked}
     first, tokens = found
-    drawn = draw("".join(tokens), open_ended=True)
-    made = _drawn(range(first, first + len(tokens)), tokens, drawn) if drawn else {}
-    return {"state": "open", "masked": masked, "smiles": "".join(tokens), **made}
+    drawing = draw("".join(tokens), open_ended=True)
+    shown = _drawn(range(first, first + len(tokens)), tokens, drawing) if drawing else {}
+    return {"state": "open", "masked": view.masked, "smiles": "".join(tokens), **shown}
 
 
-def longest(words: Words) -> tuple[int, list[str]] | None:
-    """The longest whole fragment among unfinished words: its first position and its tokens."""
+def longest(ids: Sequence[int]) -> tuple[int, list[str]] | None:
+    """The longest whole fragment among unfinished ids: its first position and its tokens."""
     best: tuple[int, list[str]] | None = None
+    positions, tokens = body(ids)
     begin = 0
-    for place in range(len(words) + 1):
-        if place < len(words) and words[place] in SYMBOLS:
+    for end in range(1, len(positions) + 1):
+        if end < len(positions) and positions[end] == positions[end - 1] + 1:
             continue
-        run = [word for word in words[begin:place] if word]
-        cut = fragment(run) if len(run) > 1 else None
+        cut = fragment(tokens[begin:end])
         if cut and (best is None or cut[1] - cut[0] > len(best[1])):
-            best = (begin + cut[0], run[cut[0] : cut[1]])
-        begin = place + 1
+            best = positions[begin + cut[0]], tokens[begin + cut[0] : begin + cut[1]]
+        begin = end
     return best
 
 
-def tile(words: Words) -> str:
+def tile(view: TokenView) -> str:
     """A molecule as a small drawing; unfinished or wrong, its tokens as cells, hatched where masked."""
-    _, tokens = body(words)
-    wrong = None not in words and faults(tuple(tokens))
-    drawn = None if None in words or wrong else draw("".join(tokens))
-    if drawn:
-        return f'<span class="mol-tile" data-state="whole">{drawn.svg}</span>'
+    found = issues(view)
+    drawing = None if view.masked or found else draw(smiles(view.ids))
+    if drawing:
+        return f'<span class="mol-tile" data-state="whole">{drawing.svg}</span>'
+    words = view.named(VOCABULARY)
     last = max((place for place, word in enumerate(words) if word not in ("<pad>", "<eos>")), default=0)
-    blamed = {place for note in notes(words) for place in note.positions}
+    blamed = {place for issue in found for place in issue.positions}
     cells = "".join(_cell(word, place in blamed) for place, word in enumerate(words[: last + 1]) if word != "<bos>")
-    state = "wrong" if wrong else "open"
+    state = "wrong" if found else "open"
     return f'<span class="mol-tile" data-state="{state}"><span class="mol-cells">{cells}</span></span>'
 
 
@@ -240,13 +240,12 @@ def _cell(word: str | None, blamed: bool) -> str:
     if word is None:
         return "<i></i>"
     mark = ' data-blamed=""' if blamed else ""
-    return f"<b{mark}>{escape('·' if word in SPECIALS else word)}</b>"
+    return f"<b{mark}>{word if word in SYMBOLS else '·'}</b>"
 
 
-def numbers(samples: Sequence[Words]) -> Sequence[tuple[str, str, str]]:
+def numbers(samples: Sequence[TokenView]) -> Sequence[tuple[str, str, str]]:
     """Valid, unique and novel molecules, and the mean properties of the novel ones."""
-    done = [words for words in samples if None not in words]
-    found = measure([smiles(words) for words in done], novelty.load(FOLDER))
+    found = _measured(samples)
 
     def mean(name: str, digits: int) -> str:
         value = found.mean(name)
@@ -262,11 +261,13 @@ def numbers(samples: Sequence[Words]) -> Sequence[tuple[str, str, str]]:
     )
 
 
-def charts(samples: Sequence[Words]) -> Figures:
+def charts(samples: Sequence[TokenView]) -> Figures:
     """Rings and drug-likeness of the valid molecules beside QM9's."""
-    strings = [smiles(words) for words in samples if None not in words]
-    facts = novelty.load(FOLDER)
-    return histograms(measure(strings, facts), facts)
+    return histograms(_measured(samples), novelty.load(FOLDER))
+
+
+def _measured(samples: Sequence[TokenView]) -> Measured:
+    return measure([smiles(view.ids) for view in samples if not view.masked], novelty.load(FOLDER))
 
 
 QM9 = Model(
@@ -278,7 +279,7 @@ QM9 = Model(
     start,
     piece,
     text,
-    notes,
+    issues,
     length=LENGTH,
     defaults={"sampler": "remdm-rescale", "steps": 128, **_UNGUIDED},
     examples=("c1ccc(_)cc1...", "O=C1CC_CN1", "C1CC2_C1_2...", "N#C..."),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rdkit.Chem import SDWriter, rdDepictor
 
-from remdm.domains.molecule.chemistry import canonical, faults, molecule, split
+from remdm.domains.molecule.chemistry import canonical, issues_in, molecule, split
 from remdm.domains.molecule.novelty import Known
 from remdm.domains.molecule.properties import properties
 
@@ -21,7 +21,7 @@ def table(strings: Sequence[str], known: Known) -> str:
     for place, text in enumerate(strings):
         form = canonical(text)
         if form is None:
-            why = " ".join(fault.message for fault in faults(tuple(split(text))))
+            why = " ".join(issue.message for issue in issues_in(tuple(split(text))))
             writer.writerow([place + 1, text, "no", "", "", "", "", "", why])
             continue
         made, novel = properties(form), not known.holds([form])[0]

@@ -32,6 +32,8 @@ SYMBOLS = (
     "[NH2+]", "[NH3+]", "[O-]", "[c-]", "[cH-]", "[n-]", "[nH+]", "[nH]", "c", "n", "o",
 )  # fmt: skip
 """The SMILES tokens that occur in QM9."""
+VOCABULARY = (*SPECIALS, *LABELS, *SYMBOLS)
+"""A token's place is its id."""
 HIGH = 0.9
 """The quantile above which a property counts as high."""
 HELDOUT = 0.05
@@ -67,7 +69,7 @@ class QM9:
 
 def smiles_tokenizer() -> Tokenizer:
     """One token an atom, bond, bracket or ring number; ids 0-3 are `<mask> <bos> <eos> <pad>`, then labels."""
-    vocab = {word: place for place, word in enumerate((*SPECIALS, *LABELS, *SYMBOLS))}
+    vocab = {word: place for place, word in enumerate(VOCABULARY)}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<mask>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(TOKEN.pattern), "isolated")
     tokenizer.add_special_tokens([*SPECIALS, *LABELS])

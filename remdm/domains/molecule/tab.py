@@ -127,7 +127,7 @@ class MoleculeTab:
 
     def exported(self, kept: list[Sample]) -> Changes:
         """Fresh files of the samples that are shown."""
-        strings = [smiles(sample.words) for sample in kept if None not in sample.words]
+        strings = [smiles(view.ids) for view in (sample.view for sample in kept) if not view.masked]
         if not strings:
             return {button: gr.DownloadButton(value=None, interactive=False) for button in self.files.values()}
         folder, facts = Path(tempfile.mkdtemp(prefix="remdm-")), novelty.load(FOLDER)

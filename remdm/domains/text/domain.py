@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -12,7 +13,8 @@ from remdm.domains.text.checker import check
 from remdm.domains.text.storyworld import lines
 from remdm.hub.prompting import segments
 from remdm.models.checkpoints import Checkpoint, is_embedded, load_embedded
-from remdm.runs.domain import Domain, Issue, Model
+from remdm.runs.domain import Domain, Model
+from remdm.runs.tokens import Issue, TokenView
 
 SPECIALS = ("<mask>", "<bos>", "<eos>", "<pad>")
 _CLOSERS = frozenset({".", ",", "!", "?", "”", "'s"})
@@ -102,24 +104,29 @@ def prose_text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
     return checkpoint.tokenizer.decode([int(token) for token in ids], skip_special_tokens=True).strip()
 
 
-def story_notes(words: Sequence[str | None]) -> tuple[Issue, ...]:
+def issues_of(words: Sequence[str | None]) -> tuple[Issue, ...]:
     """What the checker of the story world finds wrong in the sentences that are complete.
 
     Args:
         words: the words at all positions `[L]`, special tokens included, None where masked.
     """
     body, places = lines.read_off(words)
-    notes = [
-        Issue(tuple(dict.fromkeys(places[at] for at in error.positions)), error.kind, error.message)
-        for error in check(body).errors
+    found = [
+        replace(issue, positions=tuple(dict.fromkeys(places[at] for at in issue.positions)))
+        for issue in check(body).issues
     ]
     if words[0] not in (None, "<bos>"):
-        notes.insert(0, Issue((0,), "ungrammatical", "a word stands before the beginning"))
+        found.insert(0, Issue((0,), "ungrammatical", "a word stands before the beginning"))
     behind = range(lines.end_of(words) + 1, len(words))
     after = tuple(place for place in behind if words[place] not in (None, *SPECIALS))
     if after:
-        notes.append(Issue(after, "ungrammatical", "words stand after the end"))
-    return tuple(notes)
+        found.append(Issue(after, "ungrammatical", "words stand after the end"))
+    return tuple(found)
+
+
+def story_issues(view: TokenView) -> tuple[Issue, ...]:
+    """The same for a state."""
+    return issues_of(view.printed)
 
 
 STORIES = Model(
@@ -131,7 +138,7 @@ STORIES = Model(
     story_start,
     story_piece,
     story_text,
-    story_notes,
+    story_issues,
     length=lines.LENGTH,
     layout=f"rows:{lines.WIDTH}",
     examples=(

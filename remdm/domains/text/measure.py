@@ -120,7 +120,7 @@ class Text(Measurement):
             mauve.ready()
         model, checkpoint, folder = loaded(args.model, args.device)
         checkpoint = compiled(args, checkpoint)
-        if (DATA in args.samplers or args.mauve) and not model.notes:
+        if (DATA in args.samplers or args.mauve) and not model.issues:
             raise ValueError(f"{DATA} and MAUVE against it are for the story model, got the model {folder.name}")
 
         def draws(cell: Cell) -> list[Free]:

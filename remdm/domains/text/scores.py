@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from remdm.domains.text.checker import KINDS, Report, check, summary
-from remdm.domains.text.domain import story_notes
+from remdm.domains.text.checker import DRAWN, KINDS, Report, check, drawn, entropies, world_entropy
+from remdm.domains.text.domain import issues_of
 from remdm.domains.text.storyworld import lines
 from remdm.evaluation.metrics import judge
 from remdm.evaluation.metrics.diversity import distinct_n, distinct_samples, token_entropy
@@ -16,7 +16,6 @@ from remdm.evaluation.sweeps.samples import Samples
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.domain import Model
 
-STATES = ("plot", "hero", "key")
 MAUVE = ("mauve", "mauve_samples")
 
 COLUMNS = (
@@ -25,7 +24,7 @@ COLUMNS = (
     *with_ends("perfect", "correct", "grammatical", "errors"),
     *(f"errors_{kind}" for kind in KINDS),
     *with_ends("distinct", "token_entropy", "state_entropy"),
-    *(f"{name}_entropy" for name in STATES), "world_entropy", "distinct_1", "distinct_2", "distinct_3",
+    *(f"{name}_entropy" for name in DRAWN), "world_entropy", "distinct_1", "distinct_2", "distinct_3",
     "judge", "judge_samples", *with_ends("judge_perplexity"), "machine", *MAUVE,
 )  # fmt: skip
 """Those of the results file for text; `forwards` is the NFE of a sample, the same everywhere, `seconds` are not."""
@@ -50,7 +49,7 @@ def score(samples: Samples, model: Model, checkpoint: Checkpoint) -> Values:
         raise ValueError("there are no samples to score")
     special = special_ids(checkpoint)
     made = variety([[token for token in row if token not in special] for row in samples.tokens.tolist()])
-    if model.notes:
+    if model.issues:
         words = [[checkpoint.tokenizer.id_to_token(token) for token in row] for row in samples.tokens.tolist()]
         made |= correctness(words)
     if samples.judged[:, 1].any():
@@ -75,20 +74,19 @@ def correctness(stories: Sequence[Sequence[str]]) -> Values:
     A story is perfect if the page would underline nothing in it. Shares of sentences are bootstrapped over stories.
     """
     reports = [check(lines.read_off(words)[0]) for words in stories]
-    notes = [story_notes(words) for words in stories]
-    perfect = sum(report.perfect and not found for report, found in zip(reports, notes, strict=True))
-    kinds = Counter(note.kind for found in notes for note in found)
-    whole = summary(reports)
-    entropies = whole["entropy"]
+    issues = [issues_of(words) for words in stories]
+    perfect = sum(report.perfect and not found for report, found in zip(reports, issues, strict=True))
+    kinds = Counter(issue.kind for found in issues for issue in found)
+    entropy = entropies(reports)
     return {
         "perfect": wilson(perfect, len(stories)),
         "correct": _share(reports, lambda span: span.status == "ok"),
         "grammatical": _share(reports, lambda span: span.parsed),
-        "errors": bootstrap([len(found) for found in notes]),
+        "errors": bootstrap([len(found) for found in issues]),
         **{f"errors_{kind}": kinds[kind] / len(stories) for kind in KINDS},
-        "state_entropy": _state_entropy(reports, entropies["mean"]),
-        **{f"{name}_entropy": entropies[name] for name in STATES},
-        "world_entropy": whole["world_entropy"]["mean"],
+        "state_entropy": _state_entropy(reports, entropy["mean"]),
+        **{f"{name}_entropy": entropy[name] for name in DRAWN},
+        "world_entropy": world_entropy(len(reports))["mean"],
     }
 
 
@@ -103,13 +101,13 @@ def _state_entropy(reports: Sequence[Report], mean: float) -> Interval:
     A bootstrap would sit below the value, since drawing anew loses states.
     """
     variance = 0.0
-    for name in STATES:
-        values = [{"plot": r.plot, "hero": r.state.get("hero"), "key": r.key}[name] for r in reports]
+    for name in DRAWN:
+        values = [drawn(report)[name] for report in reports]
         known = Counter(value for value in values if value is not None)
         total = sum(known.values())
         if total:
             surprise = [(count / total, -math.log(count / total)) for count in known.values()]
             entropy = sum(p * h for p, h in surprise)
             variance += sum(p * (h - entropy) ** 2 for p, h in surprise) / total
-    reach = NORMAL * math.sqrt(variance) / len(STATES)
+    reach = NORMAL * math.sqrt(variance) / len(DRAWN)
     return Interval(mean, max(0.0, mean - reach), mean + reach)

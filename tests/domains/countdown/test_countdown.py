@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from token_views import named
 from torch.nn.functional import one_hot
 
 from remdm.cli import main
@@ -40,7 +41,7 @@ from remdm.sampling.methods import settings
 )
 def test_right_answers_of_the_papers_task_pass(answer, numbers, target):
     found = judge(answer, numbers, target)
-    assert found.correct, found.broken
+    assert found.correct, found.issues
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_right_answers_of_the_papers_task_pass(answer, numbers, target):
 def test_each_rule_can_be_broken_and_is_named(answer, numbers, target, rule, says):
     found = judge(answer, numbers, target)
     assert not found.correct
-    assert any(each.rule == rule and says in each.message for each in found.broken), found.broken
+    assert any(each.kind == rule and says in each.message for each in found.issues), found.issues
 
 
 def test_the_papers_rules_look_at_which_numbers_occur_and_fair_at_how_often():
@@ -128,20 +129,27 @@ def masked(*places, **changed):
     words = list(ROW)
     for place, word in changed.items():
         words[int(place[1:])] = word
-    return [None if place in places else word for place, word in enumerate(words)]
+    return named([None if place in places else word for place, word in enumerate(words)], WORDS)
 
 
 def test_an_equation_is_judged_as_soon_as_it_is_complete():
     assert [line.state for line in domain.verdict(masked(11, 12)).lines] == ["right", "open"]
     assert [line.state for line in domain.verdict(masked(8, p16="27")).lines] == ["open", "wrong"]
-    assert [each.rule for each in domain.verdict(masked(8, p16="27")).broken] == ["equation", "target"]
-    assert not domain.verdict(masked(*range(6, 17))).broken
-    assert domain.verdict(ROW).correct and not domain.verdict(masked(11)).correct
+    assert [each.kind for each in domain.verdict(masked(8, p16="27")).issues] == ["equation", "target"]
+    assert not domain.verdict(masked(*range(6, 17))).issues
+    assert domain.verdict(masked()).correct and not domain.verdict(masked(11)).correct
 
 
-def test_notes_blame_the_places_in_the_row():
-    (note,) = domain.notes(masked(12, p10="20"))
-    assert (note.positions, note.kind) == ((6, 7, 8, 9, 10), "equation")
+def test_issues_blame_the_places_in_the_row():
+    (issue,) = domain.COUNTDOWN.issues(masked(12, p10="20"))
+    assert (issue.positions, issue.kind) == ((6, 7, 8, 9, 10), "equation")
+
+
+@pytest.mark.parametrize("words", [[None] * 17, ["3", "5"], [",", *ROW[1:]], ["?", *ROW[1:]], ["<pad>"] * 400])
+def test_tokens_without_a_problem_have_nothing_to_check(words):
+    view, model = named(words, WORDS), domain.COUNTDOWN
+    assert (domain.verdict(view), model.issues(view), model.scene(view), model.tile(view)) == (None, (), None, "")
+    assert model.numbers([view])[0][1] == "0 of 1"
 
 
 # The generator
@@ -184,7 +192,7 @@ def test_training_never_sees_a_held_out_triple_or_target_of_three_numbers():
         problem = domain.problem_of(words)
         assert not countdown.is_held_out(str(problem.target))
         assert tuple(sorted(problem.numbers)) not in held
-        assert domain.verdict(words).fair
+        assert domain.verdict(named(words, WORDS)).fair
     assert three > len(batch) / 3
 
 
@@ -237,7 +245,7 @@ def test_plain_ways_of_writing_a_problem(prompt):
 
 
 def test_drawn_problems_are_held_out():
-    drawn = {domain.draw(seed) for seed in range(200)}
+    drawn = {countdown.draw(seed) for seed in range(200)}
     assert len(drawn) > 150
     for prompt in drawn:
         problem = domain.parse(prompt)
@@ -364,7 +372,7 @@ def test_a_run_is_a_trace_that_keeps_its_problem():
     assert written.startswith("Answer: ") and "<" not in written
     words = [WORDS[token] for token in trace.final]
     assert judge(written.removeprefix("Answer: "), problem.numbers, problem.target).correct == (
-        domain.verdict(words).correct
+        domain.verdict(named(words, WORDS)).correct
     )
     assert any(each.remasked for each in trace.steps)
 

@@ -4,8 +4,10 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+from token_views import named
 
 from remdm.domains.countdown.domain import verdict
+from remdm.domains.countdown.problems import WORDS
 
 PLAYER = "#countdown-player .rp"
 expect.set_options(timeout=90_000)
@@ -45,7 +47,7 @@ def test_the_scene_shows_the_problem_and_what_the_checker_says(tab):
     expect(tab.locator(".cd-number")).to_have_text(["3", "5", "7"])
     expect(tab.locator(".cd-target")).to_have_text("26")
     chips = [text.strip() for text in tab.locator(f"{PLAYER} .rp-stage .rp-t").all_inner_texts()]
-    found = verdict(["<pad>" if text == "·" else text for text in chips])
+    found = verdict(named(["<pad>" if text == "·" else text for text in chips], WORDS))
     lines = tab.locator(".cd-line")
     expect(lines).to_have_count(len(found.lines))
     for place, line in enumerate(found.lines):

@@ -9,6 +9,7 @@ import torch
 
 from remdm.cli import main
 from remdm.domains.image import domain, emoji, rendering
+from remdm.domains.image.codes import codes_of
 from remdm.domains.image.measure import nearest, render
 from remdm.domains.image.pictures import address, hatched
 from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
@@ -16,6 +17,7 @@ from remdm.models.network import compute
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.vq import VQ, VQConfig, as_input, as_pixels
 from remdm.runs.record import RunRequest, prepare, record, together
+from remdm.runs.tokens import TokenView
 from remdm.runs.trace import replay
 from remdm.sampling.denoiser import subs
 from remdm.sampling.methods import settings
@@ -109,10 +111,10 @@ def test_cells_in_one_square_are_told_apart():
 # A picture as the page shows it
 
 
-def test_words_become_codes_row_by_row_and_what_is_no_code_is_unknown():
-    words = [str(code) for code in range(256)]
-    words[1], words[17], words[18] = None, "512", "x²"
-    codes, known = rendering.codes_of(words, 512)
+def test_ids_are_codes_row_by_row_and_what_is_not_a_code_is_unknown():
+    ids = list(range(256))
+    ids[1], ids[17], ids[18] = 512, 513, 1 << 24
+    codes, known = codes_of(ids, 512)
     assert codes[0, 15] == 15 and codes[1, 0] == 16
     assert [tuple(place) for place in np.argwhere(~known)] == [(0, 1), (1, 1), (1, 2)]
 
@@ -128,10 +130,16 @@ def test_masked_cells_are_hatched_and_nothing_else():
 
 
 def test_a_scene_is_small_and_says_nothing_before_the_first_code():
-    assert domain.scene([None] * 256) == {"picture": ""}
-    some = domain.scene(["5"] * 100 + [None] * 156)["picture"]
+    assert domain.scene(TokenView((512,) * 256, 512)) == {"picture": ""}
+    some = domain.scene(TokenView((5,) * 100 + (512,) * 156, 512))["picture"]
     assert some.startswith("data:image/webp;base64,")
     assert len(address(disc())) < 3000
+
+
+@pytest.mark.parametrize("length", [1, 15, 144, 255, 1024])
+def test_a_picture_of_another_size_is_not_drawn(length):
+    view = TokenView((5,) * length, 512)
+    assert (domain.scene(view), domain.tile(view), domain.numbers([view])) == (None, "", [])
 
 
 def test_the_atlas_has_a_patch_for_every_code():
@@ -189,7 +197,7 @@ def test_the_model_draws_what_is_asked(category):
             if seen:
                 frames[place].append(seen[0])
     for place, live in enumerate(batch.lives):
-        last[place] = live.words(live.trace(frames[place]).final)
+        last[place] = live.trace(frames[place]).final
     assert domain.answers(last).count(category) >= 3
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from remdm.domains.text.checker import KINDS, Report, check, summary, world_entropy
+from remdm.domains.text.checker import KINDS, Report, check, entropies, world_entropy
 from remdm.domains.text.checker.index import family, index
 from remdm.domains.text.checker.order import graphs
 from remdm.domains.text.checker.reading import read
@@ -100,7 +100,7 @@ def test_generated_stories_are_perfect(split: str) -> None:
     for seed in range(1500):
         story = generate(seed, split)
         report = check(story.words)
-        assert report.perfect, (text(story.words), report.errors)
+        assert report.perfect, (text(story.words), report.issues)
         assert report.plot == story.plot
         assert tuple(span.event for span in report.sentences) == story.events
         assert all(story.state[role] == value for role, value in report.state.items())
@@ -117,9 +117,9 @@ def test_one_planted_word_is_one_error_of_its_kind(kind: str) -> None:
     for story, place, word in plantings(kind, range(5000, 5400)):
         report = check(planted(story, place, word))
         seen += 1
-        assert [(e.kind, e.positions) for e in report.errors] == [(kind, (place,))], (
-            story.words[place], word, text(story.words), report.errors)  # fmt: skip
-        assert word in report.errors[0].message
+        assert [(issue.kind, issue.positions) for issue in report.issues] == [(kind, (place,))], (
+            story.words[place], word, text(story.words), report.issues)  # fmt: skip
+        assert word in report.issues[0].message
     assert seen > 30
 
 
@@ -133,7 +133,8 @@ def test_two_names_the_wrong_way_round_are_one_error() -> None:
             if len(names) == 2 and len({story.words[at] for at in names}) == 2:
                 changed = planted(story, names[0], story.words[names[1]])
                 changed[names[1]] = story.words[names[0]]
-                kinds = [(e.kind, e.positions) for e in check(changed).errors if e.kind in ("name", "owner")]
+                issues = [issue for issue in check(changed).issues if issue.kind in ("name", "owner")]
+                kinds = [(issue.kind, issue.positions) for issue in issues]
                 assert kinds in ([("name", tuple(names))], [("owner", tuple(names))]), (text(changed), kinds)
                 seen += 1
                 break
@@ -156,8 +157,8 @@ def test_any_wrong_word_is_found_where_it_stands() -> None:
         story = generate(seed)
         place = source.randrange(len(story.words))
         report = check(planted(story, place, foreign(story, place, source)))
-        assert report.errors
-        far += [e.positions for e in report.errors] != [(place,)]
+        assert report.issues
+        far += [issue.positions for issue in report.issues] != [(place,)]
     # A wrong word may make another sentence of the world, which is then told in the wrong place.
     assert far <= 8
 
@@ -185,7 +186,7 @@ def test_masks_never_make_an_error() -> None:
         share = source.random()
         masked = [None if source.random() < share else word for word in story.words]
         report = check(masked)
-        assert not report.errors, (masked, report.errors)
+        assert not report.issues, (masked, report.issues)
         assert report.complete == (None not in masked) and report.perfect == report.complete
         assert all((span.status == "open") == (None in masked[span.start : span.stop]) for span in report.sentences)
 
@@ -194,7 +195,7 @@ def test_one_mask_at_every_place_never_makes_an_error() -> None:
     for seed in range(12):
         story = generate(seed)
         for place in range(len(story.words)):
-            assert not check(planted(story, place, None)).errors
+            assert not check(planted(story, place, None)).issues
 
 
 def test_garbage_never_raises() -> None:
@@ -205,9 +206,9 @@ def test_garbage_never_raises() -> None:
         assert not report.perfect
         covered = [place for span in report.sentences for place in range(span.start, span.stop)]
         assert covered == list(range(len(report.words)))
-        for error in report.errors:
-            assert error.kind in KINDS and error.message and error.positions
-            assert all(0 <= place < len(report.words) for place in error.positions)
+        for issue in report.issues:
+            assert issue.kind in KINDS and issue.message and issue.positions
+            assert all(0 <= place < len(report.words) for place in issue.positions)
     assert not check([]).perfect
 
 
@@ -216,7 +217,7 @@ def test_a_cut_story_is_never_perfect() -> None:
         story = generate(seed)
         for size in range(1, len(story.words)):
             report = check(story.words[:size])
-            assert any(error.kind == "ending" for error in report.errors) or allowed(report), (size, report.errors)
+            assert any(issue.kind == "ending" for issue in report.issues) or allowed(report), (size, report.issues)
     half = check([*story.words[: len(story.words) // 2]])
     assert not half.perfect
 
@@ -247,7 +248,7 @@ def test_swapped_sentences_are_out_of_order() -> None:
         report = check([word for part in parts for word in part])
         if not allowed(report):
             seen += 1
-            assert any(error.kind in ("order", "ending") for error in report.errors), told(report)
+            assert any(issue.kind in ("order", "ending") for issue in report.issues), told(report)
     assert seen > 350
 
 
@@ -259,7 +260,7 @@ def test_a_sentence_left_out_or_told_twice_is_out_of_order() -> None:
         at = source.randrange(len(parts))
         for changed in (parts[:at] + parts[at + 1 :], parts[: at + 1] + parts[at:]):
             report = check([word for part in changed for word in part])
-            assert allowed(report) or any(error.kind in ("order", "ending") for error in report.errors)
+            assert allowed(report) or any(issue.kind in ("order", "ending") for issue in report.issues)
 
 
 def test_a_wrong_stop_or_quotation_mark_stays_in_its_sentence() -> None:
@@ -268,20 +269,11 @@ def test_a_wrong_stop_or_quotation_mark_stays_in_its_sentence() -> None:
         for place, word in enumerate(story.words):
             if word in (*STOPS, "“", "”"):
                 report = check(planted(story, place, "robot"))
-                assert {e.kind for e in report.errors} == {"ungrammatical"}
-                assert {p for e in report.errors for p in e.positions} == {place}, (text(story.words), place)
+                assert {issue.kind for issue in report.issues} == {"ungrammatical"}
+                assert {p for issue in report.issues for p in issue.positions} == {place}, (text(story.words), place)
 
 
-def test_summary_counts_what_the_reports_say() -> None:
-    right = [check(generate(seed).words) for seed in range(200)]
-    numbers = summary(right)
-    assert numbers["perfect"] == numbers["grammatical"] == numbers["faultless"] == numbers["distinct"] == 1.0
-    assert set(numbers["errors"]) == set(KINDS) and not any(numbers["errors"].values())
-    assert numbers["entropy"] == pytest.approx(numbers["world_entropy"]) == world_entropy(200)
-    same = summary(right[:1] * 50)
-    assert same["distinct"] == 1 / 50 and same["entropy"]["mean"] == 0.0 and same["perfect"] == 1.0
-    story = generate(0)
-    wrong = summary([check(planted(story, 0, "robot")), check([None] * 20)])
-    assert wrong["perfect"] == 0.0 and wrong["errors"]["ungrammatical"] == 0.5
-    with pytest.raises(ValueError):
-        summary([])
+def test_entropies_of_what_stories_are_about() -> None:
+    reports = [check(generate(seed).words) for seed in range(200)]
+    assert entropies(reports) == pytest.approx(world_entropy(200))
+    assert entropies(reports[:1] * 50)["mean"] == 0.0

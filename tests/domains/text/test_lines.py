@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from remdm.domains.text.domain import story_notes, story_start, story_text
+from remdm.domains.text.domain import issues_of, story_start, story_text
 from remdm.domains.text.storyworld import generate, lines
 from remdm.models.checkpoints import load_embedded
 from remdm.models.network import compute
@@ -41,9 +41,9 @@ def test_masks_never_make_an_error(share):
     source = random.Random(share)
     for seed in range(150):
         laid = lines.lay_out(generate(seed, source.choice(("train", "heldout"))).sentences)
-        assert story_notes(laid) == ()
+        assert issues_of(laid) == ()
         masked = [None if source.random() < share else word for word in laid]
-        assert story_notes(masked) == (), (seed, masked)
+        assert issues_of(masked) == (), (seed, masked)
 
 
 def test_a_wrong_word_is_blamed_at_its_position():
@@ -54,18 +54,18 @@ def test_a_wrong_word_is_blamed_at_its_position():
         place = source.choice([at for at, word in enumerate(laid) if word not in (lines.BOS, lines.EOS, lines.PAD)])
         if laid[place] in lines.STOPS:
             continue
-        notes = story_notes([*laid[:place], "planet", *laid[place + 1 :]])
-        seen += any(place in note.positions for note in notes)
-        assert notes
+        issues = issues_of([*laid[:place], "planet", *laid[place + 1 :]])
+        seen += any(place in issue.positions for issue in issues)
+        assert issues
     assert seen > 80
 
 
 def test_a_whole_line_is_checked_while_the_rest_is_masked():
     laid = lines.lay_out(generate(3).sentences)
     alone = [word if place < lines.WIDTH else None for place, word in enumerate(laid)]
-    assert story_notes(alone) == ()
+    assert issues_of(alone) == ()
     alone[3] = "planet"
-    assert any(3 in note.positions for note in story_notes(alone))
+    assert any(3 in issue.positions for issue in issues_of(alone))
 
 
 def start(prompt):

@@ -1,14 +1,14 @@
-"""Checks every word in a slot against the truth of the story and against the words beside it."""
+"""Checks every word in a slot against the truth of the story and against its neighbours."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from remdm.domains.text.checker import wording
 from remdm.domains.text.checker.order import Walk
 from remdm.domains.text.checker.reading import Fit
-from remdm.domains.text.checker.report import Error
 from remdm.domains.text.checker.truth import PRONOUNS, Mention
 from remdm.domains.text.storyworld.generator import pronoun_is_clear
 from remdm.domains.text.storyworld.lexicon import DISTINCT, ROLES, article
+from remdm.runs.tokens import Issue
 
 _KINDS = {
     "hero": "name", "friend": "name", "grown": "name", "thing": "object", "thing2": "object", "colour": "colour",
@@ -34,7 +34,7 @@ def _kind(mention: Mention, event: str, truth: Mapping[str, frozenset[str]]) -> 
 
 
 def _beside(mention: Mention, said: Sequence[Mention], at: int) -> Mention | None:
-    """The word an article, a `was` or a noun's number has to agree with, in the same sentence."""
+    """The word that an article, a `was` or a noun's number has to agree with, in the same sentence."""
     if mention.form == "a" or mention.form == "were":
         near = said[at + 1 : at + 2]
         return next((m for m in near if m.role == mention.role and m.piece == mention.piece), None)
@@ -68,49 +68,49 @@ def _local(mention: Mention) -> bool:
 
 def mismatches(
     said: Sequence[Mention], truth: Mapping[str, frozenset[str]], state: Mapping[str, str], fits: Sequence[Fit | None]
-) -> Iterator[Error]:
+) -> Iterator[Issue]:
     """The words that contradict the story or the word beside them."""
     for at, mention in enumerate(said):
-        event = fits[mention.piece].sentence.event
+        fit = fits[mention.piece]
+        assert fit is not None  # else nothing of it is mentioned
         if mention.form not in ("a", "were") and truth[mention.role]:
             fits_number = mention.form.startswith("#") or mention.right
             if not (mention.values & truth[mention.role] and fits_number):
-                kind = _kind(mention, event, truth)
+                kind = _kind(mention, fit.sentence.event, truth)
                 expected = wording.word_for(mention.part, state)
-                yield Error(kind, (mention.place,), wording.mismatch(mention, kind, expected, state), expected)
+                yield Issue((mention.place,), kind, wording.mismatch(mention, kind, expected, state))
                 continue
         if _local(mention):
             agrees, expected = _agrees(mention, _beside(mention, said, at), state)
             if not agrees:
                 kind = "article" if mention.form == "a" else "count"
                 after = said[at + 1].word if kind == "article" else "the number"
-                message = f"{mention.word} does not fit {after}, {expected} does"
-                yield Error(kind, (mention.place,), message, expected)
+                yield Issue((mention.place,), kind, f"{mention.word} does not fit {after}, {expected} does")
 
 
-def exchanged(errors: Sequence[Error], said: Sequence[Mention], state: Mapping[str, str]) -> list[Error]:
-    """Makes one error of two where a sentence has two values of the story the wrong way round."""
+def exchanged(issues: Sequence[Issue], said: Sequence[Mention], state: Mapping[str, str]) -> list[Issue]:
+    """One issue for two where a sentence has two values of the story the wrong way round."""
     by_place = {mention.place: mention for mention in said}
-    left: list[Error] = []
-    for error in errors:
-        now, before = by_place[error.positions[0]], by_place[left[-1].positions[0]] if left else None
-        other = _OTHER.get(now.role)
+    left: list[Issue] = []
+    for issue in issues:
+        now, before = by_place[issue.positions[0]], by_place[left[-1].positions[0]] if left else None
+        other = _OTHER.get(now.role, "")
         if before and before.role == other and before.piece == now.piece:
             if (now.word, before.word) == (state.get(other), state.get(now.role)):
                 message = f"{before.word} and {now.word} are the wrong way round"
-                expected = f"{left[-1].expected}, {error.expected}"
-                left[-1] = Error(error.kind, left[-1].positions + error.positions, message, expected)
+                left[-1] = Issue(left[-1].positions + issue.positions, issue.kind, message)
                 continue
-        left.append(error)
+        left.append(issue)
     return left
 
 
 def unclear(
     said: Sequence[Mention], fits: Sequence[Fit | None], walk: Walk, state: Mapping[str, str]
-) -> Iterator[Error]:
+) -> Iterator[Issue]:
     """Pronoun subjects that could mean somebody else, or nobody yet."""
     for mention in said:
         fit, before = fits[mention.piece], fits[mention.piece - 1] if mention.piece else None
+        assert fit is not None
         person = fit.sentence.leans
         if mention.role != person or mention.form not in ("he", "He") or mention.piece in walk.strays:
             continue
@@ -120,17 +120,16 @@ def unclear(
         if person not in state or not known or mention.word not in wording.subject(state[person]):
             continue
         if not pronoun_is_clear(before.sentence if before else None, person, state):
-            yield Error("pronoun", (mention.place,), wording.unclear(mention.word, state[person]), state[person])
+            yield Issue((mention.place,), "pronoun", wording.unclear(mention.word, state[person]))
 
 
-def impossible(said: Sequence[Mention], walk: Walk, state: Mapping[str, str]) -> Iterator[Error]:
+def impossible(said: Sequence[Mention], walk: Walk, state: Mapping[str, str]) -> Iterator[Issue]:
     """Values that contradict nothing in the story, but the world: one name for two, a seed sown in snow."""
     first = {mention.role: mention for mention in reversed(said) if mention.names}
     for role, other in DISTINCT.items():
         if role in first and role in state and state[role] == state.get(other):
-            kind, message = _KINDS[role], f"{state[role]} stands for two here, and they cannot be the same"
-            yield Error(kind, (first[role].place,), message, f"another than {state[other]}")
+            message = f"{state[role]} stands for two here, and they cannot be the same"
+            yield Issue((first[role].place,), _KINDS[role], message)
     for role, allowed in walk.graph.plot.limits.items() if walk.sure else ():
         if role in first and role in state and state[role] not in allowed:
-            message = f"{first[role].word} does not suit this story"
-            yield Error(_KINDS[role], (first[role].place,), message, " or ".join(allowed))
+            yield Issue((first[role].place,), _KINDS[role], f"{first[role].word} does not suit this story")

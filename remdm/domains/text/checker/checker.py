@@ -6,14 +6,15 @@ from remdm.domains.text.checker import bindings, wording
 from remdm.domains.text.checker.index import family, group
 from remdm.domains.text.checker.order import Walk, follow
 from remdm.domains.text.checker.reading import Edit, Fit, Piece, read
-from remdm.domains.text.checker.report import ERROR, OK, OPEN, Error, Report, Span
+from remdm.domains.text.checker.report import ERROR, OK, OPEN, Report, Span
 from remdm.domains.text.checker.truth import chosen, mentions, truth
+from remdm.runs.tokens import Issue
 
 _OWN_KIND = ("count", "article", "pronoun", "object")
 
 
 def _kind_of(edit: Edit) -> str:
-    """A wrong word of the same kind as the right one is an error of that kind, else it is ungrammatical."""
+    """A wrong word of the same kind as the right one is an issue of that kind, else it is ungrammatical."""
     if edit.word is None or edit.part is None:
         return "ungrammatical"
     kind = group(edit.word)
@@ -26,29 +27,33 @@ def _places(edits: Sequence[Edit], piece: Piece) -> tuple[int, ...]:
     return tuple(dict.fromkeys(min(piece.start + edit.place, last) for edit in edits))
 
 
-def _misfits(piece: Piece, fit: Fit | None, state: Mapping[str, str]) -> Iterator[Error]:
+def _misfits(piece: Piece, fit: Fit | None, state: Mapping[str, str]) -> Iterator[Issue]:
     """What is wrong with a sentence that no rule reads."""
     if fit is None:
         positions = tuple(range(piece.start, piece.stop))
-        yield Error("ungrammatical", positions, "no sentence of this world reads like this", "")
+        yield Issue(positions, "ungrammatical", "no sentence of this world reads like this")
         return
     wrong = [edit for edit in fit.edits if _kind_of(edit) == "ungrammatical"]
     for edit in fit.edits:
         if edit not in wrong:
-            expected = wording.word_for(edit.part, state)
-            yield Error(_kind_of(edit), _places([edit], piece), wording.misfit([edit.word], [expected]), expected)
+            message = wording.misfit(*_words([edit], state))
+            yield Issue(_places([edit], piece), _kind_of(edit), message)
     if wrong:
-        expected = [wording.word_for(edit.part, state) for edit in wrong if edit.part]
-        runs = [[edit.word for edit in wrong if edit.word], expected]
-        message = wording.misfit(*runs) if _together(wrong) else wording.misfits(*runs)
-        yield Error("ungrammatical", _places(wrong, piece), message, " ".join(expected))
+        about = wording.misfit if _together(wrong) else wording.misfits
+        yield Issue(_places(wrong, piece), "ungrammatical", about(*_words(wrong, state)))
+
+
+def _words(edits: Sequence[Edit], state: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The words that do not fit, and those expected in their place."""
+    expected = [wording.word_for(edit.part, state) for edit in edits if edit.part]
+    return [edit.word for edit in edits if edit.word], expected
 
 
 def _together(edits: Sequence[Edit]) -> bool:
     return all(b.place - a.place <= 1 for a, b in zip(edits, edits[1:], strict=False))
 
 
-def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str]) -> Iterator[Error]:
+def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str]) -> Iterator[Issue]:
     """Sentences at a wrong place, and events that are missing."""
     told = {walk.graph.events[node]: (place, node) for place, (node, _) in walk.told.items()}
     for place in walk.strays:
@@ -58,25 +63,24 @@ def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str]) -> 
         before = [node for other, (node, _) in sorted(walk.told.items()) if other < place]
         nodes = walk.graph.nodes(event)
         if not nodes:
-            message, expected = "this belongs to another story", ""
+            message = "this belongs to another story"
         elif event in told:
-            message, expected = "this has been told already", ""
+            message = "this has been told already"
         elif any(walk.graph.ways[before[-1] if before else 0][node] is not None for node in nodes):
-            message, expected = "this comes too early", "later"
+            message = "this comes too early"
         else:
-            message, expected = "this comes too late", "earlier"
-        yield Error("order", positions, message, expected)
+            message = "this comes too late"
+        yield Issue(positions, "order", message)
     for place, events in walk.gaps:
         expected = wording.example(events[0], state)
         if place < len(pieces):
-            yield Error(
-                "order", (pieces[place].start,), f"before this something is missing, such as: {expected}", expected
-            )
+            message = f"before this something is missing, such as: {expected}"
+            yield Issue((pieces[place].start,), "order", message)
         elif not pieces[-1].cut:
-            yield Error("ending", (pieces[-1].stop - 1,), f"the story is not over, it lacks: {expected}", expected)
+            yield Issue((pieces[-1].stop - 1,), "ending", f"the story is not over, it lacks: {expected}")
 
 
-def _errors(words: Sequence[str], pieces: Sequence[Piece], walk: Walk) -> tuple[list[Error], dict[str, str]]:
+def _issues(words: Sequence[str | None], pieces: Sequence[Piece], walk: Walk) -> tuple[list[Issue], dict[str, str]]:
     fits = chosen(pieces, walk)
     said = mentions(words, pieces, fits, walk)
     values = truth(said)
@@ -85,11 +89,11 @@ def _errors(words: Sequence[str], pieces: Sequence[Piece], walk: Walk) -> tuple[
     found += [*bindings.unclear(said, fits, walk, state), *bindings.impossible(said, walk, state)]
     for piece, fit in zip(pieces, fits, strict=True):
         if piece.cut:
-            found.append(Error("ending", (piece.stop - 1,), "the story breaks off here", "the rest of the sentence"))
+            found.append(Issue((piece.stop - 1,), "ending", "the story breaks off here"))
         elif not piece.parsed and not piece.open:
             found += _misfits(piece, fit, state)
     found += _disorder(pieces, walk, state)
-    return sorted(found, key=lambda error: (error.positions[0], error.kind)), state
+    return sorted(found, key=lambda issue: (issue.positions[0], issue.kind)), state
 
 
 def check(words: Sequence[str | None]) -> Report:
@@ -99,8 +103,8 @@ def check(words: Sequence[str | None]) -> Report:
         words: the words and punctuation marks of the story without special tokens, None for a masked position.
 
     Returns:
-        its sentences and errors; positions count from the first word. A sentence with a masked position is open
-        and has no errors; events count as missing only where nothing is masked.
+        its sentences and issues; positions count from the first word. A sentence with a masked position is open
+        and has no issues; events count as missing only where nothing is masked.
     """
     words = tuple(words)
     if not words:
@@ -108,12 +112,8 @@ def check(words: Sequence[str | None]) -> Report:
     complete = None not in words
     pieces = read(words)
     walk = follow(pieces, complete)
-    errors, state = _errors(words, pieces, walk)
-    return _report(words, pieces, walk, errors, state)
-
-
-def _report(words: tuple, pieces: Sequence[Piece], walk: Walk, errors: list[Error], state: dict) -> Report:
-    blamed = {position for error in errors for position in error.positions}
+    issues, state = _issues(words, pieces, walk)
+    blamed = {position for issue in issues for position in issue.positions}
     fits = chosen(pieces, walk)
     spans = []
     for piece, fit in zip(pieces, fits, strict=True):
@@ -122,5 +122,4 @@ def _report(words: tuple, pieces: Sequence[Piece], walk: Walk, errors: list[Erro
         spans.append(Span(piece.start, piece.stop, status, fit.sentence.event if fit else None, piece.parsed))
     plot = walk.graph.plot if walk.sure else None
     key = state.get(plot.key) if plot else None
-    perfect = None not in words and not errors
-    return Report(words, tuple(spans), tuple(errors), plot.name if plot else None, key, state, perfect)
+    return Report(words, tuple(spans), tuple(issues), plot.name if plot else None, key, state, complete and not issues)

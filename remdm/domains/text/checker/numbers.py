@@ -1,12 +1,11 @@
-"""The numbers of the tables: how right the stories of a sampler are, and how varied."""
+"""How varied stories are: the entropy of what they are about."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from math import log
 
-from remdm.domains.text.checker.report import OPEN, Report
+from remdm.domains.text.checker.report import Report
 from remdm.domains.text.storyworld import generate
 from remdm.domains.text.storyworld.plots import PLOTS
 
@@ -14,9 +13,10 @@ KINDS = (
     "ungrammatical", "pronoun", "name", "colour", "object", "count", "place", "spot", "day", "weather", "time",
     "young", "feeling", "article", "owner", "order", "ending",
 )  # fmt: skip
-"""Every kind of error the checker knows."""
+"""Every kind of issue that the checker knows."""
 
-_DRAWN = ("plot", "hero", "key")
+DRAWN = ("plot", "hero", "key")
+"""What the world draws for a story before all else."""
 
 
 def _entropy(values: Iterable[str | None]) -> float:
@@ -36,61 +36,15 @@ def world_entropy(stories: int = 2000) -> dict[str, float]:
     keys = {plot.name: plot.key for plot in PLOTS}
     drawn = [generate(seed) for seed in range(stories)]
     rows = [(story.plot, story.state["hero"], story.state[keys[story.plot]]) for story in drawn]
-    return _mean({name: _entropy(row[at] for row in rows) for at, name in enumerate(_DRAWN)})
+    return _mean({name: _entropy(row[at] for row in rows) for at, name in enumerate(DRAWN)})
 
 
-@dataclass(frozen=True)
-class _Counts:
-    closed: int
-    right: int
-    parsed: int
-    errors: Counter[str]
-    in_parsed: Counter[str]
+def drawn(report: Report) -> dict[str, str | None]:
+    """What a story is about, by name: its plot, its hero, and the object that the plot is about."""
+    return dict(zip(DRAWN, (report.plot, report.state.get("hero"), report.key), strict=True))
 
 
-def _count(reports: Sequence[Report]) -> _Counts:
-    closed = right = parsed = 0
-    errors, in_parsed = Counter(), Counter()
-    for report in reports:
-        spans = [span for span in report.sentences if span.status != OPEN]
-        closed += len(spans)
-        right += sum(span.status == "ok" for span in spans)
-        read = [span for span in spans if span.parsed]
-        parsed += len(read)
-        for error in report.errors:
-            errors[error.kind] += 1
-            at = error.positions[0]
-            in_parsed[error.kind] += any(span.start <= at < span.stop for span in read)
-    return _Counts(closed, right, parsed, errors, in_parsed)
-
-
-def summary(reports: Sequence[Report]) -> dict:
-    """The numbers of a set of stories.
-
-    Returns:
-        `stories`; shares `perfect`, `distinct` (of stories), `faultless` and `grammatical` (of sentences without
-        masks); `errors`, a story by kind; `errors_per_parsed`, by kind the errors in sentences that parse per such
-        sentence, since a story that hardly parses can hardly contradict itself; `entropy` and `world_entropy` in
-        nats over the drawn plot, hero and key object, and their mean, of as many stories.
-
-    Raises:
-        ValueError: without any report.
-    """
-    if not reports:
-        raise ValueError("a summary needs at least one report")
-    stories, found = len(reports), _count(reports)
-    return {
-        "stories": stories,
-        "perfect": sum(report.perfect for report in reports) / stories,
-        "faultless": found.right / max(1, found.closed),
-        "grammatical": found.parsed / max(1, found.closed),
-        "errors": {kind: found.errors[kind] / stories for kind in KINDS},
-        "errors_per_parsed": {kind: found.in_parsed[kind] / max(1, found.parsed) for kind in KINDS},
-        "distinct": len({report.words for report in reports}) / stories,
-        "entropy": _mean({name: _entropy(_drawn(report, name) for report in reports) for name in _DRAWN}),
-        "world_entropy": world_entropy(stories),
-    }
-
-
-def _drawn(report: Report, name: str) -> str | None:
-    return {"plot": report.plot, "hero": report.state.get("hero"), "key": report.key}[name]
+def entropies(reports: Sequence[Report]) -> dict[str, float]:
+    """Entropy in nats of the plot, the hero and the key object of stories, and their mean."""
+    about = [drawn(report) for report in reports]
+    return _mean({name: _entropy(each[name] for each in about) for name in DRAWN})

@@ -53,7 +53,8 @@ class Walk:
 
 
 def _graph(plot: Plot) -> Graph:
-    events, edges, open_ends = [""], {}, [0]
+    events, open_ends = [""], [0]
+    edges: dict[int, list[int]] = {}
     for step in plot.steps:
         ends = []
         for chain in step:

@@ -187,7 +187,7 @@ def _moved(pieces: Sequence[Piece], by: int) -> list[Piece]:
 def _taken_apart(words: tuple[str, ...], depth: int = 3) -> tuple[Piece, ...]:
     """The words as one sentence or, if that is cheaper, as several with a wrong or missing stop between."""
     size = len(words)
-    best = (_piece(words, 0, size),)
+    best: tuple[Piece, ...] = (_piece(words, 0, size),)
     if best[0].cost <= _WORD or size < 2 * _SHORTEST or not depth:
         return best
     found = [best]
@@ -201,7 +201,7 @@ def _taken_apart(words: tuple[str, ...], depth: int = 3) -> tuple[Piece, ...]:
     return min(found, key=_cost)
 
 
-def _joined(words: Sequence[str], run: list[tuple[int, int]]) -> list[Piece]:
+def _joined(words: Sequence[str | None], run: list[tuple[int, int]]) -> list[Piece]:
     """Reads segments that no rule reads: two or three of them as one sentence where that is cheaper."""
     best: list[list[Piece]] = [[]]
     for end in range(1, len(run) + 1):
@@ -210,7 +210,7 @@ def _joined(words: Sequence[str], run: list[tuple[int, int]]) -> list[Piece]:
             start, stop = run[first][0], run[end - 1][1]
             if first < end - 1 and stop - start > _longest():
                 continue
-            cut = tuple(words[start:stop])
+            cut = tuple(word for word in words[start:stop] if word is not None)
             pieces = _taken_apart(cut) if first == end - 1 else (Piece(0, len(cut), _fits(cut)),)
             options.append([*best[first], *_moved(pieces, start)])
         best.append(min(options, key=_cost))
@@ -222,8 +222,8 @@ def read(words: Sequence[str | None]) -> list[Piece]:
     pieces: list[Piece] = []
     unread: list[tuple[int, int]] = []
     for start, stop in _segments(words):
-        cut = words[start:stop]
-        if None in cut:
+        cut = tuple(word for word in words[start:stop] if word is not None)
+        if len(cut) < stop - start:
             found = Piece(start, stop, open=True)
         elif fits := exact(cut):
             found = Piece(start, stop, tuple(Fit(sentence, tuple(range(stop - start))) for sentence in fits))

@@ -1,19 +1,11 @@
-"""What the checker says of a story: its sentences, its errors, and what it is about."""
+"""What the checker says of a story: its sentences, what is wrong with them, and what it is about."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from remdm.runs.tokens import Issue
+
 OK, OPEN, ERROR = "ok", "open", "error"
-
-
-@dataclass(frozen=True)
-class Error:
-    """One mistake: its kind, the positions to blame, a plain sentence about it, and what was expected there."""
-
-    kind: str
-    positions: tuple[int, ...]
-    message: str
-    expected: str
 
 
 @dataclass(frozen=True)
@@ -35,13 +27,14 @@ class Span:
 class Report:
     """The check of one story.
 
-    `state` holds the roles that could be recovered (the truth of the story), `plot` its plot if any sentence
-    tells one, `key` the value of the object the plot is about. `perfect` means complete and without any error.
+    Positions count from its first word. `state` holds the roles that could be recovered (the truth of the story),
+    `plot` its plot if any sentence tells one, `key` the value of the object the plot is about. `perfect` means
+    complete and without any issue.
     """
 
     words: tuple[str | None, ...]
     sentences: tuple[Span, ...]
-    errors: tuple[Error, ...]
+    issues: tuple[Issue, ...]
     plot: str | None
     key: str | None
     state: Mapping[str, str]

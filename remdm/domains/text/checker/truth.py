@@ -67,7 +67,9 @@ def _mention(part: str, word: str, place: int, weight: float, piece: int) -> Men
     return Mention(role, form, part, place, word, values, True, weight, piece)
 
 
-def mentions(words: Sequence[str], pieces: Sequence[Piece], fits: Sequence[Fit | None], walk: Walk) -> list[Mention]:
+def mentions(
+    words: Sequence[str | None], pieces: Sequence[Piece], fits: Sequence[Fit | None], walk: Walk
+) -> list[Mention]:
     """Every word in a slot, in the order of the story; a sentence of another plot only speaks of what all share."""
 
     def found() -> Iterator[Mention]:
@@ -78,7 +80,9 @@ def mentions(words: Sequence[str], pieces: Sequence[Piece], fits: Sequence[Fit |
             weight = _REPAIRED if fit.edits else 1.0
             for part, at in zip(fit.sentence.parts, fit.places, strict=True):
                 if at >= 0 and is_slot(part) and not (foreign and slot(part)[0] not in SHARED):
-                    yield _mention(part, words[piece.start + at], piece.start + at, weight, number)
+                    word = words[piece.start + at]
+                    assert word is not None  # a sentence with a mask has no fit
+                    yield _mention(part, word, piece.start + at, weight, number)
 
     return list(found())
 

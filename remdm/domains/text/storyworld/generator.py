@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from math import log
@@ -113,7 +114,7 @@ def _roles(sentence: Sentence) -> tuple[str, ...]:
     return tuple(dict.fromkeys(bases + found))
 
 
-def pronoun_is_clear(before: Sentence | None, person: str, values: dict[str, str]) -> bool:
+def pronoun_is_clear(before: Sentence | None, person: str, values: Mapping[str, str]) -> bool:
     """Whether a pronoun can only mean `person`: the focus just before, and nobody else there of that gender."""
     if before is None or before.focus != person:
         return False

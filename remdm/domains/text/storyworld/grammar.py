@@ -44,7 +44,9 @@ def is_slot(part: str) -> bool:
 
 def slot(part: str) -> tuple[str, str]:
     """The (role, form) of a slot key; forms `#n` and `#less` are nouns whose number follows the count."""
-    role, form = _SLOT.fullmatch(part).groups()
+    found = _SLOT.fullmatch(part)
+    assert found
+    role, form = found.groups()
     return role, ("#" + form if "#" in part else form or "name")
 
 
