@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
@@ -16,6 +16,7 @@ from remdm.models.labels import LabelDenoiser
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.transformer import PlainTransformer, TransformerConfig
+from remdm.models.weights import save_weights
 from remdm.paths import CHECKPOINTS
 
 ROOT = CHECKPOINTS
@@ -57,8 +58,7 @@ def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_i
     """Write weights in half precision, config with `about` (how it was trained) and tokenizer to a folder."""
     assert isinstance(network, EmbeddedNetwork)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: weight.detach().half().contiguous() for name, weight in network.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
+    save_weights(network, folder / "model.safetensors")
     config = {
         "architecture": next(name for name, (kind, _) in ARCHITECTURES.items() if type(network) is kind),
         "mask_id": mask_id,

@@ -1,4 +1,4 @@
-"""A small classifier of pictures: its answers measure class accuracy, its features a Frechet distance."""
+"""A small classifier of pictures: its predictions measure class accuracy, its features a Fréchet distance."""
 
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ class Classifier(nn.Module):
 
     mean: Tensor
     covariance: Tensor
-    FEATURES = 48  # few, so that a few hundred pictures settle their covariance
+    FEATURES = 48  # few, so that a few hundred pictures determine their covariance
 
     def __init__(self, categories: int, width: int = 24) -> None:
         super().__init__()
@@ -26,12 +26,12 @@ class Classifier(nn.Module):
             nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * width * 16, self.FEATURES),
         )  # fmt: skip
         self.answer = nn.Linear(self.FEATURES, categories)
-        # of the training pictures: what samples are compared with
+        # of features of training pictures, which samples are compared with
         self.register_buffer("mean", torch.zeros(self.FEATURES))
         self.register_buffer("covariance", torch.eye(self.FEATURES))
 
     def features(self, pictures: Tensor) -> Tensor:
-        """`[B, 48]`."""
+        """Features `[B, 48]` of pictures `[B, 3, 64, 64]`, float32."""
         return self.body(pictures).float()
 
     def forward(self, pictures: Tensor) -> Tensor:

@@ -79,13 +79,11 @@ def geometry(state: dict[str, Tensor], length: int, time_conditioning: bool, pat
     Raises:
         ValueError: if they are not a DiT's.
     """
-    try:
+    with weights.reading_shape(path, "DiT"):
         vocab_size, hidden_dim = state["vocab_embed.embedding"].shape
         cond_dim = len(state["sigma_map.mlp.2.bias"])
         head_width = 2 * len(state["rotary_emb.inv_freq"])
-        n_blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
-    except (KeyError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path} does not hold a DiT: its shape cannot be read ({error})") from error
+        n_blocks = weights.count_blocks(state, "blocks.")
     return DiTConfig(
         vocab_size, length, hidden_dim, cond_dim, n_blocks, hidden_dim // max(head_width, 1), time_conditioning
     )

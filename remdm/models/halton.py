@@ -15,7 +15,7 @@ from remdm.models.labels import LabelConfig, LabelNetwork
 from remdm.models.layers import RMSNorm, rms
 
 HEADS = {384: 6, 512: 6, 768: 12, 1024: 16}
-"""Heads by width, which the files do not state: tiny, small, base, large. Other widths have heads of 64."""
+"""Number of heads by width, which the files do not state: tiny, small, base, large. Other widths have heads of 64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ class Block(nn.Module):
 
 
 class Layers(nn.Module):
-    """The blocks, by the name that the checkpoints have them under."""
+    """The blocks, under their name in the checkpoints."""
 
     def __init__(self, config: HaltonConfig) -> None:
         super().__init__()
@@ -146,12 +146,11 @@ def geometry(state: dict[str, Tensor], source: str) -> HaltonConfig:
     Raises:
         ValueError: if they are not this network's.
     """
-    try:
+    with weights.reading_shape(source, "Halton-MaskGIT"):
         entries, width = state["tok_emb.weight"].shape
-        depth = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("transformer.layers."))
         return HaltonConfig(
             width=width,
-            depth=depth,
+            depth=weights.count_blocks(state, "transformer.layers."),
             heads=HEADS.get(width, max(1, width // 64)),
             feed=len(state["transformer.layers.0.ff.w1.weight"]),
             codes=entries - 1,
@@ -159,15 +158,13 @@ def geometry(state: dict[str, Tensor], source: str) -> HaltonConfig:
             classes=len(state["cls_emb.weight"]) - 1,
             registers=len(state["reg_tokens.weight"]) if "reg_tokens.weight" in state else 0,
         )
-    except (KeyError, ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{source} does not hold a Halton-MaskGIT: its shape cannot be read ({error})") from error
 
 
 def load_halton(path: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> Halton:
     """The network of a training file (ImageNet_256_base.pth and its like).
 
     Raises:
-        FileNotFoundError: if it is not there.
+        FileNotFoundError: if the file is missing.
         ValueError: if it is something else.
     """
     state = weights.read_state(path, "model_state_dict")

@@ -16,7 +16,7 @@ WORDS = ("stone", "river", "cloud", "maple", "ember")
 class IdealDenoiser(Unguided):
     """x_theta of a language of equally likely sequences of one length: the posterior mean over those that still fit.
 
-    Where none fits (a sampler made a contradiction) each position is drawn from the whole language's letters there.
+    Where none fits (after a sampler's contradiction) each position has the whole language's distribution there.
     """
 
     sequences: Tensor  # int64 [S, L]

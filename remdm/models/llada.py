@@ -1,4 +1,4 @@
-"""LLaDA's transformer (arXiv 2502.09992) in plain PyTorch: a Llama whose every position sees every other.
+"""LLaDA's transformer (arXiv 2502.09992) in plain PyTorch: a Llama without a causal mask.
 
 Tensor names are those of GSAI-ML/LLaDA-8B-Base and -Instruct, so their files load exactly.
 """
@@ -28,7 +28,7 @@ SHAPE = {
     "mask_id": "mask_token_id",
     "eos_id": "eos_token_id",
 }
-KIND = {
+FIXED = {
     "block_type": "llama",
     "block_group_size": 1,
     "activation_type": "silu",
@@ -41,12 +41,12 @@ KIND = {
     "input_emb_norm": False,
     "scale_logits": False,
 }
-"""What config.json must say where it says anything: the reference code has more kinds than were published."""
+"""Values that config.json must have where it states them: the reference code supports more than was published."""
 
 
 @dataclass(frozen=True)
 class LLaDAConfig:
-    """The shape of a LLaDA; `feed` is the width between the two halves of the feed-forward."""
+    """The shape of a LLaDA; `feed` is the inner width of the feed-forward."""
 
     width: int
     heads: int
@@ -114,7 +114,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """The parts by the names that the checkpoints have them under."""
+    """The layers, under their names in the checkpoints."""
 
     def __init__(self, config: LLaDAConfig) -> None:
         super().__init__()
@@ -150,15 +150,15 @@ class LLaDA(Network):
 
 
 def read_shape(file: Path) -> LLaDAConfig:
-    """The shape that a config.json of this family states.
+    """The shape in a config.json of this family.
 
     Raises:
-        ValueError: if it lacks a field, or describes a kind of block that was never published.
+        ValueError: if it lacks a field, or describes a variant that was never published.
     """
     needed = {name: theirs for name, theirs in SHAPE.items() if name != "kv_heads"}
     read = weights.read_config(file, needed)
     stated = weights.read_json(file)
-    for name, value in KIND.items():
+    for name, value in FIXED.items():
         if stated.get(name, value) != value:
             raise ValueError(f"{file.name}: {name} must be {value} for LLaDA, got {stated[name]}")
     kv_heads = stated.get("n_kv_heads") or read["heads"]

@@ -1,6 +1,6 @@
 """Any masked language model of transformers (BERT, RoBERTa, ModernBERT, ...) as a network for the samplers.
 
-Such a model was trained to fill a few blanks in a given text, not to write one from nothing; it can be sampled all the
+Such a model was trained to fill a few blanks in a given text, not to write one from scratch; it can be sampled all the
 same. No code of the model's repository is run.
 """
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:  # transformers takes seconds to import, and most runs need no
 
 
 class MaskedLM(Network):
-    """A model of transformers: its logits are computed for all positions, and `head` passes rows of them on.
+    """A model of transformers: `hidden` computes logits at all positions, and `head` passes on rows of them.
 
-    What is `never` written: special tokens, which blanks do not stand for in training, and ids without a token.
+    `never` are the ids that are not written: special tokens, for which no blank stood in training, and ids without a
+    token.
     """
 
     def __init__(self, model: nn.Module, pad_id: int | None, never: tuple[int, ...]) -> None:
@@ -34,7 +35,7 @@ class MaskedLM(Network):
         return self.model(input_ids=tokens, attention_mask=seen).logits
 
     def head(self, hidden: Tensor) -> Tensor:
-        """Rows of them without what is never written, `[n, V]`."""
+        """Rows of logits `[n, V]`, minus infinity at the ids that are never written."""
         return hidden.index_fill(-1, torch.tensor(self.never, device=hidden.device, dtype=torch.long), -torch.inf)
 
 

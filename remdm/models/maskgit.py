@@ -14,12 +14,12 @@ from remdm.models import weights
 from remdm.models.labels import LabelConfig, LabelNetwork
 
 HEAD_WIDTH = 48
-"""Of a head: 16 heads of 768. The files do not state it."""
+"""Width of a head: 16 heads in a width of 768. The files do not state it."""
 EPS = 1e-12
 
 
 class Attention(nn.Module):
-    """Multi-head attention under the name that the checkpoints have it under."""
+    """Multi-head attention, under its name in the checkpoints."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """The feed-forward; what stands between the two layers in the checkpoints (dropout) has no weights."""
+    """The feed-forward; the dropout layer of the checkpoints has no weights."""
 
     def __init__(self, width: int, feed: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class FeedForward(nn.Module):
 
 
 class Normed(nn.Module):
-    """A part with a layer norm before it."""
+    """A layer with a layer norm before it."""
 
     def __init__(self, width: int, part: nn.Module) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Normed(nn.Module):
 
 
 class Layers(nn.Module):
-    """Pairs of attention and feed-forward, each added to what comes in."""
+    """Residual pairs of attention and feed-forward."""
 
     def __init__(self, config: LabelConfig) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Maskgit(LabelNetwork):
         super().__init__()
         self.config = config
         width = config.width
-        entries = config.codes + 1 + config.classes + 1  # codes, mask, classes, the class that stands for none
+        entries = config.codes + 1 + config.classes + 1  # codes, mask, classes, no class
         self.tok_emb = nn.Embedding(entries, width)
         self.pos_emb = nn.Parameter(torch.zeros(1, config.length + 1, width))
         self.first_layer = nn.Sequential(
@@ -94,9 +94,9 @@ class Maskgit(LabelNetwork):
         self.bias = nn.Parameter(torch.zeros(config.length + 1, entries))
 
     def hidden(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        """What the head reads, `[B, L, D + 1]`: the last number is the position, since the head's bias differs by it.
+        """What the head reads, float32 `[B, L, D + 1]`; last comes the position, which the head's bias depends on.
 
-        As a float of 32 bits it is exact; the rest is unchanged by the way through them.
+        Both the position and the rest are exact in float32.
         """
         classes = labels[:, None] + self.config.codes + 1
         x = self.tok_emb(torch.cat((tokens, classes), dim=1)) + self.pos_emb
@@ -116,20 +116,17 @@ def geometry(state: dict[str, Tensor], source: str, codes: int) -> LabelConfig:
     Raises:
         ValueError: if they are not this network's.
     """
-    try:
+    with weights.reading_shape(source, "Maskgit-pytorch"):
         entries, width = state["tok_emb.weight"].shape
-        depth = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("transformer.layers."))
         return LabelConfig(
             width=width,
-            depth=depth,
+            depth=weights.count_blocks(state, "transformer.layers."),
             heads=max(1, width // HEAD_WIDTH) if width <= 768 else 16,
             feed=len(state["transformer.layers.0.1.fn.net.0.weight"]),
             codes=codes,
             length=state["pos_emb"].shape[1] - 1,
             classes=entries - codes - 2,
         )
-    except (KeyError, ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{source} does not hold a Maskgit-pytorch: its shape cannot be read ({error})") from error
 
 
 def load_maskgit(
@@ -138,7 +135,7 @@ def load_maskgit(
     """The network of a training file (MaskGIT_ImageNet_256.pth and its like) for a codebook of `codes`.
 
     Raises:
-        FileNotFoundError: if it is not there.
+        FileNotFoundError: if the file is missing.
         ValueError: if it is something else.
     """
     state = weights.read_state(path, "model_state_dict")

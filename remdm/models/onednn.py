@@ -1,4 +1,4 @@
-"""What oneDNN can do for a bfloat16 network on a CPU and torch does not ask of it by itself; the same numbers.
+"""oneDNN operators for a bfloat16 network on a CPU that torch does not use by itself; the same numbers.
 
 Only `torch.compile` reaches these operators by public names, and that needs a compiler and minutes.
 """

@@ -1,4 +1,4 @@
-"""The transformer of the embedded picture model: codes on a square grid, behind tokens that say what to draw.
+"""The transformer of the embedded picture model: codes on a square grid, after tokens that state what to draw.
 
 An hourglass: a few convolutional blocks see every cell, attention sees squares of 2 x 2 cells. On CPU it trains at
 more than twice the speed of plain attention over all 256 cells, at more weights. It has no time input (see

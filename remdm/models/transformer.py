@@ -1,4 +1,4 @@
-"""The plain bidirectional transformer of the embedded models: small, untimed, quick on two CPU cores.
+"""The plain bidirectional transformer of the embedded models: small, untimed, fast on two CPU cores.
 
 It has no time input: x_theta of a masked model depends on the tokens alone (MDLM, arXiv 2406.07524, section 3.4),
 so its output may be reused while no token changes.
@@ -66,7 +66,7 @@ class Recall(nn.Module):
     the way from each word's embedding to its logit (docs/log.md: names were not copied at all without it).
     """
 
-    WIDTH = 32  # of a head's queries and keys: enough to tell kinds of words apart
+    WIDTH = 32  # of a head's queries and keys: enough to distinguish kinds of words
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Block(SandwichBlock):
     """A block with local mixing, rotary positions and, in every second one, `Recall`."""
 
     def __init__(self, config: TransformerConfig, recalls: bool) -> None:
-        recall = Recall(config.width, config.recall_heads) if recalls else None  # made first: it draws weights first
+        recall = Recall(config.width, config.recall_heads) if recalls else None
         super().__init__(config.width, config.heads)
         self.recall = recall
         self.mix = LocalMix(config.width, config.local)

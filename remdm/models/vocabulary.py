@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 
 def closed_tokenizer(specials: Sequence[str], words: Sequence[str]) -> Tokenizer:
-    """One token a word, words being parted by spaces; ids count through `specials`, then `words`."""
+    """A tokenizer with one token per word, words separated by spaces; ids follow `specials`, then `words`."""
     vocab = {word: place for place, word in enumerate((*specials, *words))}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

@@ -1,7 +1,7 @@
 """A small VQ autoencoder: 64 x 64 pictures to 16 x 16 codes and back (arXiv 1711.00937, 2110.04627).
 
-Codes are compared by cosine, follow their pictures by a running average, and one that is no longer used is put where a
-picture is. The codebook has no entry for the mask: that is the token model's own.
+The nearest code by cosine is chosen; codes follow the vectors that choose them by a running average, and unused ones
+move onto such vectors. The codebook has no entry for the mask: only the token model has one.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 class VQConfig:
     """The shape of a tokenizer: `codes` in the codebook of `code_width` numbers, `width` channels at 32 x 32.
 
-    `side` is the picture's; a code stands for 4 x 4 pixels.
+    `side` of the picture in pixels; a code covers 4 x 4 pixels.
     """
 
     codes: int = 512
@@ -34,7 +34,7 @@ class VQConfig:
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions added to what comes in. No norm: what is drawn depends on the neighbourhood alone."""
+    """A residual block of two 3 x 3 convolutions. No norm: each output depends on its neighbourhood alone."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class VQ(nn.Module):
 
         Args:
             codes: ids; where a code is not known, any id.
-            known: bool, of the same shape; what is drawn where it is False means nothing and is to be hidden.
+            known: bool, of the same shape; where it is False the picture is meaningless and should be hidden.
         """
         vectors = self.codebook.vectors[codes].permute(0, 3, 1, 2)
         if known is not None:
@@ -124,7 +124,7 @@ class VQ(nn.Module):
         """Reconstructions (not clamped), the commitment loss, and the codes; moves the codebook while training.
 
         `known`, bool `[B, S/4, S/4]`: the decoder gets nothing for the other cells, so that it learns to draw a cell
-        whatever stands beside it.
+        whatever its neighbours are.
         """
         latent = self.latent(pictures)
         codes = self.codebook.nearest(latent)
@@ -151,7 +151,7 @@ def load_vq(file: Path) -> VQ:
     """The tokenizer of a weights file, loaded once; its shape is read from the weights.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if the file is missing.
         RuntimeError: if the weights are not those of a tokenizer.
     """
     weights = load_file(file)

@@ -1,7 +1,7 @@
 """The decoders of two published VQGANs: codes to pictures.
 
 LlamaGen's (arXiv 2406.06525) and taming-transformers' (arXiv 2012.09841) are one network under two sets of names. What
-training alone needs (encoder, discriminator, losses) stays in the files.
+only training needs (encoder, discriminator, losses) is not loaded.
 """
 
 import re
@@ -41,17 +41,17 @@ class VQGANConfig:
 
     @property
     def scale(self) -> int:
-        """Pixels a code is wide and high."""
+        """Width and height of a code in pixels."""
         return 2 ** (len(self.stages) - 1)
 
 
 def norm(channels: int) -> nn.GroupNorm:
-    """The normalisation used throughout."""
+    """Group normalisation, the same throughout."""
     return nn.GroupNorm(GROUPS, channels, eps=EPS)
 
 
 class Residual(nn.Module):
-    """Two normed 3 x 3 convolutions added to what comes in."""
+    """A residual block of two normed 3 x 3 convolutions, `[B, C, h, w]`."""
 
     def __init__(self, inside: int, out: int) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Residual(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention of one head among all places of a map, added to what comes in."""
+    """A residual block of one-head attention among all positions of a map `[B, C, h, w]`."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Attention(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Every pixel four times, then a 3 x 3 convolution."""
+    """Nearest-neighbour upsampling by two, then a 3 x 3 convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Upsample(nn.Module):
 
 
 class Level(nn.Module):
-    """The parts of one stage."""
+    """One stage: residual blocks, attention where it has some, and upsampling in all but the last."""
 
     def __init__(self, inside: int, stage: Stage, last: bool) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class Decoder(nn.Module):
 
 
 class Codebook(nn.Module):
-    """The vectors of the codes, by the name that the checkpoints have them under."""
+    """The vectors of the codes, under their name in the checkpoints."""
 
     def __init__(self, codes: int, width: int) -> None:
         super().__init__()
@@ -157,11 +157,11 @@ class VQGAN(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where it runs."""
+        """The device it runs on."""
         return self.quantize.embedding.weight.device
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Pixels as the network gives them, about -1 to 1, `[B, 3, H, W]`."""
+        """Pixels of codes `[B, h, w]`, about -1 to 1 but not clamped, `[B, 3, H, W]`."""
         vectors = self.quantize.embedding.weight
         if self.config.unit_codes:
             vectors = F.normalize(vectors, dim=-1)
@@ -175,11 +175,11 @@ class VQGAN(nn.Module):
 
 
 USED = ("decoder.", "quantize.embedding.", "post_quant_conv.")
-"""What of a file decoding needs."""
+"""Prefixes of the tensors that decoding needs."""
 
 
 def from_taming(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The names of taming-transformers as LlamaGen's: stages counted from the codes up, lists instead of names."""
+    """A taming-transformers state dict under LlamaGen's names: stages counted from the codes up, lists for names."""
     levels = {int(found[1]) for name in state if (found := re.match(r"decoder\.up\.(\d+)\.", name))}
     middle = {"block_1": 0, "attn_1": 1, "block_2": 2}
 
@@ -199,22 +199,20 @@ def geometry(state: dict[str, Tensor], source: str, unit_codes: bool) -> VQGANCo
     Raises:
         ValueError: if they are not a VQGAN's.
     """
-    try:
+    with weights.reading_shape(source, "VQGAN"):
         codes, code_width = state["quantize.embedding.weight"].shape
-        stages = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("decoder.conv_blocks."))
+        stages = range(weights.count_blocks(state, "decoder.conv_blocks."))
         return VQGANConfig(
             codes,
             code_width,
             len(state["post_quant_conv.bias"]),
-            tuple(_stage(state, f"decoder.conv_blocks.{place}.") for place in range(stages)),
+            tuple(_stage(state, f"decoder.conv_blocks.{place}.") for place in stages),
             unit_codes,
         )
-    except (KeyError, ValueError, AttributeError) as error:
-        raise ValueError(f"{source} does not hold a VQGAN: its shape cannot be read ({error})") from error
 
 
 def _stage(state: dict[str, Tensor], prefix: str) -> Stage:
-    blocks = 1 + max(int(name.split(".")[4]) for name in state if name.startswith(f"{prefix}res."))
+    blocks = weights.count_blocks(state, f"{prefix}res.")
     return Stage(len(state[f"{prefix}res.0.conv1.bias"]), blocks, f"{prefix}attn.0.norm.weight" in state)
 
 
@@ -228,7 +226,7 @@ def load_llamagen(path: Path, device: torch.device | str = "cpu") -> VQGAN:
     """The decoder of LlamaGen's vq_ds16_c2i.pt, in float32.
 
     Raises:
-        FileNotFoundError: if it is not there.
+        FileNotFoundError: if the file is missing.
         ValueError: if it is something else.
     """
     return _load(weights.read_state(path, "model"), path.name, True, device)
@@ -238,7 +236,7 @@ def load_taming(path: Path, device: torch.device | str = "cpu") -> VQGAN:
     """The decoder of a taming VQGAN (last.ckpt), in float32.
 
     Raises:
-        FileNotFoundError: if it is not there.
+        FileNotFoundError: if the file is missing.
         ValueError: if it is something else.
     """
     return _load(from_taming(weights.read_state(path, "state_dict")), path.name, False, device)

@@ -1,21 +1,22 @@
-"""Weights files: read without running code, checked by name and shape, put in place in the type they are used in."""
+"""Weights files: read without running their code, checked by name and shape, loaded in the number type of use."""
 
 import json
 import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 N = TypeVar("N", bound=nn.Module)
 
 
 class Inert:
-    """Stands for any class or function that a checkpoint names: takes what it is given and does nothing."""
+    """Replaces any class or function that a checkpoint names: accepts any arguments and does nothing."""
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> "Inert":
         return super().__new__(cls)
@@ -28,17 +29,17 @@ class Inert:
 
 
 def plain_dict(*_args: Any) -> dict:
-    """Stands for defaultdict, which unpickling fills after making it."""
+    """Replaces defaultdict, which unpickling fills after creating it."""
     return {}
 
 
 def read_inert(path: Path) -> Any:
-    """A PyTorch file's content, with torch's weights-only reader and everything that is not a tensor made inert.
+    """The content of a PyTorch file, read by torch's weights-only reader with every object but tensors made inert.
 
     Lightning files pickle their settings and tokenizer as objects; these are never imported, let alone called.
 
     Raises:
-        FileNotFoundError: if it is not there.
+        FileNotFoundError: if the file is missing.
         ValueError: if it cannot be read that way.
     """
     if not path.is_file():
@@ -56,10 +57,11 @@ def read_inert(path: Path) -> Any:
 
 
 def read_state(path: Path, key: str) -> dict[str, Tensor]:
-    """The state dict that a PyTorch file keeps under `key`, without the prefixes of compiling and of many GPUs.
+    """The state dict under `key` in a PyTorch file, names without the prefixes of torch.compile and DataParallel.
 
     Raises:
-        FileNotFoundError, ValueError: as `read_inert`, and ValueError if there is no such state dict.
+        FileNotFoundError: if the file is missing.
+        ValueError: if it cannot be read without running code, or has no such state dict.
     """
     content = read_inert(path)
     state = content.get(key) if isinstance(content, dict) else None
@@ -69,7 +71,7 @@ def read_state(path: Path, key: str) -> dict[str, Tensor]:
 
 
 def read_safetensors(paths: Iterable[Path]) -> dict[str, Tensor]:
-    """The tensors of all the files, mapped: nothing is read before it is used.
+    """The tensors of all the files, memory-mapped: each is read when it is used.
 
     Raises:
         ValueError: for a file of another format.
@@ -84,10 +86,10 @@ def read_safetensors(paths: Iterable[Path]) -> dict[str, Tensor]:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object that a config.json holds.
+    """The object in a config.json.
 
     Raises:
-        ValueError: if it holds none.
+        ValueError: if the file is not JSON or holds something else.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -99,10 +101,10 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def read_config(file: Path, fields: Mapping[str, str]) -> dict[str, Any]:
-    """Our names -> values of a config.json's fields, for `fields` of our names -> theirs.
+    """Values of a config.json's fields by our names, for `fields`: our names -> the file's.
 
     Raises:
-        ValueError: for a file that is no JSON object or lacks one of them.
+        ValueError: if the file is not a JSON object or lacks one of them.
     """
     content = read_json(file)
     missing = [name for name in fields.values() if name not in content]
@@ -111,14 +113,41 @@ def read_config(file: Path, fields: Mapping[str, str]) -> dict[str, Any]:
     return {ours: content[theirs] for ours, theirs in fields.items()}
 
 
+@contextmanager
+def reading_shape(source: Path | str, kind: str) -> Iterator[None]:
+    """Turn any error in reading a network's shape from its tensors into a ValueError that names file and kind."""
+    try:
+        yield
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{source} does not hold a {kind}: its shape cannot be read ({error})") from error
+
+
+def count_blocks(state: Mapping[str, Any], prefix: str) -> int:
+    """Number of blocks whose tensors are named `prefix`, a number from 0 on, and a dot.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    return 1 + max(int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix))
+
+
+def save_weights(network: nn.Module, file: Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write a network's weights as safetensors, by default in half precision; an interruption leaves no broken file."""
+    part = file.with_suffix(".part")
+    state = {name: weight.detach().to(dtype).contiguous() for name, weight in network.state_dict().items()}
+    save_file(state, part)
+    part.chmod(0o644)  # safetensors makes files readable by their owner alone
+    part.replace(file)
+
+
 def blank(make: Callable[[], N]) -> N:
-    """A network of shapes only, without memory."""
+    """A network of shapes only, without memory for its weights."""
     with torch.device("meta"):
         return make()
 
 
 def check(wanted: Mapping[str, Tensor], found: Mapping[str, Any], source: Path | str) -> None:
-    """Raise ValueError, naming them, if tensors have another shape than wanted, are lacking, or are too many."""
+    """Raise ValueError, with their names, for tensors of a wrong shape, missing ones and unexpected ones."""
     for name, value in found.items():
         if name in wanted and (not isinstance(value, Tensor) or value.shape != wanted[name].shape):
             got = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -136,13 +165,13 @@ def fill(
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
 ) -> N:
-    """Put exactly fitting tensors into a blank network, one at a time, and make it ready for use.
+    """Load tensors that fit exactly into a blank network, one at a time, and make it ready for inference.
 
-    Parameters take the type asked for. Buffers keep theirs: rotary frequencies in bfloat16 would turn the far
+    Parameters are converted to `dtype`. Buffers keep theirs: rotary frequencies in bfloat16 would rotate distant
     positions by wrong angles.
 
     Raises:
-        ValueError: where names or shapes do not fit.
+        ValueError: if names or shapes do not fit.
     """
     wanted = network.state_dict()
     check(wanted, state, source)

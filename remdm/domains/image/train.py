@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from remdm.domains.image import emoji
@@ -17,6 +16,7 @@ from remdm.models.network import compute
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.vocabulary import closed_tokenizer
 from remdm.models.vq import VQ, as_input
+from remdm.models.weights import save_weights
 from remdm.training.loop import Recipe, Task, train
 
 VQ_MINUTES = 5.5
@@ -27,14 +27,6 @@ DROPPED = 0.1
 """Share of training pictures without category and style; as many again have a category alone."""
 HELDOUT = 96
 """Held-out pictures for the bound."""
-
-
-def save_weights(network: nn.Module, file: Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write the weights, in half precision by default; an interruption leaves no partial file."""
-    part = file.with_suffix(".part")
-    save_file({name: weight.detach().to(dtype).contiguous() for name, weight in network.state_dict().items()}, part)
-    part.chmod(0o644)  # safetensors makes files readable by their owner alone
-    part.replace(file)
 
 
 def train_classifier(pictures: emoji.Emoji, vq: VQ, minutes: float, path: Path, seed: int = 0) -> Classifier:
@@ -63,7 +55,7 @@ def remember(classifier: Classifier, pictures: emoji.Emoji, batches: int = 64) -
 
 @torch.inference_mode()
 def tokenized(pictures: emoji.Emoji, vq: VQ, cache: Path) -> np.ndarray:
-    """Codes of variations of every picture, held-out ones too, uint16 `[VARIATIONS, N, 256]`; made once."""
+    """Codes of variations of every picture, held-out ones too, uint16 `[VARIATIONS, N, 256]`; computed once."""
     if not cache.is_file():
         rng, everyone = np.random.default_rng(2), np.arange(len(pictures.label))
         made = []
