@@ -91,6 +91,7 @@ class Block(SandwichBlock):
     """A block with local mixing, rotary positions and, in every second one, `Recall`."""
 
     def __init__(self, config: TransformerConfig, recalls: bool) -> None:
+        # before the rest, so that a seed gives the same initial weights as ever
         recall = Recall(config.width, config.recall_heads) if recalls else None
         super().__init__(config.width, config.heads)
         self.recall = recall

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from remdm.models.checkpoints import load_embedded
-from remdm.models.network import Compute, compute
+from remdm.models.network import Compute, NetworkDenoiser, compute
 from remdm.studies.bench.browser import click_row, scrub_row
 from remdm.studies.bench.crowd import alone_ms, crowds
 from remdm.studies.bench.page import PageError, page_row
@@ -47,6 +47,7 @@ def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], I
 
     def visitors() -> Iterator[Row]:
         checkpoint = load_embedded(CROWDED, chosen)
+        assert isinstance(checkpoint.denoiser, NetworkDenoiser)
         yield from crowds(CROWDED, checkpoint.denoiser, checkpoint.length)
 
     def page() -> Iterator[Row]:
