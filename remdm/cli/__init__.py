@@ -15,6 +15,7 @@ COMMANDS = {
     "tables": ("remdm.studies.paper_tables", "the paper's tables and ours, from the result files"),
     "precision": ("remdm.studies.precision", "what 32-bit noise does, on a language that is known exactly"),
     "bound": ("remdm.studies.bound", "the training bound on held-out text"),
+    "pairs": ("remdm.studies.pairs", "record the pairs of runs that the tabs open with"),
     "bench": ("remdm.studies.bench", "time a step against a literal implementation"),
     "models": ("remdm.hub.listing", "list the models, fetch one, measure what loading takes"),
 }

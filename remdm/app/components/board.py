@@ -58,15 +58,16 @@ class Comparison:
         """All of it in a few words."""
         return " · ".join(self.titles)
 
-    def message(self) -> str:
-        """All of it as one message of the board."""
+    def message(self, words: Sequence[str] = (), **more: Any) -> str:
+        """All of it as one message of the board: `words` say what each lane is; more of it: `headline`, `play`."""
         panes, steps = [], []
         for place, sample in enumerate(self.samples):
             start, *frames, end = json.loads(sample.message())["messages"]
             about = {"title": self.titles[place], "settings": self.settings[place], "fate": self.fates[place]}
-            panes.append({**about, "start": start, "end": end})
+            panes.append({**about, "about": words[place] if words else "", "start": start, "end": end})
             steps += [[place, step] for step in frames]
-        return messages.dumps({"v": 1, "kind": "all", "id": secrets.token_urlsafe(12), "panes": panes, "steps": steps})
+        whole = {"v": 1, "kind": "all", "id": secrets.token_urlsafe(12), "panes": panes, "steps": steps}
+        return messages.dumps({**whole, **more})
 
 
 def settings_shown(requests: Sequence[RunRequest]) -> list[list[tuple[str, str, bool]]]:
