@@ -102,12 +102,14 @@ class Compare {
     this.grid = h("div", { class: "rp-panes", "data-panes": this.panes.length, "data-lane": 0 }, ...this.panes.map((pane) => pane.box));
     const plain = this.panes[0].run.layout === "grid" ? "" : "word";
     this.verdict = h("p", { class: "rp-verdict-line", role: "status" });
-    this.past = h("section", { class: "ln-history", "aria-label": "Errors, from where they begin to where they are repaired", hidden: "" });
+    this.pastTitle = h("summary", {});
+    this.pastRows = h("div", { class: "ln-history" });
+    this.past = h("details", { class: "rp-table", hidden: "" }, this.pastTitle, this.pastRows);
     this.life = new Life();
     this.popover = h("div", { class: "ln-popover", "data-role": "popover", role: "dialog", "aria-label": "Life of a token", hidden: "" }, this.life.box);
     this.root.replaceChildren(
-      this.headline, this.bar.box, this.caption, this.switch, this.grid, buildLegend(plain), this.past, this.verdict,
-      this.buildApart(), this.popover,
+      this.headline, this.bar.box, this.caption, this.switch, this.grid, buildLegend(plain),
+      h("div", { class: "ln-more" }, this.past, this.buildApart()), this.popover,
     );
   }
 
@@ -126,7 +128,7 @@ class Compare {
       "differs from A",
     );
     const plot = h("div", { class: "rp-apart-plot" }, this.apart, this.cursor);
-    this.picture = h("details", { class: "rp-table rp-apart-box" }, h("summary", {}, "Where and when the runs part"), plot, legend);
+    this.picture = h("details", { class: "rp-table rp-apart-box" }, h("summary", {}, "Where and when the runs part"), this.verdict, plot, legend);
     this.picture.hidden = this.panes.length < 2;
     return this.picture;
   }
@@ -495,7 +497,8 @@ class Compare {
       return more > 0 ? [...shown, h("p", { class: "rp-hint" }, `${"ABCD"[place]} · ${plural(more, "more short-lived error")}`)] : shown;
     });
     this.past.hidden = !rows.length;
-    this.past.replaceChildren(h("h4", { class: "rp-h" }, "Errors, from birth to repair"), ...rows);
+    say(this.pastTitle, `Errors from birth to repair: ${this.panes.map((lane) => `${lane.title} ${lane.history.length}`).join(", ")}`);
+    this.pastRows.replaceChildren(...rows);
   }
 
   drawSwitch() {

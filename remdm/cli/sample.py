@@ -79,7 +79,7 @@ def chosen(model: Model, args: argparse.Namespace) -> Settings:
     Raises:
         ValueError: for values that will not do.
     """
-    own = {"sampler": "remdm-loop", "steps": 64, **model.defaults}
+    own = {"sampler": "remdm-loop", "steps": 64, **model.defaults, **({} if args.sampler else model.recommended)}
     sampler = args.sampler or own["sampler"]
     if sampler != own["sampler"]:  # only how tokens are drawn suits other samplers too
         own = {name: own[name] for name in ("steps", *knobs(Truncation)) if name in own}

@@ -74,6 +74,12 @@ def is_embedded(name: str) -> bool:
     return (ROOT / name / "model.safetensors").is_file()
 
 
+def recommended(name: str) -> dict[str, Any]:
+    """The settings that were measured to be best for an embedded model, from its folder; empty if none were."""
+    path = ROOT / name / "recommended.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def weights_hash(folder: Path) -> str:
     """Twelve hexadecimal digits of the SHA-256 of a folder's weights: results are stored under them."""
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]

@@ -55,6 +55,8 @@ class Model:
         prompt_help: the prompt's one-line hint; empty where the model takes no prompt. placeholder: if it is empty.
         layout: how the player lays out this model's tokens, where not as the domain says.
         defaults: settings that suit the model, by their names in `methods.settings` and in the domain's `ask`.
+        recommended: where no sampler is named, the settings that were measured to be best and calm for the model; a
+            sampler that is named keeps its paper's values.
         fetch: device -> its download with progress, iterated to its end before `load`; None where nothing is lacking.
     """
 
@@ -82,6 +84,7 @@ class Model:
     placeholder: str = "Empty: write freely"
     layout: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    recommended: Mapping[str, Any] = field(default_factory=dict)
     fetch: Callable[[Compute], Iterator[Fetched]] | None = None
 
 

@@ -39,9 +39,9 @@ def player(value: str | None = None, *, elem_id: str) -> ScriptedHTML:
     return ScriptedHTML("ReMDMPlayer", '<div data-mount class="rp" tabindex="-1"></div>', value, elem_id=elem_id)
 
 
-def board(*, elem_id: str) -> ScriptedHTML:
-    """Shows runs side by side with one scrubber (assets/js/compare.js): messages of remdm.app.components.board."""
-    return ScriptedHTML("ReMDMCompare", '<div data-mount class="compare"></div>', elem_id=elem_id)
+def board(value: str | None = None, *, elem_id: str) -> ScriptedHTML:
+    """Shows runs side by side with one slider (assets/js/compare.js): messages of remdm.app.components.board."""
+    return ScriptedHTML("ReMDMCompare", '<div data-mount class="compare"></div>', value, elem_id=elem_id)
 
 
 def tiles(*, elem_id: str, visible: bool) -> ScriptedHTML:

@@ -13,7 +13,7 @@ from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import board
 from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample
-from remdm.app.workbench.settings import Panel
+from remdm.app.workbench.settings import Panel, another_seed
 from remdm.app.workbench.share import comparison_page
 from remdm.runs.branch import BranchRequest
 from remdm.runs.record import RunRequest
@@ -25,7 +25,8 @@ from remdm.views.comparison import table
 
 AS_SET = ""
 MOST_PANES = 4
-FIRST_PANES = ("mdlm", "remdm-loop", "remdm-conf", "remdm-rescale")
+FIRST_PANES = ("mdlm", AS_SET, "remdm-loop", "remdm-conf")
+_DRAWER = """() => document.querySelectorAll(".bench").forEach((bench) => bench.classList.toggle("drawer"))"""
 
 
 def resettled(base: Settings, sampler: str, changes: Mapping[str, Any]) -> Settings:
@@ -80,17 +81,17 @@ class BoardControls(RunControls):
 class Compare:
     """A view of a workbench; its callbacks are the methods below."""
 
-    def __init__(self, where: str) -> None:
-        gr.Markdown(
-            "The same seed, the same start, and the same random number at each step and position: what differs "
-            "follows from the settings alone.", elem_classes="hint",
-        )  # fmt: skip
-        with gr.Row(elem_classes="pane-controls"):
-            self.panes = [self._pane(where, place) for place in range(MOST_PANES)]
-        with gr.Row(elem_classes="files"):
+    def __init__(self, where: str, opening: str | None = None) -> None:
+        """Build it; `opening` is a recorded pair, which plays until there are runs of the visitor's own."""
+        lanes = board(opening, elem_id=f"{where}-compare")
+        with gr.Row(elem_classes="strip"):
+            self.another = gr.Button("Write another", variant="primary", size="sm", elem_id=f"{where}-compare-another")
             self.count = gr.Radio([2, 3, 4], value=2, label="Runs", elem_id=f"{where}-panes", elem_classes="inline")
             self.controls = BoardControls("Compare", f"{where}-compare")
-        self.controls.build_board(f"{where}-compare", f"{where}-compare-table")
+            self.settings = gr.Button("All settings", size="sm", elem_id=f"{where}-drawer")
+        with gr.Row(elem_classes="pane-controls"):
+            self.panes = [self._pane(where, place) for place in range(MOST_PANES)]
+        self.controls.board, self.controls.table = lanes, gr.HTML("", elem_id=f"{where}-compare-table")
 
     def _pane(self, where: str, place: int) -> tuple[gr.Column, gr.Dropdown, gr.Textbox]:
         with gr.Column(visible=place < 2, min_width=150) as column:
@@ -111,7 +112,10 @@ class Compare:
         chosen = {each for _, *pane in self.panes for each in pane}
         visible = lambda count: {column: gr.Column(visible=place < count) for column, place in columns.items()}
         on(self.count.input, visible, self.count, {*columns})
-        controls.begins(controls.run.click, self.compare, {self.count, *chosen, *panel.inputs}, controls.outputs)
+        inputs, outputs = {self.count, *chosen, *panel.inputs}, controls.outputs
+        controls.begins(controls.run.click, self.compare, inputs, outputs)
+        controls.begins(self.another.click, self.compare_anew, inputs, {*outputs, panel.seed})
+        on(self.settings.click, None, None, None, js=_DRAWER, queue=False)
         controls.ends()
 
     def compare(self, values: Values, group: RunGroup) -> Iterator[Changes]:
@@ -120,6 +124,12 @@ class Compare:
         panes = self.panes[: int(values[self.count])]
         requests = [pane_request(base, values[sampler], values[changes] or "") for _, sampler, changes in panes]
         yield from self.controls.show(requests, group, {self.controls.run: gr.Button("Running …", interactive=False)})
+
+    def compare_anew(self, values: Values, group: RunGroup) -> Iterator[Changes]:
+        """The same from another seed."""
+        seed = another_seed()
+        yield {self.panel.seed: seed}
+        yield from self.compare({**values, self.panel.seed: seed}, group)
 
 
 def pane_request(base: RunRequest, sampler: str, changes: str) -> BranchRequest:

@@ -1,5 +1,6 @@
 """The settings beside the stage, in three groups: what to generate, how to remask, how to sample tokens."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import Field, replace
 from typing import Any
@@ -21,12 +22,22 @@ FIRST_STEPS = 64
 MOST_STEPS = 1024
 
 
+def opening_settings(model: Model) -> dict[str, Any]:
+    """What the controls open with for a model: what was measured to be best for it, else what suits it."""
+    return {"sampler": FIRST, "steps": FIRST_STEPS, **model.defaults, **model.recommended}
+
+
+def another_seed() -> int:
+    """A seed that nobody chose."""
+    return random.SystemRandom().randrange(1_000_000)
+
+
 class Panel:
     """The controls of a domain's tab and what they mean together."""
 
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
-        own = {"sampler": FIRST, "steps": FIRST_STEPS, **domain.models[0].defaults}
+        own = opening_settings(domain.models[0])
         self._first, self._first_steps = own["sampler"], own["steps"]
         self._visible = shown(METHODS[self._first].parts)
         self._start = {"schedule": "linear", **defaults(self._first, self._first_steps), **own}

@@ -1,6 +1,5 @@
 """How the settings answer to each other: a preset fills in its values, and what does not apply disappears."""
 
-import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ import gradio as gr
 from remdm.app.components.controls import defaults, shown
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, Values, on
-from remdm.app.workbench.settings import FIRST, FIRST_STEPS, Panel, first_of
+from remdm.app.workbench.settings import FIRST_STEPS, Panel, another_seed, first_of, opening_settings
 from remdm.models.checkpoints import CheckpointError
 from remdm.runs.domain import Model
 from remdm.sampling.knobs import knobs
@@ -31,7 +30,7 @@ class Reactions:
         on(panel.model.input, self.remodelled, panel.model, {*about, *preset, panel.sampler, panel.steps})
         example = lambda text: {panel.prompt: text, panel.examples: None}
         on(panel.examples.input, example, panel.examples, {panel.prompt, panel.examples})
-        on(panel.another.click, lambda: random.SystemRandom().randrange(1_000_000), None, panel.seed)
+        on(panel.another.click, another_seed, None, panel.seed)
 
     def preset(self, values: Values) -> Changes:
         """A sampler was chosen: its paper's values, how tokens of this model are drawn, and what applies."""
@@ -86,9 +85,9 @@ class Reactions:
 
     def _suited(self, model: Model) -> Changes:
         """The model's own settings; those that the page opens with for a model without any, where others have some."""
-        if not any(each.defaults for each in (model, *self.panel.domain.models)):
+        if not any(each.defaults or each.recommended for each in (model, *self.panel.domain.models)):
             return {}
-        own = {"sampler": FIRST, "steps": FIRST_STEPS, **model.defaults}
+        own = opening_settings(model)
         sampler, steps = own["sampler"], own["steps"]
         return {**self._preset(sampler, steps, own), self.panel.sampler: sampler, self.panel.steps: steps}
 

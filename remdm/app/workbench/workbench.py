@@ -17,6 +17,7 @@ from remdm.app.samples import Sample, checked
 from remdm.app.streams import Stream, ended, made, steps_of, steps_together
 from remdm.app.workbench.change import ChangeHere
 from remdm.app.workbench.compare import Compare
+from remdm.app.workbench.opening import opening
 from remdm.app.workbench.outcome import Outcome
 from remdm.app.workbench.recommended import Recommended
 from remdm.app.workbench.schedule_preview import SchedulePreview
@@ -51,11 +52,12 @@ class Workbench:
         name = domain.name
         with gr.Row(elem_classes="bench"):
             with gr.Column(elem_classes="stage"):
-                with gr.Tabs(elem_classes="views", selected="run") as self.views:
+                pair = opening(domain)
+                with gr.Tabs(elem_classes="views", selected="compare" if pair else "run") as self.views:
+                    with gr.Tab("Compare", id="compare"):
+                        self.compare = Compare(name, pair)
                     with gr.Tab("Run", id="run"):
                         self._run_view(first)
-                    with gr.Tab("Compare", id="compare"):
-                        self.compare = Compare(name)
             with gr.Column(elem_classes="side"):
                 with gr.Row(elem_classes="actions"):
                     self.controls = RunControls("Run", f"{name}-run", f"{name}-stop", "The run", min_width=120)

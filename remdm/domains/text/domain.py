@@ -12,7 +12,7 @@ from remdm.domains.text import hub_models, storyworld
 from remdm.domains.text.checker import check
 from remdm.domains.text.storyworld import lines
 from remdm.hub.prompting import segments
-from remdm.models.checkpoints import Checkpoint, is_embedded, load_embedded
+from remdm.models.checkpoints import Checkpoint, is_embedded, load_embedded, recommended
 from remdm.runs.domain import Domain, Model
 from remdm.runs.tokens import Issue, TokenView
 
@@ -146,6 +146,7 @@ STORIES = Model(
         "One sunny morning, _ and Ben met at the _. _ had brought _ red _ along. ...",
         "Now there were three _ left. ...",
     ),
+    recommended=recommended("stories"),
 )
 
 PROSE = Model(
