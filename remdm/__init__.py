@@ -12,7 +12,8 @@ Each folder imports only those before it:
     evaluation   figures, sweeps, the search for settings
     app          the page, the only place that knows Gradio
     domains      text, images, molecules, Countdown: what a token means
-    studies      what the app never imports: the paper's tables beside ours, the benchmark
+    studies      what the app never imports: the paper's tables and ours, the benchmark
+    cli          the command `remdm`
 """
 
 __version__ = "0.1.0"

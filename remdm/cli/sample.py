@@ -56,7 +56,7 @@ def asked(domain: Domain, model: Model, args: argparse.Namespace) -> object:
     """What the flags ask for besides the prompt, as the domain's own kind.
 
     Raises:
-        ValueError: for a flag of another domain or a value that will not do.
+        ValueError: for a flag of another domain or an invalid value.
     """
     texts = _given(args, _asked_fields())
     fields = knobs(domain.ask)
@@ -77,7 +77,7 @@ def chosen(model: Model, args: argparse.Namespace) -> Settings:
     """The settings that the flags ask for; what they leave open is the model's own, then the paper's.
 
     Raises:
-        ValueError: for values that will not do.
+        ValueError: for invalid values.
     """
     own = {"sampler": "remdm-loop", "steps": 64, **model.defaults, **({} if args.sampler else model.recommended)}
     sampler = args.sampler or own["sampler"]
