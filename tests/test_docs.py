@@ -35,7 +35,10 @@ def examples(name):
     ("document", "sign"),
     [
         ("README.md", r"\w+ \d+ decoded \d+ remasked\n"),
-        ("docs/extending.md", r"\n[abcd]{3}b[abcd]{3}\n\(Issue\(positions=\(1, 5\).*b does not mirror d.*\n\[\('\w+', \d+\)"),
+        (
+            "docs/extending.md",
+            r"\n[abcd]{3}b[abcd]{3}\n.*b does not mirror d.*\n\[\('\w+', \d+\)",
+        ),
     ],
 )
 def test_the_examples_run(document, sign, tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PHRASES = {
-    r"(?<!there )\b(is|are|was|were) no (?!longer|more|less|fewer|better|worse|nearer|different|one\b|way\b|matter)": "not a",
+    r"(?<!there )\b(is|are|was|were) no (?!longer|more|less|fewer|better|worse|nearer|one\b|way\b|matter)": "not a",
     r"\b(that|which|who) (is|are) (?-i:none)\b": "that does not exist, not one of them",
     r"\bbeside\b": "besides (in addition), next to (a place), against or with (a comparison)",
     r"\b(network|model|model's) calls\b|\bcalls of the (network|model)\b": "network evaluations, NFE",
