@@ -84,7 +84,7 @@ class Compare:
     def __init__(self, where: str, opening: str | None = None) -> None:
         """Build it; `opening` is a recorded pair, which plays until there are runs of the visitor's own."""
         lanes = board(opening, elem_id=f"{where}-compare")
-        with gr.Row(elem_classes="strip"):
+        with gr.Row(elem_classes=["files", "strip"]):
             self.another = gr.Button("Write another", variant="primary", size="sm", elem_id=f"{where}-compare-another")
             self.count = gr.Radio([2, 3, 4], value=2, label="Runs", elem_id=f"{where}-panes", elem_classes="inline")
             self.controls = BoardControls("Compare", f"{where}-compare")
