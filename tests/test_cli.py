@@ -70,7 +70,10 @@ def test_prompt_and_blanks_are_kept(tmp_path):
         (["--steps", "0"], "steps must be a whole number from 1 to 8192, got 0"),
         (["--sampler", "mdlm", "--eta", "0.1"], "eta does not apply to mdlm"),
         (["--eta", "2"], "eta must lie between 0 and 1, got 2"),
-        (["--t-on", "0.2", "--t-off", "0.4"], "t_off must lie below t_on, got t_off 0.4 and t_on 0.2"),
+        (
+            ["--sampler", "remdm-loop", "--t-on", "0.2", "--t-off", "0.4"],
+            "t_off must lie below t_on, got t_off 0.4 and t_on 0.2",
+        ),
         (["--prompt", "a dragon came ..."], "The story model does not know the word “dragon”"),
         (["--prompt", "Rosa " * 200], "shorten it"),
         (["--prompt", "<img src=x onerror=alert(1)>"], "The story model does not know the word"),

@@ -13,8 +13,9 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_wheel_has_all_that_the_package_reads_and_nothing_else():
     packed = {file.distribution_path: Path(file.path) for file in WheelBuilder(str(ROOT)).recurse_included_files()}
-    names = [*ROOT.glob("checkpoints/*/*"), *ROOT.glob("assets/*/*")]
-    data = {f"remdm/{path.relative_to(ROOT).as_posix()}" for path in names if path.is_file() and path.suffix != ".png"}
+    names = [*ROOT.glob("checkpoints/*/*"), *ROOT.glob("assets/**/*")]
+    files = [path.relative_to(ROOT).as_posix() for path in names if path.is_file() and path.suffix != ".png"]
+    data = {f"remdm/{name}" for name in files if not name.startswith("assets/results/samples/")}
     code = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("remdm/**/*.py")}
     assert data | code | {"remdm/domains/image/imagenet_classes.txt"} == packed.keys()
     assert sum(path.stat().st_size for path in packed.values()) < 40 * 2**20
