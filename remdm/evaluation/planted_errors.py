@@ -156,14 +156,10 @@ def experiment(
 
 def row(name: str, tally: Tally) -> Sequence[str]:
     """A tally as a line of a table: see `HEADINGS`."""
-
-    def share(interval: Interval) -> str:
-        return f"{interval.value:.0%} [{interval.low:.0%}, {interval.high:.0%}]"
-
     wait = "–" if tally.median_wait is None else f"{tally.median_wait:g}"
     return (
-        name, f"{tally.remasked} / {tally.planted}", share(tally.repair_rate), f"{tally.restored}", wait,
-        share(tally.control_rate),
+        name, f"{tally.remasked} / {tally.planted}", f"{tally.repair_rate:.0%}", f"{tally.restored}", wait,
+        f"{tally.control_rate:.0%}",
     )  # fmt: skip
 
 

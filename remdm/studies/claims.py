@@ -3,10 +3,10 @@
 Two of our figures differ if their 95% intervals do not touch, which is stricter than a test of the difference.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from remdm.evaluation.metrics.statistics import Interval, differ
+from remdm.evaluation.metrics.statistics import Interval, differ, figure
 from remdm.studies.published import Published
 
 AGREES, DISAGREES, MIXED, UNDECIDED, UNMEASURED = "agrees", "disagrees", "mixed", "undecided", "not measured"
@@ -53,45 +53,47 @@ def _verdict(signs: Sequence[int]) -> str:
 
 
 def better(
-    words: str, published: Published, figure: str, one: str, other: str, ours: tuple[Own, Own],
-    show: Callable[[float], str], *, lower: tuple[bool, bool] = (False, False), **more: str,
+    words: str, published: Published, column: str, one: str, other: str, ours: tuple[Own, Own],
+    spec: str = "", *, lower: tuple[bool, bool] = (False, False), **more: str,
 ) -> Claim:  # fmt: skip
     """One sampler is better than another at the largest T that was published; ours are compared at every T.
 
-    `one` is the better sampler of the paper's table in this figure, `other` the worse one; `ours` are both of ours by
-    T, printed by `show`. `lower` says whether less is better, in the paper's figure and in ours. `more`: see Claim.
+    `one` is the better sampler of the paper's table in this column, `other` the worse one; `ours` are both of ours by
+    T, printed by `spec`. `lower` says whether less is better, in the paper's figure and in ours. `more`: see Claim.
     """
-    theirs = [published.at(name, figure) for name in (one, other)]
+    theirs = [published.at(name, column) for name in (one, other)]
     last = max(set(theirs[0]) & set(theirs[1]))
     holds = theirs[0][last] < theirs[1][last] if lower[0] else theirs[0][last] > theirs[1][last]
     both = sorted(set(ours[0]) & set(ours[1]))
     verdict = _verdict([differ(ours[0][t], ours[1][t], lower[1]) for t in both])
-    found = ", ".join(f"T = {t}: {show(ours[0][t].value)} against {show(ours[1][t].value)}" for t in both)
+    found = ", ".join(
+        f"T = {t}: {figure(ours[0][t].value, spec)} against {figure(ours[1][t].value, spec)}" for t in both
+    )
     return Claim(words, holds, verdict, found, **more)
 
 
 def steady(
-    words: str, published: Published, figure: str, sampler: str, ours: Own, show: Callable[[float], str],
+    words: str, published: Published, column: str, sampler: str, ours: Own, spec: str = "",
     **more: str,
 ) -> Claim:  # fmt: skip
     """A sampler gains nothing from the first to the last T: no more there, with touching intervals here."""
-    theirs = published.at(sampler, figure)
+    theirs = published.at(sampler, column)
     first, last = min(theirs), max(theirs)
     holds = theirs[last] <= theirs[first]
     if len(ours) < 2:
         return Claim(words, holds, UNMEASURED, "", **more)
     begin, end = min(ours), max(ours)
     verdict = AGREES if differ(ours[end], ours[begin], False) <= 0 else DISAGREES
-    found = f"T = {begin}: {show(ours[begin].value)}, T = {end}: {show(ours[end].value)}"
+    found = f"T = {begin}: {figure(ours[begin].value, spec)}, T = {end}: {figure(ours[end].value, spec)}"
     return Claim(words, holds, verdict, found, **more)
 
 
-def gained(words: str, published: Published, figure: str, one: str, other: str, gain: Own,
-           show: Callable[[float], str], **more: str) -> Claim:  # fmt: skip
+def gained(words: str, published: Published, column: str, one: str, other: str, gain: Own,
+           spec: str = "", **more: str) -> Claim:  # fmt: skip
     """One is better than another by a paired comparison of ours: its gain with an interval, by T."""
     last = max(published.steps)
-    holds = published.at(one, figure)[last] > published.at(other, figure)[last]
+    holds = published.at(one, column)[last] > published.at(other, column)[last]
     zero = Interval(0.0, -1e-12, 1e-12)
     verdict = _verdict([differ(each, zero, False) for each in gain.values()])
-    found = ", ".join(f"T = {t}: {show(each.value)}, {show(each.low)} to {show(each.high)}" for t, each in gain.items())
+    found = ", ".join(f"T = {t}: {each:{spec}}" for t, each in gain.items())
     return Claim(words, holds, verdict, found, **more)

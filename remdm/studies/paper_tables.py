@@ -6,13 +6,13 @@ from pathlib import Path
 
 from remdm.domains.registry import measurements
 from remdm.evaluation import curves
-from remdm.evaluation.metrics.statistics import Interval, mean_interval
+from remdm.evaluation.metrics.statistics import figure, mean_interval
 from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.results import Row
 from remdm.paths import ASSETS
 from remdm.studies import published, study_tables
 from remdm.studies.claims import Claim, better, gained, steady
-from remdm.studies.side_by_side import Line, Ours, number, percent, table
+from remdm.studies.side_by_side import Line, Ours, table
 
 RESULTS = ASSETS / "results"
 HEAD = """# The paper's tables, and ours beside them
@@ -21,9 +21,9 @@ Written by `python -m remdm tables` from the files in `assets/results/`; nothing
 if it is not what the command writes. The paper is *Remasking Discrete Diffusion Models with Inference-Time Scaling*
 (arXiv 2503.00307v4). Its models are far larger than ours and were trained on other data, so no number of one side can
 be set beside a number of the other: what can be compared is which sampler does better, and how that goes with T. Ours
-have 95% intervals where there are any; n is the number of samples. Of what the paper says, ours *agree* where the
-intervals of both samplers are apart at one T at least and nowhere the other way round; where they touch everywhere it
-is *undecided*."""
+have 95% intervals where there are any, in brackets; n is the number of samples, NFE that of network evaluations. Of
+what the paper says, ours *agree* where the intervals of both samplers are apart at one T at least and nowhere the other
+way round; where they touch everywhere it is *undecided*."""
 TUNED = """By `python -m remdm tune` (optuna). Trials share their random numbers, so that the best is a little lucky; it
 and the paper's values are drawn again with fresh ones. Trials that lost variety against MDLM were refused. As good: the
 range of the trials whose interval reaches the best's fresh figure."""
@@ -33,6 +33,7 @@ CAP, RESCALE = Line("ReMDM-cap", "remdm-cap"), Line("ReMDM-rescale", "remdm-resc
 CONF, LOOP = Line("ReMDM-conf", "remdm-conf"), Line("ReMDM-loop", "remdm-loop")
 STUDIED = Line("ReMDM-cap, eta 0.91 (the study's)", "remdm-cap", "eta=0.9143")
 STORY_LENGTH = 160
+SHARE, POINTS = ".1%", "+.1%"
 
 
 def _short(t: int) -> bool:
@@ -54,36 +55,36 @@ def text(ours: Ours) -> list[Section]:
     closed = "A story of the closed world has about the same entropy whoever tells it" + (
         "; prose can lose much more."
         if world is None
-        else f" (the world's own: {world:.2f} nats); prose can lose more."
+        else f" (the world's own: {figure(world)} nats); prose can lose more."
     )
     owt = [
         better("ReMDM-loop beats MDLM at T >= L", published.OWT_LONG, "MAUVE", "ReMDM (loop, cap 0.02)", "MDLM",
-               (perfect(LOOP, "perfect", _long), perfect(MDLM, "perfect", _long)), percent),
+               (perfect(LOOP, "perfect", _long), perfect(MDLM, "perfect", _long)), SHARE),
         better("ReMDM-cap beats MDLM at T < L", published.OWT_SHORT, "MAUVE", "ReMDM (cap 0.04)", "MDLM",
-               (perfect(CAP, "perfect", _short), perfect(MDLM, "perfect", _short)), percent),
+               (perfect(CAP, "perfect", _short), perfect(MDLM, "perfect", _short)), SHARE),
         steady("MDLM gains nothing from more steps at T >= L", published.OWT_LONG, "MAUVE", "MDLM",
-               perfect(MDLM, "perfect", _long), percent),
+               perfect(MDLM, "perfect", _long), SHARE),
         better("ReMDM-loop beats the DFM corrector at T >= L", published.OWT_LONG, "MAUVE", "ReMDM (loop, cap 0.02)",
-               "MDLM + DFM", (perfect(LOOP, "perfect", _long), perfect(DFM, "perfect", _long)), percent,
+               "MDLM + DFM", (perfect(LOOP, "perfect", _long), perfect(DFM, "perfect", _long)), SHARE,
                why=f"The paper's eta is too small for these stories, whatever the rule (see Tuning): {STUDIED.name} "
                "is level with DFM where both were measured."),
         better("The price is entropy: ReMDM-loop's is below MDLM's at T >= L", published.OWT_LONG, "entropy",
                "ReMDM (loop, cap 0.02)", "MDLM",
-               (perfect(LOOP, "token_entropy", _long), perfect(MDLM, "token_entropy", _long)), number,
+               (perfect(LOOP, "token_entropy", _long), perfect(MDLM, "token_entropy", _long)), "",
                lower=(True, True), why=closed, unsure=closed),
     ]  # fmt: skip
     strategies = [
         better("The loop is the best strategy at T >= L: it beats cap", published.STRATEGIES_LONG, "MAUVE",
-               "loop 0.02", "cap 0.008", (perfect(LOOP, "perfect", _long), perfect(CAP, "perfect", _long)), percent,
+               "loop 0.02", "cap 0.008", (perfect(LOOP, "perfect", _long), perfect(CAP, "perfect", _long)), SHARE,
                why="Why is open. What differs here: L = 160 is reached at T where the paper still uses its large eta, "
                "9 of 10 positions are decoded while the loop runs, and a sentence of a story is right or wrong as a "
                "whole, so that remasking at all times, as cap does, goes on repairing while the rest is empty. A lower "
                "alpha_on alone does not mend it (rows of 0.5 and 0.7 are there), a larger eta does (see Tuning)."),
         better("The loop beats rescale at T >= L", published.STRATEGIES_LONG, "MAUVE", "loop 0.02", "rescale 0.015",
-               (perfect(LOOP, "perfect", _long), perfect(RESCALE, "perfect", _long)), percent,
+               (perfect(LOOP, "perfect", _long), perfect(RESCALE, "perfect", _long)), SHARE,
                why="Why is open, as for cap."),
         better("Cap beats rescale at T < L", published.STRATEGIES_SHORT, "MAUVE", "cap 0.04", "rescale 0.045",
-               (perfect(CAP, "perfect", _short), perfect(RESCALE, "perfect", _short)), percent),
+               (perfect(CAP, "perfect", _short), perfect(RESCALE, "perfect", _short)), SHARE),
     ]  # fmt: skip
     plain = [
         Line("MDLM, no nucleus, 32-bit noise", "mdlm", "nucleus_p=1.0, precision=32"),
@@ -116,11 +117,11 @@ def image(ours: Ours) -> list[Section]:
     few = "The intervals are over three seeds, wide, and touch: more pictures would tell."
     said = [
         better("ReMDM-rescale has a smaller distance than MDLM", published.IMAGENET, "FID", "ReMDM (rescale 0.05)",
-               "MDLM", (ours.values(RESCALE, "frechet"), ours.values(MDLM, "frechet")), number, lower=(True, True),
+               "MDLM", (ours.values(RESCALE, "frechet"), ours.values(MDLM, "frechet")), "", lower=(True, True),
                unsure=few),
         better("ReMDM-rescale has a smaller distance than MaskGIT at the largest T", published.IMAGENET, "FID",
                "ReMDM (rescale 0.05)", "MaskGIT",
-               (ours.values(RESCALE, "frechet"), ours.values(lines[0], "frechet")), number, lower=(True, True),
+               (ours.values(RESCALE, "frechet"), ours.values(lines[0], "frechet")), "", lower=(True, True),
                unsure=few),
     ]  # fmt: skip
     about = (
@@ -146,11 +147,11 @@ def molecule(rows: Sequence[Row]) -> list[Section]:
             frontier += [f"γ = {scale}:", *made[:-1]]
     said = [
         better("At the largest T, ReMDM finds more novel molecules than DFM", published.QM9, "novel of 1,024",
-               "ReMDM (rescale 0.9, conf, loop)", "DFM", (novel["remdm-loop"], novel["dfm"]), percent,
+               "ReMDM (rescale 0.9, conf, loop)", "DFM", (novel["remdm-loop"], novel["dfm"]), SHARE,
                why="The paper's order turns at T = 64: at T = 32 its DFM leads too."),
         better("At the largest T, ReMDM finds more novel molecules than forward-backward", published.QM9,
                "novel of 1,024", "ReMDM (rescale 0.9, conf, loop)", "forward-backward",
-               (novel["remdm-loop"], novel["fb"]), percent, why="At T = 32 the paper's are equal, 273 and 268."),
+               (novel["remdm-loop"], novel["fb"]), SHARE, why="At T = 32 the paper's are equal, 273 and 268."),
     ]  # fmt: skip
     free = Ours(kind, rows, "no property")
     unguided = [MDLM, FB, DFM, CAP, RESCALE, CONF, Line("ReMDM-loop", "remdm-loop")]
@@ -179,23 +180,20 @@ def countdown(ours: Ours) -> list[Section]:
         for sampler in ("remdm-llada", "llada-dfm")
     }  # fmt: skip
 
-    def points(value: float) -> str:
-        return f"{100 * value:+.1f} points"
-
-    figure = published.COUNTDOWN.figures[0]
+    solved = published.COUNTDOWN.figures[0]
     said = [
-        gained("ReMDM-LLaDA solves more than LLaDA", published.COUNTDOWN, figure, "LLaDA-ReMDM", "LLaDA",
-               gains["remdm-llada"], points,
+        gained("ReMDM-LLaDA solves more than LLaDA", published.COUNTDOWN, solved, "LLaDA-ReMDM", "LLaDA",
+               gains["remdm-llada"], POINTS,
                why="At T = 11 an answer is drafted in fewer steps than it has words: several are decoded at a time, "
                "while LLaDA takes one a step."),
-        gained("LLaDA solves more than LLaDA-DFM", published.COUNTDOWN, figure, "LLaDA", "LLaDA-DFM",
-               {t: Interval(-each.value, -each.high, -each.low) for t, each in gains["llada-dfm"].items()},
-               points, unsure="The paper's two differ by twice their ± of 0.2 only."),
+        gained("LLaDA solves more than LLaDA-DFM", published.COUNTDOWN, solved, "LLaDA", "LLaDA-DFM",
+               {t: -each for t, each in gains["llada-dfm"].items()},
+               POINTS, unsure="The paper's two differ by twice their ± of 0.2 only."),
     ]  # fmt: skip
     about = (
         f"Ours: {ours.parameters}, three numbers, held-out problems of our own, an answer of 11 words. Both sides "
-        "compare at unequal calls, ours as the last table has them. Gains are paired, problem by problem. TruthfulQA "
-        "is not measured: it needs LLaDA itself."
+        "compare at unequal NFE, ours as the last table has it. Gains are paired, problem by problem, in percentage "
+        "points. TruthfulQA is not measured: it needs LLaDA itself."
     )
     return [("Countdown: Table 3", [table(published.COUNTDOWN), about, *ours.tables(lines, ("solved",))], said)]
 

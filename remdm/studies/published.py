@@ -113,7 +113,7 @@ FRONTIER = Published(
     },
 )  # fmt: skip
 COUNTDOWN = Published(
-    f"{PAPER}, Table 3", "LLaDA-8B-Instruct, four shots, 256 problems, 20 seeds; every ±: 0.2. LLaDA makes 32 network "
-    "calls an answer, LLaDA-ReMDM 64", (32,), ("pass@1, %",),
+    f"{PAPER}, Table 3", "LLaDA-8B-Instruct, four shots, 256 problems, 20 seeds; every ±: 0.2. LLaDA takes 32 network "
+    "evaluations an answer, LLaDA-ReMDM 64", (32,), ("pass@1, %",),
     {"LLaDA": ((45.2,),), "LLaDA-DFM": ((44.8,),), "LLaDA-ReMDM": ((46.1,),)},
 )  # fmt: skip

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from remdm.evaluation import curves
 from remdm.evaluation.curves import Point
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.metrics.statistics import Interval
 from remdm.evaluation.sweeps.results import Row
-from remdm.evaluation.sweeps.table import markdown
+from remdm.evaluation.sweeps.table import by_steps, markdown
 from remdm.studies.published import Published
 
 MISSING = "not measured"
@@ -42,14 +43,14 @@ class Ours:
         return {t: each.value for t, each in self.by_steps(line, column).items() if steps(t)}
 
     def tables(self, lines: Sequence[Line], columns: Sequence[str]) -> list[str]:
-        """A table for each measure, every cell with its interval and n; the network calls; what is not measured."""
+        """A table for each measure, every cell with its interval and n; the NFE; what is not measured."""
         made = []
         for column in columns:
             measure = self.kind.measure(column)
             found = {line: self.by_steps(line, column) for line in lines}
-            made += _grid(measure.title, found, lambda point, share=measure.share: _cell(point, share))
+            made += _by_steps(measure.title, found, partial(_cell, measure.spec))
         found = {line: self.by_steps(line, columns[0]) for line in lines}
-        made += _grid("network calls a sample", found, lambda point: f"{point.forwards:.1f}")
+        made += _by_steps("NFE a sample", found, lambda point: f"{point.forwards:.1f}")
         lacking = [line.name for line in lines if not any(self.by_steps(line, column) for column in columns)]
         return [*made, f"Not measured: {'; '.join(lacking)}."] if lacking else made
 
@@ -60,24 +61,14 @@ class Ours:
         return f"{int(rows[-1]['parameters']) / 1e6:.1f}M parameters" if rows else "no rows yet"
 
 
-def _grid(title: str, found: Mapping[Line, Mapping[int, Point]], cell: Callable[[Point], str]) -> list[str]:
+def _by_steps(title: str, found: Mapping[Line, Mapping[int, Point]], cell: Callable[[Point], str]) -> list[str]:
     """A sampler a row, T a column; nothing where nothing was measured."""
-    wide = sorted({t for own in found.values() for t in own})
-    body = [[line.name, *(cell(own[t]) if t in own else MISSING for t in wide)] for line, own in found.items() if own]
-    return [markdown([f"ours: {title}", *(f"T = {t}" for t in wide)], body)] if body else []
+    lines = {line.name: {t: cell(point) for t, point in own.items()} for line, own in found.items() if own}
+    return [by_steps(f"ours: {title}", lines, MISSING)] if lines else []
 
 
-def shown(value: float, share: bool) -> str:
-    """A figure of ours as it is printed."""
-    if share:
-        return f"{100 * value:.1f}%"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def _cell(point: Point, share: bool) -> str:
-    value = point.value
-    between = "" if value.low == value.high else f" ({shown(value.low, share)} to {shown(value.high, share)})"
-    return f"{shown(value.value, share)}{between}, n = {point.n:,}"
+def _cell(spec: str, point: Point) -> str:
+    return f"{point.value:{spec}}, n = {point.n:,}"
 
 
 def table(theirs: Published) -> str:
@@ -92,13 +83,3 @@ def table(theirs: Published) -> str:
         for name, row in theirs.rows.items()
     ]
     return f"{theirs.source}: {theirs.setting}.\n\n{markdown(head, body)}"
-
-
-def percent(value: float) -> str:
-    """A share of ours as it is printed."""
-    return shown(value, True)
-
-
-def number(value: float) -> str:
-    """Another figure of ours as it is printed."""
-    return shown(value, False)

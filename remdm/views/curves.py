@@ -15,7 +15,7 @@ TICKS = [digit * 10**power for power in range(4) for digit in (1, 2, 3, 5)]
 
 
 class Interval(Protocol):
-    """A figure with its 95% interval."""
+    """A figure with its 95% interval, which knows how to print itself."""
 
     @property
     def value(self) -> float:
@@ -146,23 +146,11 @@ def figure(
     ))  # fmt: skip
 
 
-def shown(value: Interval, share: bool) -> str:
-    """A figure with its interval, where it has one."""
-    scale, unit = (100.0, "%") if share else (1.0, "")
-
-    def digits(number: float) -> str:
-        return f"{scale * number:.1f}" if share or abs(number) >= 10 else f"{number:.2f}"
-
-    if value.low == value.high:
-        return f"{digits(value.value)}{unit}"
-    return f"{digits(value.value)}{unit} ({digits(value.low)} to {digits(value.high)})"
-
-
 def table(points: Sequence[Point], live: Sequence[Point], title: str, share: bool) -> str:
     """The numbers behind the marks as HTML; every row says its n."""
     rows = [
         (f"{'yours: ' if mine else ''}{each.label}", str(each.steps), f"{each.forwards:.1f}",
-         shown(each.value, share), f"{each.n:,}")
+         f"{each.value:{'.1%' if share else ''}}", f"{each.n:,}")
         for some, mine in ((live, True), (points, False)) for each in some
     ]  # fmt: skip
     return grid(f"{title}, with 95% intervals", ("", "T", "NFE", title, "n"), rows) if rows else ""

@@ -114,7 +114,7 @@ def test_the_search_finds_the_best_and_goes_on_where_it_stopped(study):
     assert rows[:12] == first and len(toy.drawn) == drawn + 18
     best = tuning_analysis.best_of(GOAL, rows)
     assert abs(json.loads(best["settings"])["eta"] - 0.1) < 0.03
-    assert "refused for lost variety" in tuning_analysis.told(GOAL, rows, "remdm-cap", None, best)
+    assert "refused for lost variety" in tuning_analysis.summary(GOAL, rows, "remdm-cap", None, best)
 
 
 def test_the_command_confirms_the_best_beside_the_papers_values(study, tmp_path, monkeypatch, capsys):

@@ -9,7 +9,6 @@ from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.tuning.recommended import Known, Measured, known
 from remdm.paths import ASSETS
 from remdm.sampling.methods import METHODS
-from remdm.views.curves import shown as figure
 
 FOLDER = ASSETS / "results"
 
@@ -54,7 +53,7 @@ def recommendation(found: Known, steps: int, before: str) -> str:
     measure, best = found.measure, found.best
 
     def worth(one: Measured) -> str:
-        return f"{figure(one.value, measure.share)}, n = {one.n:,}"
+        return f"{one.value:{measure.spec}}, n = {one.n:,}"
 
     at = f"T = {best.steps}" + ("" if best.steps == steps else f", measured near {steps}")
     changed = f" with {best.changes}" if best.changes else ""

@@ -1,7 +1,7 @@
 """Countdown answers, drawn and scored: what one sampler makes of many problems."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.domain import verdict
 from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, Problem
 from remdm.evaluation.metrics.statistics import Interval, bootstrap, mean_interval, pooled, ratio
+from remdm.evaluation.sweeps.results import Row, grouped
 from remdm.evaluation.sweeps.samples import Samples, Tick, silent, timed
 from remdm.evaluation.sweeps.table import markdown
 from remdm.runs.tokens import TokenView
@@ -119,11 +120,6 @@ def _over_groups(values: np.ndarray, problems: Sequence[Problem]) -> Interval:
     return bootstrap(pd.Series(values, same).groupby(level=0, sort=False).agg(["sum", "count"]).to_numpy(), ratio)
 
 
-def shown(interval: Interval, sign: str = "") -> str:
-    """A share as a percentage with its interval: `61.2% ± 0.8`; with the sign "+" also before what is positive."""
-    return f"{100 * interval.value:{sign}.1f}% ± {50 * (interval.high - interval.low):.1f}"
-
-
 @dataclass(frozen=True)
 class Line:
     """One sampler at one number of steps, over all its seeds; `gain` is on the plain sampler of its kind."""
@@ -140,38 +136,31 @@ class Line:
     copied: float
 
 
-Row = Mapping[str, str]
-
-
 def summary(rows: Sequence[Row]) -> list[Line]:
     """The lines of a results file, few steps first, the order of the file within."""
-    cells: dict[tuple[str, str, int], dict[str, Row]] = {}
-    for row in rows:
-        cells.setdefault((row["sampler"], row["overrides"], int(row["steps"])), {})[row["seed"]] = row
     lines = []
-    for (sampler, overrides, steps), by_seed in sorted(cells.items(), key=lambda item: item[0][2]):
-        means = {
-            name: float(np.mean([float(row[name]) for row in by_seed.values()]))
-            for name in ("forwards", "fair", "equations", "copied")
-        }
-        solved, paired = pooled(list(by_seed.values()), "solved"), [row for row in by_seed.values() if row["gain"]]
+    for (name, steps), own in grouped(rows, lambda row: (_name(row), int(row["steps"]))).items():
+        columns = ("forwards", "fair", "equations", "copied")
+        means = {column: float(np.mean([float(row[column]) for row in own])) for column in columns}
+        paired = [row for row in own if row["gain"]]
         gain = mean_interval(paired, "gain") if paired else None
         reference = paired[0]["reference"] if paired else ""
-        name = f"{sampler} {overrides}".strip()
-        lines.append(Line(name, steps, len(by_seed), solved, gain, reference, **means))
-    return lines
+        lines.append(Line(name, steps, len(own), pooled(own, "solved"), gain, reference, **means))
+    return sorted(lines, key=lambda line: line.steps)
+
+
+def _name(row: Row) -> str:
+    return f"{row['sampler']} {row['overrides']}".strip()
 
 
 def render(rows: Sequence[Row]) -> str:
     """The results as Markdown."""
-    header = ("sampler", "T", "network calls", "pass@1", "gain", "fair", "equations right", "numbers copied",
-              "seeds")  # fmt: skip
+    header = ("sampler", "T", "NFE", "pass@1", "gain", "fair", "equations right", "numbers copied", "seeds")
     body = [
         (
-            line.name, str(line.steps), f"{line.forwards:.1f}", shown(line.solved),
-            f"{shown(line.gain, '+')} on {line.reference}" if line.gain else "",
-            f"{100 * line.fair:.1f}%", f"{100 * line.equations:.1f}%",
-            f"{100 * line.copied:.1f}%", str(line.seeds),
+            line.name, str(line.steps), f"{line.forwards:.1f}", f"{line.solved:.1%}",
+            f"{line.gain:+.1%} on {line.reference}" if line.gain else "",
+            *(f"{share:.1%}" for share in (line.fair, line.equations, line.copied)), str(line.seeds),
         )
         for line in summary(rows)
     ]  # fmt: skip

@@ -16,9 +16,9 @@ from remdm.domains.image import emoji
 from remdm.domains.image.domain import DOMAIN, Asked, classifier, conditioned, drawn
 from remdm.evaluation.measurement import Bench, Job, Measure, Measurement, Objective, Write
 from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
-from remdm.evaluation.metrics.statistics import ENOUGH, pooled, wilson
+from remdm.evaluation.metrics.statistics import pooled, wilson
 from remdm.evaluation.sweeps.compiled import compiled, number_type
-from remdm.evaluation.sweeps.results import KEY, Row, with_ends
+from remdm.evaluation.sweeps.results import KEY, Row, grouped, with_ends
 from remdm.evaluation.sweeps.samples import Cell, Free, Samples, load
 from remdm.evaluation.sweeps.table import markdown
 from remdm.models.checkpoints import ROOT, weights_hash
@@ -91,37 +91,33 @@ def nearness(samples: np.ndarray, work: Path) -> str:
     return "\n".join(lines)
 
 
+FIGURES = (("FD", "frechet", ""), ("score", "score", ""), ("accuracy", "accuracy", ".1%"))
+ABOUT = (
+    "No nucleus. n = {} pictures a cell (seeds x pictures), guidance scale {}. FD: Frechet distance to training "
+    "pictures, lower is better. Score: 1 to 8, higher is better. Accuracy: share put in the asked category. All by our "
+    "own small classifier of the same emoji: not anyone's FID or IS. In brackets 95% intervals, over seeds where there "
+    "are at least three."
+)
+
+
+def _name(row: Row) -> str:
+    changed = [each for each in row["overrides"].split(",") if each != "nucleus_p=1.0"]
+    return f"{row['sampler']} ({', '.join(changed)})"
+
+
 def render(rows: Sequence[Row]) -> str:
     """A table as the paper's Table 2: a sampler a line, distance and score at each number of steps, seeds together."""
-    steps = sorted({int(row["steps"]) for row in rows})
-    lines: dict[str, dict[int, list[Row]]] = {}
-    for row in rows:
-        changed = [each for each in row["overrides"].split(",") if each != "nucleus_p=1.0"]
-        lines.setdefault(f"{row['sampler']} ({', '.join(changed)})", {}).setdefault(int(row["steps"]), []).append(row)
-    figures = (("FD", "frechet", "{:.1f}"), ("score", "score", "{:.2f}"), ("accuracy", "accuracy", "{:.1%}"))
+    cells = grouped(rows, lambda row: (_name(row), int(row["steps"])))
+    steps = sorted({t for _, t in cells})
     body = [
-        [name, *(_entry(line.get(t, ()), column, show) for _, column, show in figures for t in steps)]
-        for name, line in lines.items()
-    ]
-    head = ["sampler", *(f"{title} T={count}" for title, _, _ in figures for count in steps)]
-    sizes = sorted({f"{len(cell)} x {cell[0]['samples']}" for line in lines.values() for cell in line.values()})
+        [name, *(f"{pooled(cells[name, t], column):{spec}}" if (name, t) in cells else ""
+                 for _, column, spec in FIGURES for t in steps)]
+        for name in dict.fromkeys(name for name, _ in cells)
+    ]  # fmt: skip
+    head = ["sampler", *(f"{title} T={count}" for title, _, _ in FIGURES for count in steps)]
+    sizes = sorted({f"{len(cell)} x {cell[0]['samples']}" for cell in cells.values()})
     scales = sorted({row["guidance_scale"] for row in rows})
-    about = (
-        f"No nucleus. n = {', '.join(sizes)} pictures a cell (seeds x pictures), guidance scale {', '.join(scales)}. "
-        "FD: Frechet distance to training pictures, lower is better. Score: 1 to 8, higher is better. Accuracy: share "
-        "put in the asked category. All by our own small classifier of the same emoji: not anyone's FID or IS. "
-        "In brackets 95% intervals, where there are at least three seeds."
-    )
-    return f"{markdown(head, body)}\n\n{about}"
-
-
-def _entry(rows: Sequence[Mapping[str, str]], column: str, show: str) -> str:
-    """A figure of one cell, over its seeds."""
-    if not rows:
-        return ""
-    found = pooled(rows, column)
-    bounds = f" ({show.format(found.low)}-{show.format(found.high)})" if len(rows) >= ENOUGH else ""
-    return show.format(found.value) + bounds
+    return f"{markdown(head, body)}\n\n{ABOUT.format(', '.join(sizes), ', '.join(scales))}"
 
 
 class Pictures(Measurement):

@@ -45,21 +45,11 @@ def bench(checkpoint: Checkpoint, asked: Asked, fcd: bool) -> Bench:
     return Bench(QM9.name, weights_hash(ROOT / QM9.name), checkpoint, draws, score, (place,), named, about)
 
 
-def render(rows: Sequence[Row]) -> str:
-    """Both tables as Markdown, and what they say."""
-    free, guided = ([row for row in rows if (row["property"] == "none") == wanted] for wanted in (True, False))
-    lines = []
-    if free:
-        lines += [*unguided_table(free), ""]
-    if guided:
-        lines += [*guided_table(guided), ""]
-    about = (
-        "Shares are of all n samples, with 95% intervals. Novel: different molecules (canonical SMILES) that QM9 does "
-        "not have. Means over the novel ones. FCD: ChemNet distance to held-out molecules. No "
-        "nucleus unless named. Calls: those of the network; guidance of γ other than 0 and 1 takes two forward passes "
-        "for each."
-    )
-    return "\n".join([*lines, about])
+ABOUT = (
+    "Shares are of all n samples, with 95% intervals. Novel: different molecules (canonical SMILES) that QM9 does not "
+    "have. Means over the novel ones. FCD: ChemNet distance to held-out molecules. No nucleus unless named. NFE: "
+    "network evaluations a sample; guidance of γ other than 0 and 1 takes two forward passes for each."
+)
 
 
 class Molecules(Measurement):
@@ -110,8 +100,10 @@ class Molecules(Measurement):
         return f"{row['property']}, {row['guidance']}, γ = {float(row['guidance_scale']):g}"
 
     def render(self, rows: Sequence[Row]) -> str:
-        """Both tables."""
-        return render(rows)
+        """A table of what is not guided, and one of what is."""
+        free, guided = ([row for row in rows if (row["property"] == "none") is wanted] for wanted in (True, False))
+        tables = [unguided_table(free) if free else "", guided_table(guided) if guided else ""]
+        return "\n\n".join(filter(None, (*tables, ABOUT)))
 
 
 MEASUREMENT = Molecules()

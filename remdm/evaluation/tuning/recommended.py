@@ -24,7 +24,7 @@ class Measured:
 
     Attributes:
         sampler: its name. flat: all settings. changes: what differs from the domain's own, in words.
-        steps: T. forwards: measured network calls. value: the figure that counts. n: samples.
+        steps: T. forwards: measured NFE. value: the figure that counts. n: samples.
         variety: figures that must not fall too low.
     """
 
@@ -58,10 +58,9 @@ def _settable(row: Row) -> bool:
 
 
 def _from_results(kind: Measurement, goal: Objective, rows: Sequence[Row], condition: str) -> list[Measured]:
-    cells: dict[tuple[str, str, str], list[Row]] = {}
-    for row in curves.newest(rows):
-        if kind.condition(row) == condition and _settable(row) and row.get(goal.column):
-            cells.setdefault((row["sampler"], row["overrides"], row["steps"]), []).append(row)
+    has = [row for row in curves.newest(rows) if kind.condition(row) == condition and _settable(row)]
+    cells = results.grouped([row for row in has if row.get(goal.column)],
+                            lambda row: (row["sampler"], row["overrides"], row["steps"]))  # fmt: skip
     count = kind.measure(goal.column).count
     return [
         Measured(
@@ -81,7 +80,7 @@ def _from_study(kind: Measurement, rows: Sequence[Row], model: str, digest: str)
     return [
         Measured(
             row["sampler"], json.loads(row["settings"]), curves.changes(kind, row), int(row["steps"]),
-            float(row["forwards"]), Interval(*(float(row[f"goal{end}"]) for end in ("", "_low", "_high"))),
+            float(row["forwards"]), Interval.of(row, "goal"),
             int(row["samples"]), {},
         )
         for row in rows

@@ -21,7 +21,7 @@ from remdm.evaluation.measurement import Bench, Measurement, Objective
 from remdm.evaluation.metrics.statistics import Interval
 from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.samples import Cell, Samples, batches, machine
-from remdm.evaluation.tuning.tuning_analysis import SPACES, best_of, chosen, knobs_of, merit, optuna, space, told
+from remdm.evaluation.tuning.tuning_analysis import SPACES, best_of, chosen, knobs_of, merit, optuna, space, summary
 
 PLAIN, TRIAL, CONFIRMED, PAPER = "plain", "trial", "confirmed", "paper"
 """What a row is for: MDLM, which sets the floors; the search; its best again, and the paper's values, both with fresh
@@ -177,4 +177,4 @@ def run(args: argparse.Namespace, kind: Measurement) -> None:
         confirmed = None
         if best is not None:
             confirmed = again.measure(again.cell(sampler, chosen(best, knobs_of(best))), CONFIRMED, plain)
-        print(told(study.objective, rows, sampler, confirmed, papers))
+        print(summary(study.objective, rows, sampler, confirmed, papers))

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from remdm.evaluation.measurement import Objective
+from remdm.evaluation.metrics.statistics import Interval
+from remdm.evaluation.sweeps.results import Row
 
 INSTALL = "pip install 'optuna>=4'"
 SPACES: dict[str, dict[str, tuple[float, float, bool]]] = {
@@ -41,7 +43,7 @@ def searched(sampler: str, settings: Mapping[str, Any]) -> dict[str, tuple[float
     return PLANS.get(settings.get("plan", ""), SPACES[sampler])
 
 
-def knobs_of(row: Mapping[str, str]) -> list[str]:
+def knobs_of(row: Row) -> list[str]:
     """The names of those that a trial's row was searched by."""
     return list(searched(row["sampler"], json.loads(row["settings"])))
 
@@ -54,25 +56,25 @@ def space(sampler: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def chosen(row: Mapping[str, str], names: Iterable[str]) -> dict[str, float]:
+def chosen(row: Row, names: Iterable[str]) -> dict[str, float]:
     """The values of a row's knobs."""
     values = json.loads(row["settings"])
     return {name: float(values[name]) for name in names}
 
 
-def merit(goal: Objective, row: Mapping[str, str]) -> float:
+def merit(goal: Objective, row: Row) -> float:
     """What is made as great as possible: the figure that counts, or far less than any where variety was lost."""
     return goal.merit(float(row["goal"])) if row["kept"] == "yes" else -1e6
 
 
-def best_of(goal: Objective, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:
+def best_of(goal: Objective, rows: Sequence[Row]) -> Row | None:
     """The best row that kept its variety; None if none did."""
     kept = [row for row in rows if row["kept"] == "yes"]
     return max(kept, key=lambda row: merit(goal, row)) if kept else None
 
 
 def plateau(
-    goal: Objective, rows: Sequence[dict[str, str]], names: Sequence[str], level: float | None = None
+    goal: Objective, rows: Sequence[Row], names: Sequence[str], level: float | None = None
 ) -> dict[str, tuple[float, float]]:
     """How far each knob may go: its range among the trials whose interval reaches `level`, the best's figure if None.
 
@@ -87,7 +89,7 @@ def plateau(
     return {name: (min(each[name] for each in found), max(each[name] for each in found)) for name in names}
 
 
-def importance(goal: Objective, rows: Sequence[dict[str, str]], sampler: str) -> dict[str, float]:
+def importance(goal: Objective, rows: Sequence[Row], sampler: str) -> dict[str, float]:
     """How much each knob decides whether a trial is among the better ones (PED-ANOVA); empty for a single knob."""
     if len(rows) < 4:
         return {}
@@ -105,14 +107,9 @@ def importance(goal: Objective, rows: Sequence[dict[str, str]], sampler: str) ->
     return {name: float(found.get(name, 0.0)) for name in names}
 
 
-def _between(row: Mapping[str, str]) -> str:
-    value, low, high = (float(row[name]) for name in ("goal", "goal_low", "goal_high"))
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
-
-
-def told(
-    goal: Objective, rows: Sequence[dict[str, str]], sampler: str, confirmed: Mapping[str, str] | None,
-    papers: Mapping[str, str],
+def summary(
+    goal: Objective, rows: Sequence[Row], sampler: str, confirmed: Row | None,
+    papers: Row,
 ) -> str:  # fmt: skip
     """What a study says, in a few lines: `confirmed` is its best and `papers` the paper's values, both drawn afresh."""
     best = best_of(goal, rows)
@@ -123,13 +120,13 @@ def told(
     refused = sum(row["kept"] == "no" for row in rows)
     lines = [
         f"{sampler}, {len(rows)} trials of {best['samples']} samples, {refused} refused for lost variety; "
-        f"T = {best['steps']}, {float(best['forwards']):.1f} network calls",
-        f"  best {goal.column} {_between(best)} at {best['overrides']}",
+        f"T = {best['steps']}, {float(best['forwards']):.1f} NFE",
+        f"  best {goal.column} {Interval.of(best, 'goal')} at {best['overrides']}",
     ]
     if confirmed:
         lines.append(
-            f"  with fresh random numbers {_between(confirmed)}, n = {confirmed['samples']}; the paper's values "
-            f"{_between(papers)}"
+            f"  with fresh random numbers {Interval.of(confirmed, 'goal')}, n = {confirmed['samples']}; "
+            f"the paper's values {Interval.of(papers, 'goal')}"
         )
     level = float(confirmed["goal"]) if confirmed else None
     for name, (low, high) in plateau(goal, rows, names, level).items():

@@ -288,8 +288,8 @@ def test_seeds_of_a_cell_stand_together_with_an_interval():
     ]  # fmt: skip
     page = render(rows)
     # Student's t of two degrees of freedom: 4.303 x 1 / sqrt(3) = 2.48
-    assert "| mdlm (temperature=0.8) | 11.0 (8.5-13.5) | 9.0 |" in page and "n = 1 x 32, 3 x 32 pictures" in page
-    assert "| 96.7% (82.3%-100.0%) |" in page, "a share ends at 100%"
+    assert "| mdlm (temperature=0.8) | 11.0 (8.52 to 13.5) | 9.00 |" in page and "n = 1 x 32, 3 x 32 pictures" in page
+    assert "| 96.7% (82.3 to 100.0) |" in page, "a share ends at 100%"
 
 
 def test_an_evaluation_refuses_an_uneven_number_of_pictures(tmp_path, capsys):
