@@ -248,7 +248,7 @@ def test_the_button_sets_every_control_and_says_what_it_is_worth(tmp_path):
         button = Recommended(panel, TEXT, write(tmp_path, rows))
     ask = lambda model, steps, sampler: {panel.model: model, panel.steps: steps, panel.sampler: sampler}
     made = button.chosen(ask("stories", 64, "remdm-loop"))
-    values = {control: control.value for control in panel.inputs}
+    values = {**{control: control.value for control in panel.inputs}, panel.steps: 64}
     for control in panel.inputs & made.keys():
         values[control] = made[control]["value"] if isinstance(made[control], dict) else made[control]
     assert panel.requests(values)[0].settings == settings("remdm-rescale", 64)
