@@ -44,7 +44,7 @@ class Model:
         examples: prompts to try.
         denoiser: (checkpoint, asked) -> x_theta under what was asked; guidance wraps around it here.
         draw: seed -> the prompt of a run whose prompt is empty; None where an empty prompt means free writing.
-        scene: a state -> what the stage shows beside its tokens, small and JSON-ready; None: as before. It depends on
+        scene: a state -> what the stage shows next to its tokens, small and JSON-ready; None: as before. It depends on
             the state alone, and it is asked at every step.
         once: what the scene needs once a run, JSON-ready, sent with its start; None for nothing.
         tile: a state -> the picture of a sample as a small piece of HTML or SVG, masked parts hatched.
@@ -101,7 +101,7 @@ class Domain:
         layout: how the player lays out the tokens: "text" (chips that flow), "line", "grid" (a square), or "rows:16"
             (a new line after every 16).
         other: a model by hub id or folder, where the domain takes any; None for what is neither, ValueError or
-            CheckpointError for one that will not do.
+            CheckpointError for an invalid one.
     """
 
     name: str

@@ -146,27 +146,27 @@ def printed(words: Sequence[str | None]) -> str:
 
 
 def _line(positions: Sequence[int], words: Sequence[str | None]) -> Line:
-    def made(state: str, message: str = "") -> Line:
+    def line(state: str, message: str = "") -> Line:
         return Line(tuple(positions), tuple(words), state, message)
 
     known = [word for word in words if word is not None]
     if len(known) < len(words):
-        return made(OPEN)
-    shape = f"“{printed(words)[:60]}” is no equation: it must read number, operation, number, =, result."
+        return line(OPEN)
+    shape = f"“{printed(words)[:60]}” is not an equation: it must read number, operation, number, =, result."
     if known.count("=") != 1:
-        return made(WRONG, shape)
+        return line(WRONG, shape)
     left, right = known[: known.index("=")], known[known.index("=") + 1 :]
     result = _result(right)
     try:
         worth = value(left)
     except ValueError as error:
-        return made(WRONG, "Nothing can be divided by 0." if str(error) == "division by 0" else shape)
+        return line(WRONG, "Nothing can be divided by 0." if str(error) == "division by 0" else shape)
     if result is None:
-        return made(WRONG, shape)
+        return line(WRONG, shape)
     if worth != result:
-        exact = str(worth) if worth.denominator == 1 else f"{worth}, which is no whole number"
-        return made(WRONG, f"{printed(left)} is {exact}, not {result}.")
-    return made(RIGHT)
+        exact = str(worth) if worth.denominator == 1 else f"{worth}, which is not a whole number"
+        return line(WRONG, f"{printed(left)} is {exact}, not {result}.")
+    return line(RIGHT)
 
 
 def _lines(words: Sequence[str | None], first: int) -> Iterator[Line]:
@@ -224,7 +224,8 @@ def _is_fair(lines: Sequence[Line], numbers: Sequence[int]) -> bool:
     """Whether a correct answer uses each given number once and the first result once."""
     if len(lines) != 2:
         return False
-    operands = Counter(int(word) for line in lines for word in line.words[: line.words.index("=")] if _is_number(word))
+    operands = Counter(_decimal(word) for line in lines for word in line.words[: line.words.index("=")])
+    del operands[None]
     passed_on = _result([word for word in lines[0].words[lines[0].words.index("=") + 1 :] if word])
     return operands == Counter(numbers) + Counter([passed_on])
 

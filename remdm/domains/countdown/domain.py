@@ -67,7 +67,8 @@ def piece(token: int, checkpoint: Checkpoint) -> str:
 def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
     """Question and answer in the format of the paper's task."""
     words = [checkpoint.tokenizer.id_to_token(int(token)) for token in ids]
-    problem, answer = problem_of(words), "".join(word for word in words[PROMPT:] if word not in problems.SPECIALS)
+    problem = problem_of(words)
+    answer = "".join(word for word in words[PROMPT:] if word and word not in problems.SPECIALS)
     return f"{problem.question} {answer}" if problem else answer
 
 

@@ -235,8 +235,8 @@ def _sums(rng: np.random.Generator, size: int) -> np.ndarray:
 def _wide(rng: np.random.Generator, size: int) -> np.ndarray:
     """Problems with a number beyond LARGEST; their targets are training targets too."""
     tables, rows = _tables(), _blank(size)
-    made = 0
-    while made < size:
+    done = 0
+    while done < size:
         first = tables.facts[_facts(rng, 1)[0]]
         ways = tables.continued[first[3] - ZERO - 1]
         second = tables.facts[ways[rng.integers(len(ways))]]
@@ -244,9 +244,9 @@ def _wide(rng: np.random.Generator, size: int) -> np.ndarray:
         numbers = np.array((first[0], first[2], other))
         if numbers.max() <= ZERO + LARGEST or is_held_out(WORDS[second[3]]):
             continue
-        each = rows[made : made + 1]
+        each = rows[done : done + 1]
         each[:, :3], each[:, 4], each[:, PROMPT + 5] = numbers, second[3], IDS[","]
         _equation(each, PROMPT, first[None])
         _equation(each, PROMPT + 6, second[None])
-        made += 1
+        done += 1
     return _mixed(rng, rows, 3)

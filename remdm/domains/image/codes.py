@@ -35,7 +35,7 @@ def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
     return "\n".join(" ".join(str(int(code)) for code in row) for row in rows)
 
 
-def codes_of(ids: Sequence[int], codes: int) -> tuple[np.ndarray, np.ndarray]:
+def codes_of(ids: Sequence[int] | np.ndarray, codes: int) -> tuple[np.ndarray, np.ndarray]:
     """Codes, int64 `[side, side]`, and which of them are known, bool; any other id, as the mask's, is unknown."""
     found, side = np.asarray(ids), isqrt(len(ids))
     known = found < codes

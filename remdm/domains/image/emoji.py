@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -89,7 +90,7 @@ CATEGORIES = (
 NAMES = tuple(category.name for category in CATEGORIES)
 NOTHING = "any"
 CONDITIONS = (*NAMES, *STYLES, NOTHING)
-"""What can stand in front of the codes, in the order of their ids: a category, a style, or nothing said."""
+"""What can stand in front of the codes, in the order of their ids: a category, a style, or neither."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def prepare(folder: Path | str) -> Emoji:
     cache = folder / "emoji.npz"
     if not _fresh(cache):
         folder.mkdir(parents=True, exist_ok=True)
-        pictures, entries = {}, []
+        pictures: dict[tuple[str, str], bytes] = {}
+        entries: list[dict] = []
         for style, package in PACKAGES.items():
             found, entries = read(archive(folder, package), package)
             pictures |= {(style, name): data for name, data in found.items()}
@@ -132,7 +134,7 @@ def _fresh(cache: Path) -> bool:
         return int(data["recipe"]) == RECIPE
 
 
-def build(pictures: dict[tuple[str, str], bytes], entries: list[dict]) -> dict[str, np.ndarray]:
+def build(pictures: dict[tuple[str, str], bytes], entries: list[dict]) -> dict[str, Any]:
     """The arrays of the cache from PNG files by style and name, and the entries of emoji.json."""
     pixels, label, style, base, heldout = [], [], [], [], []
     count = [0] * len(CATEGORIES)
@@ -167,10 +169,11 @@ def read(content: bytes, package: str) -> tuple[dict[str, bytes], list[dict]]:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as packed:
         for member in packed:
             path = Path(member.name)
-            if str(path.parent) == f"package/img/{package}/64" and path.suffix == ".png" and member.isfile():
-                pictures[path.name] = packed.extractfile(member).read()
-            elif member.name == "package/emoji.json":
-                entries = json.load(packed.extractfile(member))
+            if str(path.parent) == f"package/img/{package}/64" and path.suffix == ".png":
+                if file := packed.extractfile(member):
+                    pictures[path.name] = file.read()
+            elif member.name == "package/emoji.json" and (file := packed.extractfile(member)):
+                entries = json.load(file)
     if not pictures or not entries:
         raise RuntimeError(f"emoji-datasource-{package}@{VERSION} holds no 64 x 64 pictures or no emoji.json")
     return pictures, entries

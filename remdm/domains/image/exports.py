@@ -25,7 +25,7 @@ def spread(count: int, most: int) -> list[int]:
 
 def states(trace: Trace, wanted: Sequence[int]) -> np.ndarray:
     """Pictures after the wanted steps (0 is the start), masked cells hatched, uint8 `[n, 128, 128, 3]`."""
-    every = [trace.start, *replay(trace)]
+    every = [np.array(trace.start), *replay(trace)]
     pixels, known = drawn([every[k] for k in wanted])
     large = pixels.repeat(SCALE, axis=1).repeat(SCALE, axis=2)
     return np.stack([hatched(each, seen) for each, seen in zip(large, known, strict=True)])
@@ -38,14 +38,14 @@ def contact_sheet(trace: Trace, columns: int = 6) -> bytes:
     size = pictures.shape[1]
     rows = -(-len(wanted) // columns)
     columns = min(columns, len(wanted))
-    made = Image.new("RGB", (GAP + columns * (size + GAP), GAP + rows * (size + LINE + GAP)), "white")
-    pen = ImageDraw.Draw(made)
+    sheet = Image.new("RGB", (GAP + columns * (size + GAP), GAP + rows * (size + LINE + GAP)), "white")
+    pen = ImageDraw.Draw(sheet)
     for place, (step, picture) in enumerate(zip(wanted, pictures, strict=True)):
         corner = GAP + place % columns * (size + GAP), GAP + place // columns * (size + LINE + GAP)
-        made.paste(Image.fromarray(picture), corner)
+        sheet.paste(Image.fromarray(picture), corner)
         named = "start" if step == 0 else f"step {step} of {len(trace.steps)}"
         pen.text((corner[0], corner[1] + size + 4), named, fill=(60, 66, 78))
-    return _bytes(made, "PNG", optimize=True)
+    return _bytes(sheet, "PNG", optimize=True)
 
 
 def animation(trace: Trace) -> bytes:

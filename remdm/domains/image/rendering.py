@@ -40,7 +40,7 @@ def tokenizer() -> VQ:
 
 
 @torch.inference_mode()
-def drawn(states: Sequence[Sequence[int]] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def drawn(states: Sequence[Sequence[int]] | Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pictures of states, uint8 `[n, 64, 64, 3]`, drawn in one batch, and their known cells, bool `[n, 16, 16]`.
 
     Args:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from remdm.domains.image import emoji
-from remdm.domains.image.train_vq import Clocked, balanced, fresh_pictures, train_vq
+from remdm.domains.image.train_vq import TimedTraining, balanced, fresh_pictures, train_vq
 from remdm.models.checkpoints import save_embedded
 from remdm.models.classifier import Classifier
 from remdm.models.network import compute
@@ -41,7 +41,7 @@ def train_classifier(pictures: emoji.Emoji, vq: VQ, minutes: float, path: Path, 
         noise = 0.1 * torch.rand(len(seen), 1, 1, 1) * torch.randn_like(seen)
         return F.cross_entropy(network(seen + noise).float(), label, label_smoothing=0.05)
 
-    Clocked(network, minutes, path, rate=2e-3).train(loss_of)
+    TimedTraining(network, minutes, path, rate=2e-3).train(loss_of)
     return network.eval()
 
 
@@ -58,11 +58,11 @@ def tokenized(pictures: emoji.Emoji, vq: VQ, cache: Path) -> np.ndarray:
     """Codes of variations of every picture, held-out ones too, uint16 `[VARIATIONS, N, 256]`; computed once."""
     if not cache.is_file():
         rng, everyone = np.random.default_rng(2), np.arange(len(pictures.label))
-        made = []
+        codes = []
         for _ in range(VARIATIONS):
             pixels = torch.from_numpy(emoji.varied(pictures, everyone, rng))
-            made.append(torch.cat([vq.encode(as_input(part)).flatten(1) for part in pixels.split(64)]))
-        np.savez_compressed(cache, codes=torch.stack(made).numpy().astype(np.uint16))
+            codes.append(torch.cat([vq.encode(as_input(part)).flatten(1) for part in pixels.split(64)]))
+        np.savez_compressed(cache, codes=torch.stack(codes).numpy().astype(np.uint16))
     with np.load(cache, allow_pickle=False) as data:
         return data["codes"]
 

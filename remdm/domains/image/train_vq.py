@@ -36,7 +36,7 @@ def some_cells(count: int, grid: int) -> Tensor:
     return torch.rand(count, grid, grid) < share[:, None, None]
 
 
-class Clocked:
+class TimedTraining:
     """Trains a network for a number of minutes of CPU time, saving regularly; called again, it continues."""
 
     def __init__(self, network: nn.Module, minutes: float, path: Path, rate: float) -> None:
@@ -100,7 +100,7 @@ def train_vq(pictures: emoji.Emoji, minutes: float, path: Path, seed: int = 0, b
     """A trained tokenizer; its state stays at `path`."""
     torch.manual_seed(seed)
     vq = VQ(VQConfig())
-    clocked = Clocked(vq, minutes, path, rate=3e-3)
+    training = TimedTraining(vq, minutes, path, rate=3e-3)
 
     def loss_of(step: int) -> Tensor:
         batch_of, _ = fresh_pictures(pictures, step, batch)
@@ -109,5 +109,5 @@ def train_vq(pictures: emoji.Emoji, minutes: float, path: Path, seed: int = 0, b
         seen = F.interpolate(known[:, None].float(), scale_factor=4).bool()
         return sketch_loss(drawn, batch_of, seen) + 0.1 * commitment
 
-    clocked.train(loss_of)
+    training.train(loss_of)
     return vq.eval()

@@ -1,4 +1,4 @@
-"""Histograms of generated molecules beside those of QM9, as Plotly figures."""
+"""Histograms of generated molecules against those of QM9, as Plotly figures."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ def histograms(found: Measured, facts: Known) -> dict[str, go.Figure]:
     """Rings and QED of the valid molecules, as shares; none where nothing is valid."""
     if not found.valid:
         return {}
-    made = [properties(each) for each in found.valid]
-    most = max(len(facts.rings) - 1, *(each.rings for each in made))
-    counts = np.bincount([each.rings for each in made], minlength=most + 1)
+    measured = [properties(each) for each in found.valid]
+    most = max(len(facts.rings) - 1, *(each.rings for each in measured))
+    counts = np.bincount([each.rings for each in measured], minlength=most + 1)
     rings = np.pad(facts.rings, (0, most + 1 - len(facts.rings)))
-    bins = np.histogram([each.qed for each in made], QED_EDGES)[0]
+    bins = np.histogram([each.qed for each in measured], QED_EDGES)[0]
     middle = (QED_EDGES[:-1] + QED_EDGES[1:]) / 2
     return {
         "rings": _histogram("Rings", list(range(most + 1)), counts, rings),
@@ -28,10 +28,10 @@ def histograms(found: Measured, facts: Known) -> dict[str, go.Figure]:
     }
 
 
-def _histogram(title: str, x: Sequence[float], made: np.ndarray, qm9: np.ndarray) -> go.Figure:
+def _histogram(title: str, x: Sequence[float], generated: np.ndarray, qm9: np.ndarray) -> go.Figure:
     """Shares of the generated ones as bars, of QM9 as a stepped line."""
     bars = {
-        "type": "bar", "x": x, "y": made / max(1, made.sum()), "name": "these", "marker": {"color": BLUE},
+        "type": "bar", "x": x, "y": generated / max(1, generated.sum()), "name": "these", "marker": {"color": BLUE},
         "hovertemplate": "%{y:.1%}",
     }  # fmt: skip
     steps = {

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from rdkit import Chem, rdBase
 from rdkit.Chem import QED, RDConfig
@@ -117,29 +118,20 @@ def issues_in(tokens: tuple[str, ...]) -> tuple[Issue, ...]:
     if bare is None:
         return (_syntax(tokens, " ".join(complaints)),)
     where = atoms(tokens)
-    found = [
-        Issue(tuple(where[atom] for atom in _blamed(problem)), kind, sentence)
-        for problem in Chem.DetectChemistryProblems(bare)
-        for kind, sentence in [_problem(problem, bare)]
-    ]
-    return tuple(found) or (Issue((), "chemistry", (complaints or ("RDKit refuses the molecule.",))[0]),)
+    found = tuple(_failed_check(problem, bare, where) for problem in Chem.DetectChemistryProblems(bare))
+    return found or (Issue((), "chemistry", (complaints or ("RDKit refuses the molecule.",))[0]),)
 
 
-def _blamed(problem: Chem.MolSanitizeException) -> tuple[int, ...]:
-    """The atoms that a check blames."""
+def _failed_check(problem: Any, mol: Chem.Mol, where: Sequence[int]) -> Issue:
+    """What one of RDKit's checks refuses; `where` has the place of each atom."""
     if problem.GetType() == "KekulizeException":
-        return tuple(problem.GetAtomIndices())
-    return (problem.GetAtomIdx(),)
-
-
-def _problem(problem: Chem.MolSanitizeException, mol: Chem.Mol) -> tuple[str, str]:
-    """The kind and the sentence of a failed check."""
-    if problem.GetType() == "KekulizeException":
-        return "aromaticity", "The ring is written as aromatic, but its double bonds cannot be placed."
-    symbol = mol.GetAtomWithIdx(problem.GetAtomIdx()).GetSymbol()
+        message = "The ring is written as aromatic, but its double bonds cannot be placed."
+        return Issue(tuple(where[atom] for atom in problem.GetAtomIndices()), "aromaticity", message)
+    atom = problem.GetAtomIdx()
+    symbol = mol.GetAtomWithIdx(atom).GetSymbol()
     if problem.GetType() == "AtomValenceException":
-        return "valence", f"{symbol} has more bonds than it can have."
-    return "aromaticity", f"{symbol} is written as aromatic outside of a ring."
+        return Issue((where[atom],), "valence", f"{symbol} has more bonds than it can have.")
+    return Issue((where[atom],), "aromaticity", f"{symbol} is written as aromatic outside of a ring.")
 
 
 def _syntax(tokens: Sequence[str], complaint: str) -> Issue:

@@ -102,7 +102,7 @@ def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
     """Start ids `[length]` for a fragment: its tokens are given, `_` and what follows it are masks.
 
     Raises:
-        ValueError: for what is no SMILES fragment, unknown tokens, or more tokens than there are positions.
+        ValueError: for what is not a SMILES fragment, unknown tokens, or more tokens than there are positions.
     """
     prompt = "".join(prompt.split())
     goes_on = prompt.endswith(_GOES_ON) or "_" not in prompt
@@ -126,7 +126,7 @@ def _refuse(tokens: Sequence[str]) -> None:
     for token in tokens:
         if token != "_" and token not in SYMBOLS:
             raise ValueError(
-                f"“{token[:20]}” is no SMILES token that the model knows; it knows C N O F c n o, bonds = # -, "
+                f"“{token[:20]}” is not a SMILES token that the model knows; it knows C N O F c n o, bonds = # -, "
                 "rings 1-5, branches ( ) and atoms such as [nH] and [NH3+]."
             )
     depth = 0
@@ -173,10 +173,10 @@ def issues(view: TokenView) -> tuple[Issue, ...]:
 
 
 def scene(view: TokenView) -> dict[str, Any]:
-    """The drawing beside the tokens: the molecule once it is whole, before that only a piece that is whole by itself.
+    """The drawing next to the tokens: the molecule once it is whole, before that only a piece that is whole by itself.
 
-    Of a string that cannot be drawn, the longest whole piece is shown, and said to be one.
-    `atoms` has each drawn atom's position in the sequence and its place in the drawing; `near` tells for the other
+    Of a string that cannot be drawn, the longest whole piece is shown and marked as one.
+    `atoms` has each drawn atom's position in the sequence and its place in the drawing; `near` has for the other
     tokens which atom they belong to.
     """
     if view.masked:
@@ -262,7 +262,7 @@ def numbers(samples: Sequence[TokenView]) -> Sequence[tuple[str, str, str]]:
 
 
 def charts(samples: Sequence[TokenView]) -> Figures:
-    """Rings and drug-likeness of the valid molecules beside QM9's."""
+    """Rings and drug-likeness of the valid molecules against QM9's."""
     return histograms(_measured(samples), novelty.load(FOLDER))
 
 

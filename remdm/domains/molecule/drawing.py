@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
@@ -48,7 +49,7 @@ def draw(smiles: str, open_ended: bool = False) -> Drawing | None:
 
 def _rendered(mol: Chem.Mol) -> Drawing:
     canvas = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
-    look = canvas.drawOptions()
+    look: Any = canvas.drawOptions()
     look.clearBackground, look.prepareMolsBeforeDrawing = False, False
     look.fixedBondLength, look.bondLineWidth, look.padding = 42, 1.6, 0.06
     look.fixedFontSize, look.includeRadicals, look.singleColourBonds = 17, False, True

@@ -24,9 +24,10 @@ def table(strings: Sequence[str], known: Known) -> str:
             why = " ".join(issue.message for issue in issues_in(tuple(split(text))))
             writer.writerow([place + 1, text, "no", "", "", "", "", "", why])
             continue
-        made, novel = properties(form), not known.holds([form])[0]
+        found, novel = properties(form), not known.holds([form])[0]
         writer.writerow([
-            place + 1, text, "yes", "yes" if novel else "no", form, made.rings, f"{made.qed:.4f}", f"{made.sa:.3f}", "",
+            place + 1, text, "yes", "yes" if novel else "no", form,
+            found.rings, f"{found.qed:.4f}", f"{found.sa:.3f}", "",
         ])  # fmt: skip
     return out.getvalue()
 
@@ -45,9 +46,9 @@ def structures(strings: Sequence[str]) -> str:
         if mol is None:
             continue
         rdDepictor.Compute2DCoords(mol)
-        made = properties(text)
-        for name, value in (("_Name", f"sample-{place + 1}"), ("SMILES", text), ("rings", made.rings),
-                            ("QED", f"{made.qed:.4f}"), ("SA_score", f"{made.sa:.3f}")):  # fmt: skip
+        found = properties(text)
+        for name, value in (("_Name", f"sample-{place + 1}"), ("SMILES", text), ("rings", found.rings),
+                            ("QED", f"{found.qed:.4f}"), ("SA_score", f"{found.sa:.3f}")):  # fmt: skip
             mol.SetProp(name, str(value))
         writer.write(mol)
     writer.close()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from rdkit.Chem import Mol
+
 from remdm.domains.molecule.chemistry import canonical, molecule, qed, rings, sa_score
 from remdm.domains.molecule.novelty import Known
 
@@ -24,14 +26,20 @@ class Properties:
     @cached_property
     def sa(self) -> float:
         """Only where it is asked for: the scorer reads its table first, a third of a second at the page's start."""
-        return sa_score(molecule(self.smiles))
+        return sa_score(_valid(self.smiles))
 
 
 @lru_cache(65536)
 def properties(smiles: str) -> Properties:
     """The properties of a valid string."""
-    mol = molecule(smiles)
+    mol = _valid(smiles)
     return Properties(smiles, rings(mol), qed(mol))
+
+
+def _valid(smiles: str) -> Mol:
+    mol = molecule(smiles)
+    assert mol is not None
+    return mol
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Measured:
         valid: canonical SMILES of those that are molecules, in order.
         unique: the different ones among them.
         novel: those of them that QM9 does not have.
-        novel_strings: how many different valid strings are no canonical SMILES of QM9, as the paper counts.
+        novel_strings: how many different valid strings are not a canonical SMILES of QM9, as the paper counts.
     """
 
     total: int

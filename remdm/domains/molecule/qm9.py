@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
@@ -113,11 +114,11 @@ def _fresh(path: Path) -> bool:
         return int(data["recipe"]) == RECIPE
 
 
-def build(raw: Iterator[str] | Sequence[str]) -> dict[str, np.ndarray]:
+def build(raw: Iterator[str] | Sequence[str]) -> dict[str, Any]:
     """The arrays of the cache: canonical, without doubles, shuffled by a fixed seed, with properties."""
-    known = sorted({made for made in map(canonical, raw) if made})
+    known = sorted({form for form in map(canonical, raw) if form})
     smiles = np.array(known)[np.random.default_rng(42).permutation(len(known))]
-    mols = [molecule(text) for text in smiles]
+    mols = [mol for mol in map(molecule, smiles) if mol is not None]
     return {
         "smiles": smiles,
         "tokens": encode(smiles.tolist(), smiles_tokenizer()),

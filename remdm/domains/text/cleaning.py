@@ -10,7 +10,7 @@ HEADING = re.compile(
     rf"(?:^|(?<=[.?!\":] ))(?:(?:[IVX]+|\d+|[A-Z])\. )?"
     rf"{ALL_CAPS}(?: (?:{ALL_CAPS}|A|Of|of))*[.:]?(?: [IVX]+\.?)? (?=[A-Z][a-z ])"
 )
-# said or printed in capitals without being a heading
+# spoken or printed in capitals without being a heading
 ACRONYM = re.compile(r"(?:NATO|SALT|START|OPEC|NASA|AIDS|UNRRA|IRAQ|ISIS|MEDICARE|USMCA|DACA|LGBTQ)\b")
 TABLE = re.compile(r"\.{4}|_{3}|\.{3} \.")
 WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
@@ -68,7 +68,7 @@ def dashes(text: str, words: Counter[str]) -> str:
 
 
 def rejoin(text: str, words: Counter[str]) -> str:
-    """Undo `hyphen- ated` words of line ends; what is no such word was a dash (`low- and middle-income` stays)."""
+    """Undo `hyphen- ated` words of line ends; what is not such a word was a dash (`low- and middle-income` stays)."""
 
     def judged(match: re.Match[str]) -> str:
         left, right = match[1], match[2]

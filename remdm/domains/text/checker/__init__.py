@@ -1,6 +1,6 @@
 """The checker of the story world: reads a story back, and says what is wrong, where and why.
 
-`check(words)` is a pure function of the words; `entropies(reports)` tells how varied stories are.
+`check(words)` is a pure function of the words; `entropies(reports)` says how varied stories are.
 """
 
 from remdm.domains.text.checker.checker import check

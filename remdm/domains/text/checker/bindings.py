@@ -33,17 +33,17 @@ def _kind(mention: Mention, event: str, truth: Mapping[str, frozenset[str]]) -> 
     return kind
 
 
-def _beside(mention: Mention, said: Sequence[Mention], at: int) -> Mention | None:
+def _neighbour(mention: Mention, mentioned: Sequence[Mention], at: int) -> Mention | None:
     """The word that an article, a `was` or a noun's number has to agree with, in the same sentence."""
     if mention.form == "a" or mention.form == "were":
-        near = said[at + 1 : at + 2]
+        near = mentioned[at + 1 : at + 2]
         return next((m for m in near if m.role == mention.role and m.piece == mention.piece), None)
-    near = said[max(0, at - 1) : at]
+    near = mentioned[max(0, at - 1) : at]
     return next((m for m in near if m.role == "n" and m.piece == mention.piece), None)
 
 
 def _agrees(mention: Mention, other: Mention | None, state: Mapping[str, str]) -> tuple[bool, str]:
-    """Whether a word agrees with the one beside it or, should that one be wrong, with the truth; what would."""
+    """Whether a word agrees with its neighbour or, should that one be wrong, with the truth; what would."""
     if mention.form == "a":
         nouns = [other.word] if other else []
         nouns += [state[mention.role]] if mention.role in state else []
@@ -67,10 +67,13 @@ def _local(mention: Mention) -> bool:
 
 
 def mismatches(
-    said: Sequence[Mention], truth: Mapping[str, frozenset[str]], state: Mapping[str, str], fits: Sequence[Fit | None]
+    mentioned: Sequence[Mention],
+    truth: Mapping[str, frozenset[str]],
+    state: Mapping[str, str],
+    fits: Sequence[Fit | None],
 ) -> Iterator[Issue]:
-    """The words that contradict the story or the word beside them."""
-    for at, mention in enumerate(said):
+    """The words that contradict the story or a neighbour."""
+    for at, mention in enumerate(mentioned):
         fit = fits[mention.piece]
         assert fit is not None  # else nothing of it is mentioned
         if mention.form not in ("a", "were") and truth[mention.role]:
@@ -81,16 +84,16 @@ def mismatches(
                 yield Issue((mention.place,), kind, wording.mismatch(mention, kind, expected, state))
                 continue
         if _local(mention):
-            agrees, expected = _agrees(mention, _beside(mention, said, at), state)
+            agrees, expected = _agrees(mention, _neighbour(mention, mentioned, at), state)
             if not agrees:
                 kind = "article" if mention.form == "a" else "count"
-                after = said[at + 1].word if kind == "article" else "the number"
+                after = mentioned[at + 1].word if kind == "article" else "the number"
                 yield Issue((mention.place,), kind, f"{mention.word} does not fit {after}, {expected} does")
 
 
-def exchanged(issues: Sequence[Issue], said: Sequence[Mention], state: Mapping[str, str]) -> list[Issue]:
+def exchanged(issues: Sequence[Issue], mentioned: Sequence[Mention], state: Mapping[str, str]) -> list[Issue]:
     """One issue for two where a sentence has two values of the story the wrong way round."""
-    by_place = {mention.place: mention for mention in said}
+    by_place = {mention.place: mention for mention in mentioned}
     left: list[Issue] = []
     for issue in issues:
         now, before = by_place[issue.positions[0]], by_place[left[-1].positions[0]] if left else None
@@ -105,10 +108,10 @@ def exchanged(issues: Sequence[Issue], said: Sequence[Mention], state: Mapping[s
 
 
 def unclear(
-    said: Sequence[Mention], fits: Sequence[Fit | None], walk: Walk, state: Mapping[str, str]
+    mentioned: Sequence[Mention], fits: Sequence[Fit | None], walk: Walk, state: Mapping[str, str]
 ) -> Iterator[Issue]:
     """Pronoun subjects that could mean somebody else, or nobody yet."""
-    for mention in said:
+    for mention in mentioned:
         fit, before = fits[mention.piece], fits[mention.piece - 1] if mention.piece else None
         assert fit is not None
         person = fit.sentence.leans
@@ -123,9 +126,9 @@ def unclear(
             yield Issue((mention.place,), "pronoun", wording.unclear(mention.word, state[person]))
 
 
-def impossible(said: Sequence[Mention], walk: Walk, state: Mapping[str, str]) -> Iterator[Issue]:
+def impossible(mentioned: Sequence[Mention], walk: Walk, state: Mapping[str, str]) -> Iterator[Issue]:
     """Values that contradict nothing in the story, but the world: one name for two, a seed sown in snow."""
-    first = {mention.role: mention for mention in reversed(said) if mention.names}
+    first = {mention.role: mention for mention in reversed(mentioned) if mention.names}
     for role, other in DISTINCT.items():
         if role in first and role in state and state[role] == state.get(other):
             message = f"{state[role]} stands for two here, and they cannot be the same"

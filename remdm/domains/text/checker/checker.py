@@ -55,24 +55,24 @@ def _together(edits: Sequence[Edit]) -> bool:
 
 def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str]) -> Iterator[Issue]:
     """Sentences at a wrong place, and events that are missing."""
-    told = {walk.graph.events[node]: (place, node) for place, (node, _) in walk.told.items()}
+    events = {walk.graph.events[node] for node, _ in walk.placed.values()}
     for place in walk.strays:
         piece = pieces[place]
         event = piece.fits[0].sentence.event
         positions = tuple(range(piece.start, piece.stop))
-        before = [node for other, (node, _) in sorted(walk.told.items()) if other < place]
+        before = [node for other, (node, _) in sorted(walk.placed.items()) if other < place]
         nodes = walk.graph.nodes(event)
         if not nodes:
             message = "this belongs to another story"
-        elif event in told:
+        elif event in events:
             message = "this has been told already"
         elif any(walk.graph.ways[before[-1] if before else 0][node] is not None for node in nodes):
             message = "this comes too early"
         else:
             message = "this comes too late"
         yield Issue(positions, "order", message)
-    for place, events in walk.gaps:
-        expected = wording.example(events[0], state)
+    for place, missing in walk.gaps:
+        expected = wording.example(missing[0], state)
         if place < len(pieces):
             message = f"before this something is missing, such as: {expected}"
             yield Issue((pieces[place].start,), "order", message)
@@ -82,11 +82,11 @@ def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str]) -> 
 
 def _issues(words: Sequence[str | None], pieces: Sequence[Piece], walk: Walk) -> tuple[list[Issue], dict[str, str]]:
     fits = chosen(pieces, walk)
-    said = mentions(words, pieces, fits, walk)
-    values = truth(said)
+    mentioned = mentions(words, pieces, fits, walk)
+    values = truth(mentioned)
     state = {role: next(iter(allowed)) for role, allowed in values.items() if len(allowed) == 1}
-    found = bindings.exchanged(list(bindings.mismatches(said, values, state, fits)), said, state)
-    found += [*bindings.unclear(said, fits, walk, state), *bindings.impossible(said, walk, state)]
+    found = bindings.exchanged(list(bindings.mismatches(mentioned, values, state, fits)), mentioned, state)
+    found += [*bindings.unclear(mentioned, fits, walk, state), *bindings.impossible(mentioned, walk, state)]
     for piece, fit in zip(pieces, fits, strict=True):
         if piece.cut:
             found.append(Issue((piece.stop - 1,), "ending", "the story breaks off here"))

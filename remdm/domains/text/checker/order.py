@@ -36,20 +36,20 @@ class Graph:
 class Walk:
     """The way of a story along a plot.
 
-    `told`: piece -> (node, fit); `strays`: pieces at a wrong place; `gaps`: (piece, the events missing before it),
+    `placed`: piece -> (node, fit); `strays`: pieces at a wrong place; `gaps`: (piece, the events missing before it),
     where the number of pieces stands for the end of the story.
     """
 
     graph: Graph
     cost: float
-    told: dict[int, tuple[int, int]]
+    placed: dict[int, tuple[int, int]]
     strays: tuple[int, ...]
     gaps: tuple[tuple[int, tuple[str, ...]], ...]
 
     @property
     def sure(self) -> bool:
         """Whether a sentence tells something that only this plot has."""
-        return any(len(own_events()[self.graph.events[node]]) == 1 for node, _ in self.told.values())
+        return any(len(own_events()[self.graph.events[node]]) == 1 for node, _ in self.placed.values())
 
 
 def _graph(plot: Plot) -> Graph:
@@ -72,8 +72,8 @@ def _graph(plot: Plot) -> Graph:
     ways: list[list[tuple[int, ...] | None]] = [[None] * len(events) for _ in events]
     for a in reversed(range(len(events))):
         for b in range(a + 1, len(events)):
-            ahead = [() if c == b else (c, *ways[c][b]) for c in edges.get(a, ()) if c == b or ways[c][b] is not None]
-            ways[a][b] = min(ahead, key=len, default=None)
+            ahead = [(c, way) for c in edges.get(a, ()) if (way := () if c == b else ways[c][b]) is not None]
+            ways[a][b] = min((() if c == b else (c, *way) for c, way in ahead), key=len, default=None)
     return Graph(plot, tuple(events), tuple(map(tuple, ways)))
 
 
@@ -131,19 +131,20 @@ def _walk(graph: Graph, pieces: Sequence[Piece], complete: bool) -> Walk:
 
 def _traced(graph: Graph, pieces: Sequence[Piece], states: list, complete: bool, unread: list[int]) -> Walk:
     piece, node, _, cost, before = states[-1]
-    told, gaps = {}, []
+    placed: dict[int, tuple[int, int]] = {}
+    gaps = []
     while before >= 0:
         earlier, from_node, fit, _, number = states[before]
         way = graph.ways[from_node][node]
         if complete and way and unread[piece] == unread[earlier + 1]:
             gaps.append((piece, tuple(graph.events[n] for n in way)))
         if earlier >= 0:
-            told[earlier] = (from_node, fit)
+            placed[earlier] = (from_node, fit)
         piece, node, before = earlier, from_node, number
-    strays = tuple(place for place, p in enumerate(pieces) if p.parsed and place not in told)
+    strays = tuple(place for place, p in enumerate(pieces) if p.parsed and place not in placed)
     moved = {pieces[place].fits[0].sentence.event for place in strays}
     left = ((place, tuple(event for event in events if event not in moved)) for place, events in reversed(gaps))
-    return Walk(graph, cost, told, strays, tuple(gap for gap in left if gap[1]))
+    return Walk(graph, cost, placed, strays, tuple(gap for gap in left if gap[1]))
 
 
 def follow(pieces: Sequence[Piece], complete: bool) -> Walk:

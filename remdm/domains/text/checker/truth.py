@@ -54,7 +54,7 @@ def _meanings(role: str) -> dict[str, frozenset[str]]:
 def chosen(pieces: Sequence[Piece], walk: Walk) -> list[Fit | None]:
     """The fit of every piece that can be learned from: the one on the walk, or an exact one."""
     return [
-        piece.fits[walk.told[place][1]] if place in walk.told else piece.fits[0] if piece.parsed else None
+        piece.fits[walk.placed[place][1]] if place in walk.placed else piece.fits[0] if piece.parsed else None
         for place, piece in enumerate(pieces)
     ]
 
@@ -87,26 +87,26 @@ def mentions(
     return list(found())
 
 
-def _votes(said: Sequence[Mention]) -> dict[str, tuple[float, int]]:
+def _votes(mentioned: Sequence[Mention]) -> dict[str, tuple[float, int]]:
     """Each value that is named, with its votes and minus its first place: the largest pair wins."""
     votes: dict[str, float] = {}
     first: dict[str, int] = {}
-    allowed = ROLES[said[0].role]
-    for mention in said:
+    allowed = ROLES[mentioned[0].role]
+    for mention in mentioned:
         if mention.names:
             for value in mention.values & allowed.keys():
                 votes[value] = votes.get(value, 0.0) + mention.weight
                 first.setdefault(value, mention.place)
-    for mention in said:
+    for mention in mentioned:
         if not mention.names:
             for value in mention.values & votes.keys():
                 votes[value] += _HINT * mention.weight
     return {value: (round(vote, 3), -first[value]) for value, vote in votes.items()}
 
 
-def _unnamed(said: Sequence[Mention]) -> frozenset[str]:
+def _unnamed(mentioned: Sequence[Mention]) -> frozenset[str]:
     """Values that most of the pronouns fit, for somebody who is never named."""
-    sets = [mention.values for mention in said if mention.form != "a" and mention.values]
+    sets = [mention.values for mention in mentioned if mention.form != "a" and mention.values]
     return max(sets, key=sets.count, default=frozenset())
 
 
@@ -120,10 +120,10 @@ def _pair(one: dict[str, tuple[float, int]], other: dict[str, tuple[float, int]]
     return max(((a, b) for a in one for b in other), key=worth)
 
 
-def truth(said: Sequence[Mention]) -> dict[str, frozenset[str]]:
+def truth(mentioned: Sequence[Mention]) -> dict[str, frozenset[str]]:
     """The values each role may have: one, or for somebody never named all that the pronouns leave."""
     by_role: dict[str, list[Mention]] = {}
-    for mention in said:
+    for mention in mentioned:
         by_role.setdefault(mention.role, []).append(mention)
     votes = {role: _votes(list_) for role, list_ in by_role.items()}
     found = {

@@ -17,7 +17,7 @@ _TAGS = {"weather": "the weather is", "time": "it is", "day": "the day is", "fee
 
 
 def word_for(part: str, state: Mapping[str, str]) -> str:
-    """The word that belongs in a part of a sentence; what kind of word, where the story has not told."""
+    """The word that belongs in a part of a sentence; what kind of word, where the story does not say."""
     if not is_slot(part):
         return part
     role, form = slot(part)

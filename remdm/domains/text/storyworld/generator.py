@@ -134,7 +134,7 @@ def _tell(event: str, before: Sentence | None, state: _State) -> Sentence:
 
 def _draw(plot: Plot, choices: _Choices, split: str) -> Story:
     state = _State(plot, choices, split)
-    told: list[tuple[str, ...]] = []
+    sentences: list[tuple[str, ...]] = []
     events: list[str] = []
     before = None
     for step in plot.steps:
@@ -142,8 +142,8 @@ def _draw(plot: Plot, choices: _Choices, split: str) -> Story:
             before = _tell(event, before, state)
             events.append(event)
             forms = state.forms
-            told.append(tuple(forms.get(part, part) for part in before.parts))
-    return Story(tuple(told), plot.name, state.values, tuple(events), choices.nats)
+            sentences.append(tuple(forms.get(part, part) for part in before.parts))
+    return Story(tuple(sentences), plot.name, state.values, tuple(events), choices.nats)
 
 
 def generate(seed: int, split: str = "train") -> Story:
