@@ -319,8 +319,8 @@ class Compare {
       if (hole && this.host.frames) await this.heal(pane, hole);
       pane.run.ended = readEnd(about.end);
       pane.stage.settle();
-      say(pane.fate, about.fate || "");
-      pane.fate.hidden = !about.fate;
+      say(pane.outcome, about.outcome || "");
+      pane.outcome.hidden = !about.outcome;
     }
     this.ended = true;
     if (this.follow) this.k = this.count;
@@ -481,11 +481,11 @@ class Compare {
       const strip = h("i", { class: error.end === null ? "ln-bar" : "ln-bar ln-repaired" });
       strip.style.left = `${(100 * error.born) / Math.max(lane.run.expected, 1)}%`;
       strip.style.width = `${(100 * (end - error.born)) / Math.max(lane.run.expected, 1)}%`;
-      const fate = error.end === null ? `stands to the end` : `repaired at step ${error.end}`;
+      const outcome = error.end === null ? `stands to the end` : `repaired at step ${error.end}`;
       return h(
         "button",
         { type: "button", class: "ln-error", "data-event": `${place} ${index}` },
-        h("span", { class: "ln-error-words" }, `${"ABCD"[place]} · step ${error.born}: ${error.sentence}, ${fate}`),
+        h("span", { class: "ln-error-words" }, `${"ABCD"[place]} · step ${error.born}: ${error.sentence}, ${outcome}`),
         h("span", { class: "ln-life" }, strip),
       );
     };

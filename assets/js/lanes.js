@@ -134,7 +134,7 @@ export class Lane {
     put(this.stage.box, "data-role", "tokens");
     this.map = new LaneMap(this.run);
     this.line = h("p", { class: "rp-pane-line" });
-    this.fate = h("p", { class: "rp-pane-fate", hidden: "" });
+    this.outcome = h("p", { class: "rp-pane-outcome", hidden: "" });
     this.errors = h("b", { class: "ln-errors", "data-role": "errors" });
     this.left = h("span", { class: "ln-left", hidden: "" }, this.errors, h("span", {}, ""));
     const settings = (about.settings || []).map(([name, value, differs]) =>
@@ -151,7 +151,7 @@ export class Lane {
       this.body,
       this.map.box,
       this.line,
-      this.fate,
+      this.outcome,
     );
     this.setScene();
   }

@@ -1,4 +1,4 @@
-/* The grid of all samples of a press: a picture each, and a click (or Enter) shows that one in the player. */
+/* The grid of all samples of a group of runs: a picture each, and a click (or Enter) shows that one in the player. */
 
 import { h, picture } from "./dom.js";
 
@@ -6,7 +6,7 @@ const MOST = 64;
 
 class Tiles {
   constructor(root, host) {
-    Object.assign(this, { root, host, press: null, tiles: [] });
+    Object.assign(this, { root, host, group: null, tiles: [] });
     root.addEventListener("click", (event) => this.choose(event.target.closest(".tile")));
     root.addEventListener("keydown", (event) => this.key(event));
   }
@@ -15,15 +15,15 @@ class Tiles {
     const message = text ? JSON.parse(text) : null;
     if (!message || message.v !== 1) return;
     const count = Math.min(MOST, Number(message.n) || 0);
-    if (message.press !== this.press || count !== this.tiles.length) this.open(message.press, count);
+    if (message.group !== this.group || count !== this.tiles.length) this.open(message.group, count);
     for (const [place, markup] of Object.entries(message.tiles || {})) this.paint(Number(place), markup);
     for (const [place, title] of Object.entries(message.titles || {})) this.name(Number(place), title);
     this.focus(Number(message.focus) || 0);
   }
 
   /** Buttons for so many samples; pictures that are there stay until others come. */
-  open(press, count) {
-    this.press = press;
+  open(group, count) {
+    this.group = group;
     this.root.hidden = count < 2;
     if (count === this.tiles.length) return;
     this.tiles = Array.from({ length: count }, (_, place) => {

@@ -147,7 +147,7 @@ class Picture {
   }
 
   /** What "Redraw" asks for: the codes that are shown, and the marked cells. */
-  wish() {
+  request() {
     return JSON.stringify({ ids: [...this.view.shown], marked: [...this.marks] });
   }
 
@@ -156,7 +156,7 @@ class Picture {
     this.marking.checked = true;
     this.arm(true);
     this.shape(name);
-    return this.wish();
+    return this.request();
   }
 
   click(event) {
@@ -246,7 +246,7 @@ class Picture {
 }
 
 window.ReMDMPictures = {
-  wish: () => (shown && shown.view ? shown.wish() : ""),
+  request: () => (shown && shown.view ? shown.request() : ""),
   preset: (name) => (shown && shown.view ? shown.preset(name) : ""),
 };
 

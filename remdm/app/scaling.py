@@ -83,7 +83,7 @@ class Scaling:
         self.notes = gr.HTML("", elem_id="scaling-said", elem_classes="said")
         with gr.Row(elem_classes="charts scaling"):
             self.chart = gr.Plot(show_label=False, visible=False, elem_id="scaling-chart")
-            self.second = gr.Plot(show_label=False, visible=False, elem_id="scaling-beside")
+            self.second = gr.Plot(show_label=False, visible=False, elem_id="scaling-second")
         self._yours(kind)
         self.table = gr.HTML("", elem_id="scaling-table")
         gr.Markdown(NOISE, elem_classes="prose")

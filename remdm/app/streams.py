@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 
+import numpy as np
+
 from remdm.app.samples import Sample, started
 from remdm.models.checkpoints import total_parameters
 from remdm.runs.record import Batch, PreparedRun, TimedFrame, facts
 from remdm.runs.tokens import Issue
-from remdm.runs.trace import Frame
+from remdm.runs.trace import Frame, apply
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import build
 from remdm.serving.batcher import shared
@@ -47,10 +49,15 @@ class Stream:
 
     def __init__(self, shown: StreamedRun) -> None:
         self.shown, self.prepared = shown, shown.prepared
-        self.ids = list(self.prepared.start)
+        self._tokens = np.array(self.prepared.start, dtype=np.int64)
         self._held: frozenset[int] = frozenset()
         self._known = set(self.prepared.start)
         self._scene: tuple[int, dict | None] = (-1, None)
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The tokens after the last step taken, `[L]`."""
+        return tuple(self._tokens.tolist())
 
     def begin(self) -> str:
         """The start message."""
@@ -72,12 +79,9 @@ class Stream:
         ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
         fresh = self.prepared.pieces(ids - self._known)
         self._known |= ids
-        for place in frame.remasked:
-            self.ids[place] = self.prepared.checkpoint.mask_id
-        for place, token, _ in frame.decoded:
-            self.ids[place] = token
+        self._tokens = apply(frame, self._tokens, self.prepared.checkpoint.mask_id)
         index = len(self.shown.steps)
-        write = cache(partial(self._write, index, frame, self._held, fresh, issues, took, tuple(self.ids)))
+        write = cache(partial(self._write, index, frame, self._held, fresh, issues, took, self.ids))
         self._held = messages.held_after(frame, self._held)
         return write if self.shown.add((frame, issues, write)) else None
 

@@ -1,4 +1,4 @@
-"""Gradio writes a type stub beside every component's source each time it is imported: a second of the page's start."""
+"""Gradio writes a type stub next to every component's source each time it is imported: a second of the page's start."""
 
 import inspect
 from collections.abc import Iterator

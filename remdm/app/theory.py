@@ -64,7 +64,7 @@ class Theory:
             "### Two older correctors are ReMDM with a certain σ (Propositions 4.2 and 4.3)\nThe forward-backward "
             "corrector (Campbell et al. 2022) and DFM (Gat et al. 2024) are written with two coefficients: masked "
             "positions decode a = 1 + b times as fast as MDLM's, decoded ones go back b times as fast. ReMDM with "
-            "σ = b (α_s − α_t) / α_t is the same sampler. Here both run with the same random numbers, and beside them "
+            "σ = b (α_s − α_t) / α_t is the same sampler. Here both run with the same random numbers, against "
             "ReMDM with another σ: the first two pictures must not differ in a single cell.",
             elem_classes=["prose", "chapter"],
         )  # fmt: skip

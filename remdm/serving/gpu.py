@@ -38,7 +38,7 @@ MOVED = 2e9
 FLOPS = 1e14
 """Operations a second of a forward in bfloat16, which takes two for each weight and position."""
 STEP = 0.02
-"""Seconds of a step beside that: launches, the record, the frame."""
+"""Seconds of a step besides that: launches, the record, the frame."""
 NUMBER = 8e-9
 """Seconds of a random number in 64 bits: made on the CPU (a seed must give the same run everywhere), then sent over."""
 

@@ -22,7 +22,7 @@ def _percent(share: float) -> str:
 
 
 def _bar(entry: Entry) -> str:
-    """The share as a bar from 0 to 100% with its interval as a line upon it; the figures stand beside it as text."""
+    """The share as a bar from 0 to 100% with its interval as a line upon it; the figures stand next to it as text."""
     if entry.share is None:
         return '<span class="board-bar"></span>'
     return (
@@ -40,12 +40,14 @@ def board(entries: Sequence[Entry], columns: Sequence[str], share: str, caption:
     rows = []
     for entry in entries:
         facts = "".join(f"<td>{escape(fact)}</td>" for fact in entry.facts)
-        told = "–" if entry.share is None else f"{_percent(entry.share)}"
+        figure = "–" if entry.share is None else f"{_percent(entry.share)}"
         between = "" if entry.share is None else f" <small>{_percent(entry.low)} to {_percent(entry.high)}</small>"
         open_ = ' data-open=""' if entry.done < 1 else ""
         rows.append(
             f'<tr{open_}><th scope="row">{escape(entry.name)}</th>'
-            f'<td>{told}{between}</td><td class="board-drawn">{_bar(entry)}</td>{facts}</tr>'
+            f'<td>{figure}{between}</td><td class="board-drawn">{_bar(entry)}</td>{facts}</tr>'
         )
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<div class="board"><table>{said}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="board"><table>{title}<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )

@@ -55,14 +55,14 @@ def panel(title: str, states: np.ndarray, differs: np.ndarray, words: Sequence[s
     wide, tall = positions * CELL + (len(words) - 1) * APART, steps * CELL
     apart = int(differs.sum())
     same = f"{apart:,} of {differs.size:,} cells differ from the first" if apart else "no cell differs from the first"
-    said = (
+    description = (
         f"{len(words)} chains over {steps} steps: {int((states == 1).sum())} decoded, {int((states == 3).sum())} "
         f"remasked; {same}. They end in {', '.join(words)}."
     )
     drawn = _paths(states, chain, STATES) + _struck(states, chain) + _paths(differs.astype(int) - 1, chain, ("apart",))
     return (
         f'<figure class="twin"><figcaption><b>{escape(title)}</b> {same}</figcaption>'
-        f'<svg viewBox="0 0 {wide} {tall}" role="img" aria-label="{escape(said)}">{drawn}</svg>'
+        f'<svg viewBox="0 0 {wide} {tall}" role="img" aria-label="{escape(description)}">{drawn}</svg>'
         f"<p>{escape(' '.join(words))}</p></figure>"
     )
 
@@ -81,5 +81,5 @@ def legend() -> str:
 
 def side_by_side(panels: Sequence[str], sentence: str) -> str:
     """Panels in a row under a sentence, with the legend below."""
-    told = f'<p role="status">{escape(sentence)}</p>'
-    return f'{told}<div class="twins">{"".join(panels)}</div><p class="twin-legend">step ↓ chains → {legend()}</p>'
+    status = f'<p role="status">{escape(sentence)}</p>'
+    return f'{status}<div class="twins">{"".join(panels)}</div><p class="twin-legend">step ↓ chains → {legend()}</p>'

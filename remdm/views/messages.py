@@ -78,7 +78,7 @@ def step_message(
         words: those that the player has not had yet.
         issues: what the checker found after it, None where nothing can be checked.
         seconds: how long it took, 0 if that is not known.
-        scene: what the stage shows beside the tokens from this step on, None for what it showed before.
+        scene: what the stage shows next to the tokens from this step on, None for what it showed before.
     """
     message = {
         "v": 1,
@@ -142,7 +142,7 @@ def trace_message(
         run_id: an id for the player.
         trace: the run.
         issues: what a checker found after each step, None without one.
-        note: a few words beside the title.
+        note: a few words next to the title.
         layout: how the tokens are laid out.
         scenes: what the stage shows at the start and after each step, None without any.
     """

@@ -35,13 +35,13 @@ def page(title: str, message: str, scripts: list[str], styles: list[str], player
 
     Args:
         title: of the page.
-        message: what the player shows: a trace (`messages.trace_message`), or a whole comparison (tabs/board.py).
+        message: what the player shows: a trace (`messages.trace_message`), or a whole comparison.
         scripts: JavaScript of the player and of the domains' drawings.
         styles: their style sheets.
         player: the script that shows it, ReMDMPlayer or ReMDMCompare.
 
     Raises:
-        ValueError: if the message is no JSON.
+        ValueError: if the message is not JSON.
     """
     json.loads(message)
     # Inside a script element only these characters could end it or begin a comment.

@@ -1,15 +1,15 @@
-"""Pictures of all samples of one press as a message of the grid under the player (assets/js/tiles.js)."""
+"""Pictures of all samples of a click on Run as a message of the grid under the player (assets/js/tiles.js)."""
 
 from collections.abc import Mapping
 
 from remdm.views.messages import dumps
 
 
-def tiles_message(press: str, count: int, tiles: Mapping[int, str], titles: Mapping[int, str], focus: int) -> str:
+def tiles_message(group_id: str, count: int, tiles: Mapping[int, str], titles: Mapping[int, str], focus: int) -> str:
     """Those of `count` tiles that changed.
 
     Args:
-        press: which press of Run they belong to; with another one the grid begins anew.
+        group_id: which group of runs they belong to; with another one the grid begins anew.
         count: how many samples there are; the grid hides itself for less than two.
         tiles: small pieces of HTML or SVG by sample.
         titles: what stands under them.
@@ -17,4 +17,4 @@ def tiles_message(press: str, count: int, tiles: Mapping[int, str], titles: Mapp
     """
     given = {str(place): html for place, html in tiles.items()}
     named = {str(place): title for place, title in titles.items()}
-    return dumps({"v": 1, "press": press, "n": count, "tiles": given, "titles": named, "focus": focus})
+    return dumps({"v": 1, "group": group_id, "n": count, "tiles": given, "titles": named, "focus": focus})

@@ -154,8 +154,8 @@ def test_plant_an_error_and_branch_from_it(studio, tmp_path):
     unchanged, plain, loop = shown["panes"]
     assert unchanged["count"] == loop["count"], "a pause keeps the step numbers together"
     assert plain["ids"][place] != before["ids"][place], "MDLM keeps what was planted"
-    fates = studio.part("branches-board").locator(".rp-pane-fate").all_inner_texts()
-    assert fates[0] == "" and "was never sent back" in fates[1] and "“" in fates[2]
+    outcomes = studio.part("branches-board").locator(".rp-pane-outcome").all_inner_texts()
+    assert outcomes[0] == "" and "was never sent back" in outcomes[1] and "“" in outcomes[2]
     expect(studio.part("tree")).to_be_visible()
     studio.part("tree").get_by_role("combobox").click()
     studio.page.get_by_role("option", name=re.compile(r"^2 MDLM from step 8")).click()

@@ -36,7 +36,7 @@ class PaneRun:
         return Sample(trace, issues, request.domain)
 
     @property
-    def fate(self) -> str:
+    def outcome(self) -> str:
         """What became of the token that was planted here, if one was."""
         change, start = self.pane.wish.change, len(self.pane.past)
         if change is None or change.token == self.pane.state.mask_id:
@@ -46,12 +46,12 @@ class PaneRun:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a board has shown to its end: for each pane its title, the settings named with it, its run and its fate."""
+    """What a board has shown to its end, for each pane; `outcomes` say what became of planted tokens."""
 
     titles: tuple[str, ...]
     settings: tuple[list[tuple[str, str, bool]], ...]
     samples: tuple[Sample, ...]
-    fates: tuple[str, ...]
+    outcomes: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -63,7 +63,7 @@ class Comparison:
         panes, steps = [], []
         for place, sample in enumerate(self.samples):
             start, *frames, end = json.loads(sample.message())["messages"]
-            about = {"title": self.titles[place], "settings": self.settings[place], "fate": self.fates[place]}
+            about = {"title": self.titles[place], "settings": self.settings[place], "outcome": self.outcomes[place]}
             panes.append({**about, "about": words[place] if words else "", "start": start, "end": end})
             steps += [[place, step] for step in frames]
         whole = {"v": 1, "kind": "all", "id": secrets.token_urlsafe(12), "panes": panes, "steps": steps}
@@ -109,9 +109,9 @@ class Showing:
     @property
     def comparison(self) -> Comparison:
         """What has been shown so far."""
-        titles, fates = (each.title for each in self.requests), (each.fate for each in self.panes)
+        titles, outcomes = (each.title for each in self.requests), (each.outcome for each in self.panes)
         samples = (each.sample for each in self.panes)
-        return Comparison(tuple(titles), tuple(self.settings), tuple(samples), tuple(fates))
+        return Comparison(tuple(titles), tuple(self.settings), tuple(samples), tuple(outcomes))
 
     def __iter__(self) -> Iterator[str]:
         starts = [
@@ -141,7 +141,7 @@ class Showing:
         """The last message: each run's end, and what became of a planted token."""
         stopped = self.group.stopped.is_set()
         ends = [
-            messages.dumps({"fate": fate})[:-1] + f',"end":{each.stream.end(sample, stopped)}}}'
-            for each, sample, fate in zip(self.panes, shown.samples, shown.fates, strict=True)
+            messages.dumps({"outcome": outcome})[:-1] + f',"end":{each.stream.end(sample, stopped)}}}'
+            for each, sample, outcome in zip(self.panes, shown.samples, shown.outcomes, strict=True)
         ]
         return f'{{"v":1,"id":"{self.id}","kind":"end","panes":[{",".join(ends)}]}}'

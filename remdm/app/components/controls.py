@@ -37,7 +37,7 @@ class Dial(gr.Slider):
 
 
 MOST_BUTTONS = 4
-"""So many choices are buttons beside each other; more are a list that can be searched."""
+"""So many choices are buttons in a row; more are a list that can be searched."""
 
 
 def label(name: str, each: Field) -> str:

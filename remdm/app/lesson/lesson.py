@@ -91,7 +91,7 @@ class Lesson:
         """The run of a station.
 
         Raises:
-            ValueError: for a setting that will not do.
+            ValueError: for a setting that is invalid.
         """
         steps, given = station.steps, dict(station.settings)
         if station.turned and turned is None:

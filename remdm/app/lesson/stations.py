@@ -70,7 +70,7 @@ def where_decoded(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     """The step shown is the one in which the chosen token was decoded."""
     place, step = _chosen(seen), seen["step"]
     if place < 0:
-        return False, "Choose a token first; its life appears beside the text."
+        return False, "Choose a token first; its life appears next to the text."
     here = sample.trace.steps[step - 1].decoded if step else ()
     if any(place == position for position, _, _ in here):
         return True, f"Yes: written at step {step} of {len(sample.trace.steps)}, and nothing after it could change it."
@@ -104,7 +104,7 @@ def first_of_loop(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
     step = seen["step"]
     if phases[step] == "loop" and phases[step - 1] != "loop":
         return True, f"Yes: from step {step} on, as much is decoded as is sent back, and the text is revised."
-    return False, f"This step belongs to the phase “{phases[step]}”. The phase stands beside the step's number."
+    return False, f"This step belongs to the phase “{phases[step]}”. The phase stands next to the step's number."
 
 
 def least_sure(seen: Seen, sample: Sample, kept: dict[str, int]) -> Verdict:
@@ -156,8 +156,8 @@ STATIONS = (
         "No way back",
         "This sampler (MDLM) never touches a word again once it is written. A mistake made early stays, and the words "
         "that come later are fitted to it.",
-        "Press **Run**, choose a word, and go to the step in which it was written. The word’s life, beside the text or "
-        "below it, knows.",
+        "Press **Run**, choose a word, and go to the step in which it was written. The word’s life, next to the text "
+        "or below it, knows.",
         where_decoded, "mdlm", FEW_STEPS,
     ),
     Station(

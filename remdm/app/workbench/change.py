@@ -74,7 +74,7 @@ class ChangeHere:
             label="Continue with", elem_id=f"{where}-goon", info="One run for each of them, all from the same state.",
         )  # fmt: skip
         self.unchanged = gr.Checkbox(
-            True, label="Also continue unchanged, as set at the side", elem_id=f"{where}-beside"
+            True, label="Also continue unchanged, as set at the side", elem_id=f"{where}-unchanged"
         )
         with gr.Row(elem_classes="files"):
             self.controls = BoardControls("Go on from here", f"{where}-change", waiting="Go on from here")

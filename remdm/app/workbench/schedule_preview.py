@@ -56,7 +56,7 @@ class SchedulePreview:
         on(changes, self.drawn, panel.inputs, panel.outlook, trigger_mode="always_last")
 
     def drawn(self, values: Values) -> str:
-        """The drawing for the settings as they stand; a sentence where they will not do."""
+        """The drawing for the settings as they stand; a sentence where they are invalid."""
         try:
             request = self.panel.requests(values)[0]
         except ValueError as error:

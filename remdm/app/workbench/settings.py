@@ -1,4 +1,4 @@
-"""The settings beside the stage, in three groups: what to generate, how to remask, how to sample tokens."""
+"""The settings next to the stage, in three groups: what to generate, how to remask, how to sample tokens."""
 
 import random
 from collections.abc import Mapping
@@ -145,7 +145,7 @@ class Panel:
         """What the controls ask for, one request a sample.
 
         Raises:
-            ValueError: with one sentence, for values that will not do.
+            ValueError: with one sentence, for invalid values.
         """
         model = self.domain.model(values[self.model])
         asked = self.domain.ask(**_given(values, self.asked, knobs(self.domain.ask)))

@@ -58,7 +58,7 @@ def read(panel: Panel, pairs: Mapping[str, str]) -> Changes:
     """What a link says, as the new state of the controls of its domain.
 
     Raises:
-        ValueError: for a name or value that will not do.
+        ValueError: for an invalid name or value.
     """
     given, numbers, asked = (
         parse({name: pairs[name] for name in fields if name in pairs}, fields)

@@ -1,4 +1,4 @@
-"""One domain's tab: the stage with its player, the settings beside it, and what a run leaves behind."""
+"""One domain's tab: the stage with its player, the settings next to it, and what a run leaves behind."""
 
 from collections.abc import Callable, Generator, Iterator
 from collections.abc import Set as AbstractSet

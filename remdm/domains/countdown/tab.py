@@ -56,7 +56,7 @@ class CountdownTab:
         self.samplers = gr.CheckboxGroup(
             [(_title(name), name) for name in names], value=list(FIRST), label="Samplers",
             elem_id="countdown-race-samplers",
-            info="With their papers' settings; the last with the settings beside the stage.",
+            info="With their papers' settings; the last with the settings next to the stage.",
         )  # fmt: skip
         most = min(1000, len(test_problems()))
         with gr.Row(elem_classes="race-asked"):

@@ -23,7 +23,7 @@ from remdm.runs.record import RunRequest
 from remdm.runs.trace import Trace
 
 SAME = "the chosen category"
-MARKED = "() => window.ReMDMPictures.wish()"
+MARKED = "() => window.ReMDMPictures.request()"
 PRESET = "() => window.ReMDMPictures.preset({})"
 HELP = """Switch on *Mark cells to redraw* under the picture and drag over it, or take a preset. Marked cells go back
 to the mask; all others stay given, and the model fits the new ones to them."""

@@ -90,7 +90,7 @@ def test_marks_are_made_with_the_mouse(page):
     page.mouse.down()
     page.mouse.move(at(5), down(4))
     page.mouse.up()
-    marked = read_redraw_request(page.evaluate("window.ReMDMPictures.wish()")).marked
+    marked = read_redraw_request(page.evaluate("window.ReMDMPictures.request()")).marked
     assert marked == {row * 16 + column for row in (3, 4) for column in (2, 3, 4, 5)}
     expect(page.locator(f"{PLAYER} .im-count")).to_have_text("8 cells marked")
 
@@ -103,10 +103,10 @@ def test_marks_are_made_with_the_keyboard(page):
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "Space", "Shift+ArrowRight"):
         page.keyboard.press(key)
     page.keyboard.press("Shift+ArrowDown")
-    assert read_redraw_request(page.evaluate("window.ReMDMPictures.wish()")).marked == {35, 36, 52}
+    assert read_redraw_request(page.evaluate("window.ReMDMPictures.request()")).marked == {35, 36, 52}
     expect(page.locator(f"{PLAYER} .im-count")).to_have_text("Row 4, column 5, marked. 3 cells marked")
     page.keyboard.press("Space")
-    assert read_redraw_request(page.evaluate("window.ReMDMPictures.wish()")).marked == {35, 36}
+    assert read_redraw_request(page.evaluate("window.ReMDMPictures.request()")).marked == {35, 36}
     assert page.evaluate(f"document.querySelector('{PLAYER}').__player.state().step") == before, "no step of the run"
 
     page.locator(f"{PLAYER} .rp-stage .rp-t").nth(20).focus()
