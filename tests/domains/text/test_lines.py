@@ -60,6 +60,16 @@ def test_a_wrong_word_is_blamed_at_its_position():
     assert seen > 80
 
 
+def test_words_that_are_not_known_are_blamed_and_nothing_raises():
+    """As in an opened trace, whose table of words may lack some."""
+    source = random.Random(4)
+    for seed in range(100):
+        laid = lines.lay_out(generate(seed).sentences)
+        words = [source.choice(["", "²", "<b>"]) if source.random() < 0.1 else word for word in laid]
+        issues = issues_of(words)
+        assert issues and all(0 <= place < lines.LENGTH for issue in issues for place in issue.positions)
+
+
 def test_a_whole_line_is_checked_while_the_rest_is_masked():
     laid = lines.lay_out(generate(3).sentences)
     alone = [word if place < lines.WIDTH else None for place, word in enumerate(laid)]

@@ -111,7 +111,7 @@ def walk(words: Sequence[str]) -> list[dict]:
 @cache
 def begins(word: str) -> bool:
     """Whether a sentence can begin with this word and it looks like it."""
-    return not word[0].islower() and bool(walk((word,)))
+    return not word[:1].islower() and bool(walk((word,)))
 
 
 def exact(words: Sequence[str]) -> tuple[Sentence, ...]:

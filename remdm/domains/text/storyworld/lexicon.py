@@ -54,7 +54,7 @@ NOUNS = ("food", "plant")  # roles whose number follows the count
 
 def article(word: str) -> str:
     """`an` before a vowel letter, else `a`: right for every word of this world."""
-    return "an" if word[0] in "aeiou" else "a"
+    return "an" if word[:1] in tuple("aeiou") else "a"
 
 
 def _person(name: str) -> dict[str, str]:
