@@ -193,7 +193,7 @@ class Scaling:
         rows = [row for row in rows if view.changed or not curves.changed(kind, row)]
         own = [drawn for (name, _, _), drawn in view.kept.items() if name == view.domain and view.condition == kind.own]
         chart, numbers, has = _drawn(kind, rows, measure, view, own)
-        beside = kind.measure(measure.beside) if measure.beside else None
+        beside = kind.measure(measure.alongside) if measure.alongside else None
         second = _drawn(kind, rows, beside, view, own)[0] if beside and has else None
         return {
             self.chart: gr.Plot(chart, visible=has), self.second: gr.Plot(second, visible=second is not None),

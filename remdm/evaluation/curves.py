@@ -34,11 +34,11 @@ class Point:
 
 
 def changes(kind: Measurement, row: Row) -> str:
-    """What was changed in a row's sampler beyond what the domain gives it, told by its overrides."""
+    """What was changed in a row's sampler beyond what the domain gives it, as its overrides say."""
     base = {name: str(value) for name, value in kind.base(row["sampler"]).items()}
-    wished = {"property", "guidance", "γ", "guidance_scale"}
+    asked = {"property", "guidance", "γ", "guidance_scale"}
     pairs = (pair.partition("=") for pair in row["overrides"].split(",") if pair)
-    return ", ".join(f"{name}={value}" for name, _, value in pairs if name not in wished and base.get(name) != value)
+    return ", ".join(f"{name}={value}" for name, _, value in pairs if name not in asked and base.get(name) != value)
 
 
 def changed(kind: Measurement, row: Row) -> bool:
@@ -108,7 +108,7 @@ def begin(kind: Measurement, sampler: str, steps: int, seed: int = 0) -> Drawn:
     """A cell of which nothing is drawn yet.
 
     Raises:
-        ValueError: for settings that will not do.
+        ValueError: for settings that are invalid.
     """
     cell = kind.cell(sampler, steps, seed)
     build(cell.settings)

@@ -46,7 +46,7 @@ class Measure:
     Attributes:
         column: its name there. title: as on the page, with what is better.
         share: whether it is a share, shown in percent. lower: whether less is better.
-        count: the column of its n. beside: another one that is always shown with it, by its column.
+        count: the column of its n. alongside: another one that is always shown with it, by its column.
     """
 
     column: str
@@ -54,7 +54,7 @@ class Measure:
     share: bool = False
     lower: bool = False
     count: str = "samples"
-    beside: str = ""
+    alongside: str = ""
 
     @property
     def spec(self) -> str:

@@ -1,7 +1,7 @@
 """Plant an error in many runs: how often does a sampler find it, how soon, and how often does it touch what was right?
 
 All samplers go on from the same states with the same random numbers: N runs are drafted with one sampler up to a step,
-in each a decoded token is replaced by one that the model finds unlikely there, and each sampler takes over. Beside them
+in each a decoded token is replaced by one that the model finds unlikely there, and each sampler takes over. With them
 run the same N states without the change: what a sampler replaces there it would have replaced anyway.
 """
 
@@ -31,7 +31,7 @@ class Tally:
         remasked: how many were sent back at least once.
         replaced: where another token stands at the end. restored: where it is the one that had stood there.
         waits: steps from the planting to the first remasking, of those remasked.
-        untouched: of the same positions without an error, where another token than before stands at the end.
+        control_changed: of the same positions without an error, where another token than before stands at the end.
     """
 
     planted: int
@@ -68,30 +68,30 @@ class Planted:
     t: float
 
 
-def planted(order: RunRequest, step: int, count: int) -> Planted:
-    """Draft `count` runs of an order up to a step and plant an unlikely token at a random decoded position of each.
+def planted(request: RunRequest, step: int, count: int) -> Planted:
+    """Draft `count` runs of a request up to a step and plant an unlikely token at a random decoded position of each.
 
     Raises:
         ValueError: for a step outside the run, if nothing is decoded there yet, or for too many runs.
     """
     if not 1 <= count <= MOST_RUNS:
         raise ValueError(f"runs must be a whole number from 1 to {MOST_RUNS}, got {count}")
-    walk = build(order.settings)[1]
+    walk = build(request.settings)[1]
     if not 1 <= step < len(walk):
         raise ValueError(
             f"step must lie between 1 and {len(walk) - 1}, where the run has begun and goes on, got {step}"
         )
-    lives = together([replace(order, index=index) for index in range(count)]).lives
-    denoiser = order.model.denoiser(lives[0].checkpoint, order.asked)
-    seeds = tuple(run_seed(order.seed, index) for index in range(count))
-    tokens = torch.tensor([live.start for live in lives])
-    for record in run(denoiser, order.settings, tokens, seeds, watch=False, coupled=True):
+    prepared = together([replace(request, index=index) for index in range(count)]).lives
+    denoiser = request.model.denoiser(prepared[0].checkpoint, request.asked)
+    seeds = tuple(run_seed(request.seed, index) for index in range(count))
+    tokens = torch.tensor([each.start for each in prepared])
+    for record in run(denoiser, request.settings, tokens, seeds, watch=False, coupled=True):
         state = record.after
         if record.step.index == step - 1:
             break
     rows = torch.zeros_like(state.given)
     for row, seed in enumerate(seeds):
-        words = lives[0].view(state.tokens[row].tolist()).printed
+        words = prepared[0].view(state.tokens[row].tolist()).printed
         plain = torch.tensor([word is not None and not SPECIAL.match(word) for word in words])
         able = (state.decoded[row] & plain).nonzero()[:, 0]
         if not len(able):
@@ -99,11 +99,11 @@ def planted(order: RunRequest, step: int, count: int) -> Planted:
         rows[row, able[mixed(seed, step) % len(able)]] = True
     log_p = denoiser(state.tokens.masked_fill(rows, state.mask_id), rows, walk[step].t)
     right = state.tokens[rows]
-    special = [SPECIAL.match(word.strip()) is not None for word in lives[0].pieces(range(log_p.shape[1])).values()]
+    special = [SPECIAL.match(word.strip()) is not None for word in prepared[0].pieces(range(log_p.shape[1])).values()]
     probability = log_p.double().exp().masked_fill(torch.tensor(special), 0.0)
     probability[torch.arange(count), right] = 0.0
     few = probability.where(probability < UNLIKELY, 0.0)
-    generator = torch.Generator().manual_seed(mixed(order.seed, step))
+    generator = torch.Generator().manual_seed(mixed(request.seed, step))
     wrong = torch.multinomial(torch.where(few.sum(1, keepdim=True) > 0, few, probability), 1, generator=generator)
     psi = log_p.double().exp().gather(1, wrong)[:, 0]
     changed_tokens, changed_psi = state.tokens.clone(), state.psi.clone()
@@ -115,14 +115,14 @@ def planted(order: RunRequest, step: int, count: int) -> Planted:
     return Planted(both, rows.int().argmax(1), wrong[:, 0], right, walk[step - 1].s)
 
 
-def followed(order: RunRequest, chosen: Settings, step: int, made: Planted) -> Iterator[Tally | None]:
+def followed(request: RunRequest, chosen: Settings, step: int, made: Planted) -> Iterator[Tally | None]:
     """Let a sampler go on from planted states: None after each step, the tally at the end."""
     count = len(made.places)
     walk = build(chosen)[1]
-    first = step if chosen == order.settings else taken_up(walk, made.t)
-    lives = together([replace(order, index=0)]).lives
-    denoiser = order.model.denoiser(lives[0].checkpoint, order.asked)
-    seeds = tuple(run_seed(order.seed, index) for index in range(count)) * 2
+    first = step if chosen == request.settings else taken_up(walk, made.t)
+    prepared = together([replace(request, index=0)]).lives
+    denoiser = request.model.denoiser(prepared[0].checkpoint, request.asked)
+    seeds = tuple(run_seed(request.seed, index) for index in range(count)) * 2
     each = torch.arange(count)
     waits: dict[int, int] = {}
     state = made.state
@@ -140,14 +140,14 @@ def followed(order: RunRequest, chosen: Settings, step: int, made: Planted) -> I
 
 
 def experiment(
-    order: RunRequest, samplers: Mapping[str, Settings], step: int, count: int
+    request: RunRequest, samplers: Mapping[str, Settings], step: int, count: int
 ) -> Iterator[tuple[str, Mapping[str, Tally]]]:
     """Plant, then follow with each sampler in turn: (what is being done, the tallies so far)."""
     tallies: dict[str, Tally] = {}
     yield "drafting", dict(tallies)
-    made = planted(order, step, count)
+    made = planted(request, step, count)
     for name, chosen in samplers.items():
-        for found in followed(order, chosen, step, made):
+        for found in followed(request, chosen, step, made):
             if found is not None:
                 tallies[name] = found
             yield name, tallies

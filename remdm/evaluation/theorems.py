@@ -138,7 +138,7 @@ def twins(corrector: str, steps: int, chains: int, seed: int) -> tuple[Picture, 
         0.1), which tells how much a picture says.
 
     Raises:
-        ValueError: for steps or chains that will not do.
+        ValueError: for steps or chains that are out of range.
     """
     for name, value in (("steps", steps), ("chains", chains)):
         if not 1 <= value <= 64:

@@ -1,1 +1,1 @@
-"""What the app never imports: the paper's tables beside ours, the benchmark, side experiments."""
+"""What the app never imports: the paper's tables and ours, the benchmark, side experiments."""

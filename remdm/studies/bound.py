@@ -1,4 +1,4 @@
-"""`python -m remdm bound text`: MDLM's and ReMDM's training bound on held-out text, beside the world's entropy."""
+"""`python -m remdm bound text`: MDLM's and ReMDM's training bound on held-out text, and the world's entropy."""
 
 import argparse
 
@@ -8,6 +8,8 @@ from torch import Tensor
 from remdm.domains.registry import DOMAINS
 from remdm.domains.text import prose, storyworld
 from remdm.domains.text.train import story_batch
+from remdm.evaluation.metrics.statistics import over_seeds
+from remdm.models.checkpoints import ROOT, Checkpoint
 from remdm.models.network import compute
 from remdm.sampling.nelbo import mdlm_nelbo, step_nelbo, stratified_times
 from remdm.sampling.schedule import Linear
@@ -27,18 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prepared", help="folder of the prepared prose (default: where training keeps it)")
 
 
-def _heldout(args: argparse.Namespace, checkpoint: object) -> Tensor:
+def _heldout(args: argparse.Namespace, checkpoint: Checkpoint) -> Tensor:
     if args.model == "stories":
         return story_batch(checkpoint.tokenizer, 0, args.texts, "heldout")
-    from remdm.models.checkpoints import ROOT
-
     data = prose.prepare(args.prepared or ROOT / "prose" / "training" / "data")
     return torch.from_numpy(data.heldout[: args.texts].astype("int64"))
-
-
-def _interval(values: Tensor) -> str:
-    mean, error = values.mean().item(), values.std().item() / len(values) ** 0.5
-    return f"{mean:.2f} ± {1.96 * error:.2f}"
 
 
 def run(args: argparse.Namespace) -> None:
@@ -64,11 +59,12 @@ def run(args: argparse.Namespace) -> None:
         step = walk[place]
         sigma = min(args.eta, step.sigma_max)
         remasking.append(len(walk) * step_nelbo(log_x, part, step, sigma, checkpoint.mask_id, generator))
-    length = x.shape[1]
+    bounds = (over_seeds((nats * x.shape[1]).tolist()) for nats in (plain, torch.cat(remasking)))
+    mdlm, remdm = (f"{each:.2f}" for each in bounds)
     print(
         f"{args.model}: {len(x)} held-out texts, {args.passes} estimates each, {checkpoint.compute.dtype}; nats a text"
     )
-    print(f"MDLM bound (sigma 0)                    {_interval(plain * length)}")
-    print(f"ReMDM bound (T {args.steps}, cap {args.eta})          {_interval(torch.cat(remasking) * length)}")
+    print(f"MDLM bound (sigma 0)                    {mdlm}")
+    print(f"ReMDM bound (T {args.steps}, cap {args.eta})          {remdm}")
     if args.model == "stories":
         print(f"the world's own entropy, at most         {storyworld.entropy()[0]:.2f}")

@@ -35,13 +35,13 @@ class Claim:
     @property
     def line(self) -> str:
         """As a line of Markdown."""
-        told = f"- {self.words}: **{self.verdict}**{f' ({self.found})' if self.found else ''}."
+        sentence = f"- {self.words}: **{self.verdict}**{f' ({self.found})' if self.found else ''}."
         more = {
             UNDECIDED: self.unsure or "The intervals touch: more samples would tell.",
             DISAGREES: self.why or "Why is open.",
             MIXED: self.why or "Why is open.",
         }
-        return f"{told} {more.get(self.verdict, '')}".strip()
+        return f"{sentence} {more.get(self.verdict, '')}".strip()
 
 
 def _verdict(signs: Sequence[int]) -> str:

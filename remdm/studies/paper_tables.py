@@ -1,4 +1,4 @@
-"""`python -m remdm tables`: the paper's tables beside ours, as Markdown, from the result files alone."""
+"""`python -m remdm tables`: the paper's tables and ours, as Markdown, from the result files alone."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ from remdm.studies.claims import Claim, better, gained, steady
 from remdm.studies.side_by_side import Line, Ours, table
 
 RESULTS = ASSETS / "results"
-HEAD = """# The paper's tables, and ours beside them
+HEAD = """# The paper's tables, and ours
 
 Written by `python -m remdm tables` from the files in `assets/results/`; nothing here is typed by hand, and a test fails
 if it is not what the command writes. The paper is *Remasking Discrete Diffusion Models with Inference-Time Scaling*
-(arXiv 2503.00307v4). Its models are far larger than ours and were trained on other data, so no number of one side can
-be set beside a number of the other: what can be compared is which sampler does better, and how that goes with T. Ours
-have 95% intervals where there are any, in brackets; n is the number of samples, NFE that of network evaluations. Of
-what the paper says, ours *agree* where the intervals of both samplers are apart at one T at least and nowhere the other
-way round; where they touch everywhere it is *undecided*."""
+(arXiv 2503.00307v4). Its models are far larger than ours and were trained on other data, so numbers of the
+two sides cannot be compared: what can be is which sampler does better, and how that goes with T. Ours have 95%
+intervals where there are any, in brackets; n is the number of samples, NFE that of network evaluations. Of what the
+paper says, ours *agree* where the intervals of both samplers are apart at one T at least and nowhere the other way
+round; where they touch everywhere it is *undecided*."""
 TUNED = """By `python -m remdm tune` (optuna). Trials share their random numbers, so that the best is a little lucky; it
 and the paper's values are drawn again with fresh ones. Trials that lost variety against MDLM were refused. As good: the
 range of the trials whose interval reaches the best's fresh figure."""
@@ -49,7 +49,7 @@ QUALITY = ("perfect", "correct", "judge_perplexity", "token_entropy", "distinct"
 
 
 def text(ours: Ours) -> list[Section]:
-    """OpenWebText beside the story model."""
+    """OpenWebText and the story model."""
     perfect = ours.values
     world = curves.data(ours.kind, ours.rows, ours.kind.measure("token_entropy"), ours.condition)
     closed = "A story of the closed world has about the same entropy whoever tells it" + (
@@ -112,10 +112,10 @@ def text(ours: Ours) -> list[Section]:
 
 
 def image(ours: Ours) -> list[Section]:
-    """ImageNet beside emoji."""
+    """ImageNet and emoji."""
     lines = [Line("MaskGIT", "maskgit"), MDLM, FB, DFM, RESCALE, CAP, CONF, LOOP]
     few = "The intervals are over three seeds, wide, and touch: more pictures would tell."
-    said = [
+    claims = [
         better("ReMDM-rescale has a smaller distance than MDLM", published.IMAGENET, "FID", "ReMDM (rescale 0.05)",
                "MDLM", (ours.values(RESCALE, "frechet"), ours.values(MDLM, "frechet")), "", lower=(True, True),
                unsure=few),
@@ -126,11 +126,11 @@ def image(ours: Ours) -> list[Section]:
     ]  # fmt: skip
     about = (
         f"Ours: {ours.parameters}, emoji, 256 tokens a picture, the same tau, no guidance. The distance is by our own "
-        "small classifier of the same emoji: it is no FID, and with few pictures it is too large for all samplers "
+        "small classifier of the same emoji: it is not an FID, and with few pictures it is too large for all samplers "
         "alike. The paper has no rows of forward-backward and DFM for pictures."
     )
     parts = [table(published.IMAGENET), table(published.IMAGENET_MORE), about]
-    return [("Pictures: Tables 2 and 7", [*parts, *ours.tables(lines, ("frechet", "score", "accuracy"))], said)]
+    return [("Pictures: Tables 2 and 7", [*parts, *ours.tables(lines, ("frechet", "score", "accuracy"))], claims)]
 
 
 def molecule(rows: Sequence[Row]) -> list[Section]:
@@ -145,7 +145,7 @@ def molecule(rows: Sequence[Row]) -> list[Section]:
         made = at.tables(lines, ("novel", "rings"))
         if len(made) > 1:
             frontier += [f"γ = {scale}:", *made[:-1]]
-    said = [
+    claims = [
         better("At the largest T, ReMDM finds more novel molecules than DFM", published.QM9, "novel of 1,024",
                "ReMDM (rescale 0.9, conf, loop)", "DFM", (novel["remdm-loop"], novel["dfm"]), SHARE,
                why="The paper's order turns at T = 64: at T = 32 its DFM leads too."),
@@ -157,7 +157,7 @@ def molecule(rows: Sequence[Row]) -> list[Section]:
     unguided = [MDLM, FB, DFM, CAP, RESCALE, CONF, Line("ReMDM-loop", "remdm-loop")]
     return [
         ("Molecules: Table 8", [table(published.QM9), f"Ours: {first.parameters}, the same guidance and gamma.",
-                                *first.tables(lines, ("novel", "rings"))], said),
+                                *first.tables(lines, ("novel", "rings"))], claims),
         ("Molecules: the frontier (Figure 4)", [table(published.FRONTIER), *frontier], []),
         ("Molecules: without a property", ["The paper has no such table.",
                                            *free.tables(unguided, ("valid", "unique", "novel", "fcd"))], []),
@@ -165,7 +165,7 @@ def molecule(rows: Sequence[Row]) -> list[Section]:
 
 
 def countdown(ours: Ours) -> list[Section]:
-    """LLaDA's Countdown beside ours."""
+    """LLaDA's Countdown and ours."""
     lines = [
         Line("LLaDA", "llada"), Line("LLaDA, best of 3 by its own probability", "llada", "restarts=3"),
         Line("LLaDA-DFM", "llada-dfm"), Line("ReMDM-LLaDA", "remdm-llada"), MDLM, FB, DFM, CAP, CONF, LOOP,
@@ -181,7 +181,7 @@ def countdown(ours: Ours) -> list[Section]:
     }  # fmt: skip
 
     solved = published.COUNTDOWN.figures[0]
-    said = [
+    claims = [
         gained("ReMDM-LLaDA solves more than LLaDA", published.COUNTDOWN, solved, "LLaDA-ReMDM", "LLaDA",
                gains["remdm-llada"], POINTS,
                why="At T = 11 an answer is drafted in fewer steps than it has words: several are decoded at a time, "
@@ -195,7 +195,7 @@ def countdown(ours: Ours) -> list[Section]:
         "compare at unequal NFE, ours as the last table has it. Gains are paired, problem by problem, in percentage "
         "points. TruthfulQA is not measured: it needs LLaDA itself."
     )
-    return [("Countdown: Table 3", [table(published.COUNTDOWN), about, *ours.tables(lines, ("solved",))], said)]
+    return [("Countdown: Table 3", [table(published.COUNTDOWN), about, *ours.tables(lines, ("solved",))], claims)]
 
 
 def sections(folder: Path) -> list[Section]:
@@ -214,7 +214,7 @@ def render(folder: Path = RESULTS) -> str:
         parts += [f"## {title}", *tables]
         if claims:
             parts += ["What the paper says, and whether ours say so:", "\n".join(claim.line for claim in claims)]
-    for title, said, found in (
+    for title, about, found in (
         ("Tuning: settings at a fixed number of steps", TUNED, study_tables.tuned(folder)),
         (
             "32-bit noise (Zheng et al. 2024, arXiv 2409.02908)",
@@ -222,7 +222,7 @@ def render(folder: Path = RESULTS) -> str:
             study_tables.noise(folder),
         ),
     ):
-        parts += [f"## {title}", said, *found] if found else []
+        parts += [f"## {title}", about, *found] if found else []
     missing = "\n".join(f"- {kind.missing}" for kind in measurements().values())
     parts += ["## What is not measured, and how ours are to be read", missing]
     return "\n\n".join(parts) + "\n"

@@ -123,11 +123,11 @@ def test_the_page_is_read_as_a_browser_reads_it(monkeypatch):
         yield from ((100, each) for each in (said if event["id"] else said[:1]))
 
     monkeypatch.setattr(visitor, "call", call)
-    visit = visitor.press(steps=16)
+    visit = visitor.click(steps=16)
     assert asked == [[], [16, "mdlm"]] and (visit.steps, visit.bytes) == (2, 200) and 0 < visit.first < visit.seconds
     said[2:] = []
     with pytest.raises(page.PageError, match="sent no step"):
-        visitor.press()
+        visitor.click()
 
 
 def test_the_command_prints_and_writes_its_rows(monkeypatch, tmp_path, capsys):
@@ -176,10 +176,10 @@ def test_a_target_is_met_by_rows_alone():
     long, short = (row("step", name, ours, 100.0, dtype="bfloat16", not_network=share)
                    for name, ours, share in (("owt-1024", 25.0, 0.05), ("smiles-32", 5.0, 0.5)))  # fmt: skip
     rows = [long, short, row("scrub", "256x512", 1.0, 16.7, frames_per_second=59.9, late_frames=1)]
-    assert [each.said for each in verdicts(rows)] == [MISSED, MET, UNKNOWN, MET, UNKNOWN]
-    assert [each.said for each in verdicts([])] == [UNKNOWN] * 5
+    assert [each.state for each in verdicts(rows)] == [MISSED, MET, UNKNOWN, MET, UNKNOWN]
+    assert [each.state for each in verdicts([])] == [UNKNOWN] * 5
     slow = {**long, "dtype": "float32", "ratio": 5.5, "not_network": 0.2}
-    assert [each.said for each in verdicts([slow, row("click", "stories", 301.0, 300.0)])][:3] == [MET, MISSED, MISSED]
+    assert [each.state for each in verdicts([slow, row("click", "stories", 301.0, 300.0)])][:3] == [MET, MISSED, MISSED]
 
 
 def test_the_run_that_is_scrubbed_has_what_it_says():

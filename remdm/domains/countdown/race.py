@@ -19,7 +19,7 @@ AT_ONCE = 25
 
 @dataclass(frozen=True)
 class Standing:
-    """How far one sampler has come: problems answered and solved of each seed, and network calls of all answers."""
+    """How far one sampler has come: problems answered and solved of each seed, and the NFE of all answers."""
 
     total: int
     answered: tuple[int, ...]
@@ -32,8 +32,8 @@ class Standing:
         return sum(self.answered)
 
     @property
-    def calls(self) -> float:
-        """Network calls an answer."""
+    def nfe(self) -> float:
+        """Network evaluations an answer."""
         return self.forwards / max(1, self.done)
 
     @property

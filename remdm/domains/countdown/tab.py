@@ -116,7 +116,7 @@ def standing_board(standings: dict[str, Standing], caption: str) -> str:
     entries = []
     for name, each in standings.items():
         found = each.pass1
-        facts = (f"{each.done} of {each.total}", f"{sum(each.solved)}", f"{each.calls:.1f}" if each.done else "–")
+        facts = (f"{each.done} of {each.total}", f"{sum(each.solved)}", f"{each.nfe:.1f}" if each.done else "–")
         low, high = (found.low, found.high) if found else (0.0, 0.0)
         entries.append(Entry(name, facts, found.value if found else None, low, high, each.done / each.total))
     return board(entries, ("answers", "solved", "NFE"), "pass@1, 95% interval", caption)

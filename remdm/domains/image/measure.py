@@ -71,7 +71,7 @@ def nearest(tokens: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def nearness(samples: np.ndarray, work: Path) -> str:
-    """How near samples are to training pictures, beside how near held-out pictures are to them.
+    """How near samples are to training pictures, and how near held-out pictures are to them.
 
     Raises:
         ValueError: if training did not leave its pictures and codes in the folder.

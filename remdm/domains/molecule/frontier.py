@@ -11,7 +11,7 @@ import numpy as np
 
 from remdm.domains.molecule.domain import QM9, Asked, denoiser
 from remdm.domains.molecule.scores import figures, measured
-from remdm.evaluation.metrics.statistics import Interval, differ, wilson
+from remdm.evaluation.metrics.statistics import Interval, differ, ends, wilson
 from remdm.evaluation.sweeps.samples import Stopped, draw, until
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.record import run_seed
@@ -73,28 +73,24 @@ class Frontier:
 def spot(name: str, asked: Asked, tokens: np.ndarray, checkpoint: Checkpoint) -> Spot:
     """Where samples `[n, 32]` lie."""
     made = figures(measured(tokens, checkpoint))
-    mean = made[asked.property]
-    ends = (mean.value, mean.low, mean.high) if mean else (None, None, None)
-    return Spot(name, asked.guidance_scale, len(tokens), made["novel"].value, *ends)
+    mean: Interval | None = made[asked.property]
+    about = (mean.value, mean.low, mean.high) if mean else (None, None, None)
+    return Spot(name, asked.guidance_scale, len(tokens), made["novel"].value, *about)
 
 
 def spots(rows: Sequence[Mapping[str, str]], property: str, guidance: str, steps: int) -> list[Spot]:
     """The spots that a results file has of a property, a kind of guidance and a T."""
-    chosen = [
-        row for row in rows
-        if (row["property"], row["guidance"], int(row["steps"])) == (property, guidance, steps)
-    ]  # fmt: skip
     return [
         Spot(
             row["sampler"], float(row["guidance_scale"]), int(row["samples"]), float(row["novel"]),
-            *(float(row[f"{property}{end}"]) if row[f"{property}{end}"] else None for end in ("", "_low", "_high")),
+            *(float(row[name]) if row[name] else None for name in ends(property)),
         )
-        for row in chosen
+        for row in rows if (row["property"], row["guidance"], int(row["steps"])) == (property, guidance, steps)
     ]  # fmt: skip
 
 
 VERDICTS = {1: "ahead of", 0: "level with", -1: "behind", None: "traded against"}
-"""One spot beside another: what `against` finds, in words."""
+"""One spot against another: what `against` finds, in words."""
 
 
 def against(one: Spot, other: Spot) -> int | None:
@@ -104,11 +100,12 @@ def against(one: Spot, other: Spot) -> int | None:
         1 if its share of novel molecules or its mean is higher, the 95% intervals being apart, and neither is lower;
         -1 the other way round; 0 if both overlap; None if it gains in one and loses in the other.
     """
-    novel = (wilson(round(each.novel * each.samples), each.samples) for each in (one, other))
-    signs = {differ(*novel, lower=False)}
-    if None not in (one.low, one.high, other.low, other.high):
-        means = (Interval(each.mean, each.low, each.high) for each in (one, other))  # type: ignore[arg-type]
-        signs.add(differ(*means, lower=False))
+    novel, another = (wilson(round(each.novel * each.samples), each.samples) for each in (one, other))
+    signs = {differ(novel, another, lower=False)}
+    means = [Interval(each.mean, each.low, each.high) for each in (one, other)
+             if each.mean is not None and each.low is not None and each.high is not None]  # fmt: skip
+    if len(means) == 2:
+        signs.add(differ(means[0], means[1], lower=False))
     signs.discard(0)
     return None if len(signs) == 2 else signs.pop() if signs else 0
 

@@ -1,6 +1,7 @@
 """The figures of a set of molecules with their intervals, and the tables that are made of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +21,9 @@ def measured(tokens: np.ndarray, checkpoint: Checkpoint) -> Measured:
     return measure([text(row, checkpoint) for row in tokens.tolist()], novelty.load(FOLDER))
 
 
-def figures(found: Measured) -> dict[str, Interval | int | float | None]:
+def figures(found: Measured) -> dict[str, Any]:
     """Shares of all samples, each with Wilson's interval; means over the novel molecules with bootstrap ones."""
-    made: dict[str, Interval | int | float | None] = {
+    made: dict[str, Any] = {
         "valid": wilson(len(found.valid), found.total),
         "unique": wilson(len(found.unique), found.total),
         "novel": wilson(len(found.novel), found.total),

@@ -47,7 +47,7 @@ class Stories:
         """Stories `first` to `stop - 1`, none of which training has seen."""
         known, count = self.checkpoint.tokenizer.get_vocab(), stop - first
         stories = (lines.lay_out(storyworld.generate(FRESH + row).sentences) for row in range(first, stop))
-        tokens = np.array([[known[word] for word in story] for story in stories], np.int32)
+        tokens = np.array([[known[str(word)] for word in story] for story in stories], np.int32)
         return Samples(tokens, np.zeros(count, np.int32), np.zeros(count), np.zeros((0, 2)), "")
 
 
@@ -89,7 +89,7 @@ class Text(Measurement):
         Measure("correct", "Correct sentences", share=True),
         Measure("perfect", "Perfect stories", share=True),
         Measure("judge_perplexity", "Judge's perplexity, with entropy", lower=True, count="judge_samples",
-                beside="token_entropy"),
+                alongside="token_entropy"),
         Measure("distinct", "Distinct samples", share=True),
         Measure("token_entropy", "Entropy of a sample's tokens, nats"),
         Measure("mauve", "MAUVE by the judge's features", count="mauve_samples"),

@@ -68,7 +68,7 @@ def variety(samples: Sequence[Sequence[int]]) -> Values:
     }
 
 
-def correctness(stories: Sequence[Sequence[str]]) -> Values:
+def correctness(stories: Sequence[Sequence[str | None]]) -> Values:
     """What the checker says of stories, each the words at all positions, special tokens included.
 
     A story is perfect if the page would underline nothing in it. Shares of sentences are bootstrapped over stories.

@@ -1,7 +1,7 @@
 """Frechet distance between two sets of pictures in some features, and the score of a classifier's answers.
 
 The formulas are those of FID and of the inception score (arXiv 1706.08500, 1606.03498). With the features of our own
-small classifier the figures compare samplers of one model; they cannot be set beside anyone's FID.
+small classifier the figures compare samplers of one model; they cannot be compared with anyone's FID.
 """
 
 import torch

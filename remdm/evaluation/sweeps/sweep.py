@@ -72,7 +72,7 @@ class Sweep:
         """What is asked for, few steps first, all of it checked before anything is drawn.
 
         Raises:
-            ValueError: for settings, seeds or steps that will not do.
+            ValueError: for settings, seeds or steps that are invalid.
         """
         args, kind = self.args, self.kind
         length = self.benches[0].checkpoint.length

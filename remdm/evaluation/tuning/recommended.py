@@ -1,4 +1,4 @@
-"""The best settings that were measured near a number of steps, and the paper's beside them: computed from the files."""
+"""The best settings that were measured near a number of steps, and the paper's: computed from the files."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ def known(kind: Measurement, steps: int, condition: str, folder: Path) -> Known 
 
     Compared are what was measured at the nearest T and, within a factor of two, with fewer steps: what is good there
     is no worse with more. A T counts if two samplers were measured at it. The worse end of the interval decides, for
-    few samples are no recommendation.
+    few samples do not recommend anything.
     """
     goal = kind.objective
     rows = results.read(folder / kind.file)

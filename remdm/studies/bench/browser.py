@@ -91,7 +91,7 @@ def browser() -> Iterator[Any]:
 def click_row(domain: str, geometry: str, clicks: int = 5) -> Row:
     """From a click on Run until the first step is drawn, the model being loaded. `other` is the time allowed."""
     with browser() as opened, app(domain) as (visitor, _, _):
-        visitor.press(steps=2, count=1)  # loads the model
+        visitor.click(steps=2, count=1)  # loads the model
         page = opened.new_page()
         page.goto(visitor.address, wait_until="commit")
         page.wait_for_selector(f"#{domain}-player .rp[data-run]")

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     """`bench`: print the table as it grows, write the rows, and say which targets they meet; or only the page of them.
 
     Raises:
-        ValueError: for a name that is none, numbers below 1, or a page of rows that are not there.
+        ValueError: for an unknown name, numbers below 1, or a page of rows that are not there.
     """
     for name in ("repeats", "threads"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
                 raise
             print(f"{name}: {error}", flush=True)
     for each in verdicts(read(args.json) if args.json else rows):
-        print(f"{each.said}: {each.target} ({each.measured or 'no row'})")
+        print(f"{each.state}: {each.target} ({each.measured or 'no row'})")
 
 
 def read(path: Path) -> list[Row]:

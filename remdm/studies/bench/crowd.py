@@ -35,17 +35,17 @@ class _Crowd:
 
     @property
     def cpu_ms(self) -> float:
-        """Milliseconds of CPU a step: what counts on a machine that does other work beside."""
+        """Milliseconds of CPU a step: what counts on a machine that does other work too."""
         return 1000 * self.cpu / self.steps
 
 
-def _visits(denoisers: list[Denoiser], length: int, steps: int, door: AbstractContextManager, batch: int = 1) -> _Crowd:
-    """Each denoiser's run in a thread of its own, all arriving at once; `door` lets in how many it will."""
+def _visits(denoisers: list[Denoiser], length: int, steps: int, gate: AbstractContextManager, batch: int = 1) -> _Crowd:
+    """Each denoiser's run in a thread of its own, all arriving at once; `gate` lets in how many it will."""
     taken, firsts = [0] * len(denoisers), [0.0] * len(denoisers)
     begun, cpu = time.perf_counter(), time.process_time()
 
     def visit(place: int) -> None:
-        with door:
+        with gate:
             tokens = torch.full((batch, length), denoisers[place].mask_id)
             seeds = tuple(range(place, place + batch))
             running = run(denoisers[place], settings(SAMPLER, steps), tokens, seeds)

@@ -50,7 +50,7 @@ def app(domain: str) -> Iterator[tuple["Visitor", float, int]]:
 
 
 def _ready(address: str, domain: str) -> "Visitor | None":
-    """A visitor whose press the app answers; None as long as it does not."""
+    """A visitor whose click the app answers; None as long as it does not."""
     try:
         visitor = Visitor(address, domain)
         list(visitor.call(visitor.begin, []))
@@ -67,7 +67,7 @@ def _read(address: str, packed: bool = False) -> bytes:
 
 @dataclass(frozen=True)
 class Visit:
-    """One press of Run: seconds to the first step, seconds in all, how many steps came and their bytes."""
+    """One click on Run: seconds to the first step, seconds in all, how many steps came and their bytes."""
 
     first: float
     seconds: float
@@ -107,7 +107,7 @@ class Visitor:
                         raise PageError(f"the app answered {str(message['output'])[:200]}")
                     return
 
-    def press(self, **changes: Any) -> Visit:
+    def click(self, **changes: Any) -> Visit:
         """Press Run with the settings as the page opens with them, and some changed by the ends of their ids."""
         begun = time.perf_counter()
         first, steps, size = 0.0, 0, 0
@@ -140,8 +140,8 @@ def page_row(domain: str, geometry: str, sampler_ms: float, steps: int = 32) -> 
     with app(domain) as (visitor, cold, process):
         empty, cold_work = memory(process), work(process)
         changes = {"steps": steps, "count": 1}
-        visitor.press(**changes)  # loads the model
-        visits = [visitor.press(**changes) for _ in range(3)]
+        visitor.click(**changes)  # loads the model
+        visits = [visitor.click(**changes) for _ in range(3)]
         best = min(visits, key=lambda visit: visit.seconds)
         whole, packed = (len(_read(visitor.address, packed)) for packed in (False, True))
         after = memory(process)

@@ -31,8 +31,8 @@ ABOUT = {
 
 def markdown(rows: Sequence[Row]) -> str:
     """The page: targets first, then a table for each kind of row."""
-    told = [f"| {each.target} | {each.measured or '–'} | {each.said} |" for each in verdicts(rows)]
-    parts = [INTRO, "\n".join(("## Targets", "", "| target | measured | |", "| --- | --- | --- |", *told, ""))]
+    targets = [f"| {each.target} | {each.measured or '–'} | {each.state} |" for each in verdicts(rows)]
+    parts = [INTRO, "\n".join(("## Targets", "", "| target | measured | |", "| --- | --- | --- |", *targets, ""))]
     for name in dict.fromkeys(each["name"] for each in rows):
         chosen = [each for each in rows if each["name"] == name]
         parts.append(f"## {name}\n\n{ABOUT.get(name, '')}\n\n{_table(chosen)}\n")

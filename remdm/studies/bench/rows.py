@@ -9,7 +9,7 @@ Row = dict[str, Any]
 """One comparison: `name` and `geometry`, `ours_ms` and `other_ms` with their `ratio`, and what else was measured."""
 
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
-"""What is counted: the time that passed, or that which this process had: of use where other work runs beside it."""
+"""What is counted: the time that passed, or that which this process had: of use where other work runs too."""
 FIRST = ("name", "geometry", "dtype", "ratio", "ours_ms", "other_ms")
 
 

@@ -136,7 +136,8 @@ def measured(case: Case, clock: str, repeats: int | None = None) -> Row:
             repeats or case.repeats,
             clock,
         )
-    nucleus = (record.log_x > -torch.inf).sum(1).double().mean()  # type: ignore[operator]
+    assert record.log_x is not None, "the step was chosen to decode something"
+    nucleus = (record.log_x > -torch.inf).sum(1).double().mean()
     return row(
         "step", case.geometry, step, literal, dtype=number_type(case.ours), network_ms=network,
         not_network=max(0.0, 1 - network / step), watched_ms=watched, decoded=int(record.decoded.sum()),

@@ -21,7 +21,7 @@ class Verdict:
 
     target: str
     measured: str
-    said: str
+    state: str
 
 
 def _of(rows: Sequence[Row], name: str, *geometries: str) -> list[Row]:
@@ -33,7 +33,7 @@ def _verdict(target: str, measured: str, met: bool) -> Verdict:
 
 
 def step(rows: Sequence[Row]) -> Verdict:
-    """The OWT step beside the literal one."""
+    """The OWT step against the literal one."""
     high, low = RATIOS["bfloat16"], RATIOS["float32"]
     wanted = f"OWT step at least {high:g} times as fast as the literal one ({low:g} in float32)"
     for each in _of(rows, "step", OWT):
@@ -43,8 +43,8 @@ def step(rows: Sequence[Row]) -> Verdict:
 
 
 def share(rows: Sequence[Row]) -> Verdict:
-    """What a step takes beside the network, in the geometry where it is most."""
-    wanted = f"Less than {SHARE:.0%} of a step beside the network, where a step takes more than {LONG:g} ms"
+    """What a step takes besides the network, in the geometry where it is most."""
+    wanted = f"Less than {SHARE:.0%} of a step besides the network, where a step takes more than {LONG:g} ms"
     long = [each for each in _of(rows, "step") if each["ours_ms"] > LONG]
     if not long:
         return Verdict(wanted, "", UNKNOWN)
@@ -64,8 +64,10 @@ def scrubbing(rows: Sequence[Row]) -> Verdict:
     """A step a frame."""
     wanted = f"{RATE:g} steps a second while scrubbing 256 tokens x 512 steps"
     for each in _of(rows, "scrub"):
-        told = f"{each['frames_per_second']:.0f} a second, {each['late_frames']} of 512 late"
-        return _verdict(wanted, told, each["frames_per_second"] >= 0.98 * RATE)  # a screen of 60 Hz has a little less
+        reached = f"{each['frames_per_second']:.0f} a second, {each['late_frames']} of 512 late"
+        return _verdict(
+            wanted, reached, each["frames_per_second"] >= 0.98 * RATE
+        )  # a screen of 60 Hz has a little less
     return Verdict(wanted, "", UNKNOWN)
 
 
