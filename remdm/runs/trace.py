@@ -33,7 +33,7 @@ class Frame:
         confidence: uint8 `[L]`, 255 = 1.0, after the step. Decoded positions: psi, the probability the token had
             when it was decoded. Masked ones: the probability of the model's best guess (0 where it was not asked:
             a token remasked in this very step). Given ones: 255.
-        forwards: network calls of this sequence so far.
+        forwards: network evaluations (NFE) of this sequence so far.
         alternatives: for each entry of `decoded`, the likeliest tokens there: ((id, probability), ...).
         weights: for each entry of `remasked`, its share of the remasking; empty where all share alike.
     """

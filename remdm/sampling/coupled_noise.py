@@ -53,7 +53,7 @@ class Coupled(Noise):
         return torch.stack([Noise.gumbel(_One(each, self.dtype), length)[0] for each in self._generators(ORDER)])
 
     def draw(self, log_x: Tensor, rows: Tensor) -> Tensor:
-        """As in `Noise`; a position's numbers do not depend on which others draw beside it."""
+        """As in `Noise`; a position's numbers do not depend on which other positions draw."""
         drawn = [
             self._gumbel_argmax(
                 log_x[[place]], Generator().manual_seed(mixed(self._seeds[row], self._step, WHICH + position))

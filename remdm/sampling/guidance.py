@@ -31,7 +31,7 @@ class Prefixed(DenoiserWrapper):
 class Guided(DenoiserWrapper):
     """D-CFG (arXiv 2412.10193): log x_theta proportional to gamma log p(x | c) + (1 - gamma) log p(x).
 
-    gamma = 1 is the condition alone, 0 is no condition; both cost one call. MaskGIT's papers write w = gamma - 1.
+    gamma = 1 is the condition alone, 0 leaves it out; both cost one evaluation. MaskGIT's papers write w = gamma - 1.
     """
 
     denoiser: Denoiser

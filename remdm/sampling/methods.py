@@ -90,7 +90,7 @@ METHODS: dict[str, Method] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides a run beside the model and its start: `values` holds the knobs of the chosen parts.
+    """Everything that decides a run besides the model and its start: `values` holds the knobs of the chosen parts.
 
     Build it with `settings`, which fills in the paper's defaults and refuses what does not apply.
     """
@@ -195,7 +195,7 @@ def build(chosen: Settings) -> tuple[Transition, tuple[Step, ...]]:
 
 @dataclass
 class Running:
-    """A run under way: iterate it for records; `forwards` counts network calls of each sequence so far."""
+    """A run under way: iterate it for records; `forwards` counts the NFE of each sequence so far."""
 
     records: Iterator[StepRecord]
     steps: tuple[Step, ...]
@@ -206,7 +206,7 @@ class Running:
 
     @property
     def forwards(self) -> Tensor:
-        """Network calls of each sequence, int64 `[B]`."""
+        """NFE of each sequence, int64 `[B]`."""
         return self._cache.forwards
 
 

@@ -147,7 +147,7 @@ class EvenCounts:
 
 @dataclass(frozen=True)
 class TopConfidence:
-    """Exact counts: all masked positions draw a token, the surest of them keep it.
+    """Exact counts: all masked positions draw a token, the most confident of them keep it.
 
     With `swaps`, as many of the least sure decoded tokens (by psi) are remasked first and as many more decoded:
     ReMDM on LLaDA while the plan holds (arXiv 2503.00307, Appendix D.4), or at every step (its DFM baseline).
@@ -164,7 +164,7 @@ class TopConfidence:
         check(self)
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
-        """Remask the least sure, draw, keep the surest."""
+        """Remask the least confident, draw, keep the most confident."""
         remasked, count = self._swap(state, step)
         after = remask(state, remasked)
         rows = after.masked
