@@ -66,7 +66,8 @@ def test_settings_switch_with_the_model_and_back(bench):
     llada = chosen(bench, "llada-8b-instruct")
     assert (llada["sampler"], llada["nucleus_p"], llada["transition"]) == ("remdm-llada", 1.0, "llada-loop")
     stories = chosen(bench, "stories")
-    assert (stories["sampler"], stories["steps"], stories["nucleus_p"]) == ("remdm-loop", 64, 0.9)
+    assert (stories["sampler"], stories["steps"], stories["eta"]) == ("remdm-rescale", 128, 0.1)
+    assert stories["nucleus_p"] == 0.9
 
 
 def test_picture_models_bring_their_classes_and_guidance(pictures):
