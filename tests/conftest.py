@@ -1,4 +1,4 @@
-"""One thread for the sampler's tests, and a running app with a browser for those of the page."""
+"""One thread for the sampler's tests; one running app and one browser for all tests of the page."""
 
 import os
 import socket
@@ -9,10 +9,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from browser import ARGUMENTS, found
+from playwright.sync_api import BrowserContext, sync_playwright
+from studio import WIDE, Studio
 
 torch.set_num_threads(1)  # the tests are small, and their numbers should not depend on the machine's cores
 
@@ -46,7 +51,7 @@ def _wait(process: subprocess.Popen, address: str, log: Path) -> None:
     pytest.fail(f"The app did not start:\n{log.read_text(encoding='utf-8')}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     folder, port = tmp_path_factory.mktemp("app"), _free_port()
     log, outside = folder / "log", folder / "outside"
@@ -65,17 +70,76 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         finally:
             process.terminate()
             process.wait(20)
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+    assert outside.read_text(encoding="utf-8") == "", "the app asked for another address"
 
 
-@pytest.fixture(scope="module")
-def browse() -> Iterator[Callable]:
+@pytest.fixture(scope="session")
+def browse() -> Iterator[Callable[..., BrowserContext]]:
     """Opens a context of the one browser; a missing browser fails."""
-    from browser import ARGUMENTS, found
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         path = found()
         assert path, "no Chromium was found: python tests/browser.py --install"
         chromium = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield chromium.new_context
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def opened(app: App, browse: Callable[..., BrowserContext]) -> Iterator[Callable[..., Studio]]:
+    """Opens the page in a context of its own: at a domain's tab, with a size or a query, at rest or in motion.
+
+    At the end no page may have had a fault or have asked for another address than the app's.
+    """
+    pages: list[Studio] = []
+    asked: list[str] = []
+
+    def go(size: dict[str, int] = WIDE, query: str = "", domain: str = "text", **more: Any) -> Studio:
+        context = browse(viewport=size, **{"reduced_motion": "reduce", **more})
+        context.on("request", lambda request: asked.append(request.url))
+        pages.append(Studio(context.new_page(), app.address, query, domain))
+        return pages[-1]
+
+    yield go
+    for each in pages:
+        each.page.context.close()
+    assert [fault for each in pages for fault in each.faults] == []
+    assert [url for url in asked if not url.startswith((app.address, "data:", "blob:"))] == []
+
+
+@pytest.fixture
+def visit(opened: Callable[..., Studio]) -> Iterator[Callable[..., Studio]]:
+    """Opens pages that a test has for itself."""
+    pages: list[Studio] = []
+
+    def go(*args: Any, **more: Any) -> Studio:
+        pages.append(opened(*args, **more))
+        return pages[-1]
+
+    yield go
+    for each in pages:
+        each.page.context.close()
+        assert each.faults == []
+
+
+@pytest.fixture(scope="session")
+def shared(opened: Callable[..., Studio]) -> Callable[[str], Studio]:
+    """A domain's wide page, opened once for many tests: opening one takes longer than most of what is done there."""
+    return cache(lambda domain: opened(domain=domain))
+
+
+@pytest.fixture
+def studio(shared: Callable[[str], Studio]) -> Iterator[Studio]:
+    """The page of the text domain with a short run's settings; no fault may come up."""
+    page = shared("text")
+    page.reset()
+    yield page
+    assert page.faults == []
+    assert page.page.evaluate("window.hacked") is None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for the browser is a browser test."""
+    for item in items:
+        if "browse" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)

@@ -7,32 +7,50 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from remdm.domains.registry import DOMAINS
 from remdm.runs.trace import Trace, dumps
 
 WAIT = int(os.environ.get("STUDIO_WAIT", 60_000))
 """Milliseconds: a slow machine may need more."""
 expect.set_options(timeout=WAIT)
-PLAYER = "#text-player .rp"
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 class Studio:
-    """One open page."""
+    """One open page, at a domain's tab."""
 
-    def __init__(self, page: Page, address: str, query: str = "") -> None:
-        self.page, self.faults = page, []
+    def __init__(self, page: Page, address: str, query: str = "", domain: str = "text") -> None:
+        self.page, self.domain, self.faults = page, domain, []
+        self.selector = f"#{domain}-player .rp"
         page.set_default_timeout(WAIT)
         page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
-        page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda line: self.faults.append(line.text) if line.type == "error" else None)
         page.goto(f"{address}/{query}")
-        page.wait_for_selector(f"{PLAYER}[data-run]")
+        if domain != "text":
+            self.show(DOMAINS[domain].title)
+        page.wait_for_selector(f"{self.selector}[data-run]")
         expect(self.part("run")).to_be_enabled()
 
     def part(self, name: str) -> Locator:
-        return self.page.locator(f"#text-{name}")
+        return self.page.locator(f"#{self.domain}-{name}")
 
     @property
     def player(self) -> Locator:
-        return self.page.locator(PLAYER)
+        return self.page.locator(self.selector)
+
+    def show(self, title: str) -> None:
+        """Choose a tab: a domain's, or one of its views."""
+        tab = self.page.get_by_role("tab", name=title, exact=True).locator("visible=true")
+        if not tab.count():  # a narrow page keeps it behind the three dots
+            self.page.locator(".overflow-menu > button").locator("visible=true").first.click()
+            tab = self.page.locator(".overflow-dropdown button").filter(has_text=title)
+        tab.click()
+
+    def fold(self, name: str, inside: Locator, is_open: bool) -> None:
+        """Open or close an accordion; `inside` is visible while it is open."""
+        if inside.is_visible() != is_open:
+            self.part(name).get_by_role("button").first.click()
+        expect(inside).to_be_visible(visible=is_open)
 
     # Settings
 
@@ -51,13 +69,25 @@ class Studio:
     def prompt(self, text: str) -> None:
         self.part("prompt").locator("textarea").fill(text)
 
+    def reset(self) -> None:
+        """A short run's settings at rest, whatever another test has left."""
+        self.show("Text")
+        self.show("Run")
+        self.fold("parts", self.part("transition"), False)
+        self.page.keyboard.press("Escape")  # closes the life of a token
+        self.choose("sampler", "MDLM")  # so that the next choice brings back all its values
+        self.choose("sampler", "ReMDM-loop")
+        for name, value in (("steps", 16), ("seed", 7), ("count", 1)):
+            self.typed(name, value)
+        self.prompt("")
+
     # Runs
 
     def start(self) -> str:
         """Press Run; the id of the run that begins."""
         before = self.player.get_attribute("data-run")
         self.part("run").click()
-        self.page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
+        self.page.wait_for_selector(f'{self.selector}[data-run]:not([data-run="{before}"])')
         return self.player.get_attribute("data-run")
 
     def watch(self, name: str) -> Callable[[], list[str]]:
@@ -72,7 +102,7 @@ class Studio:
                 const all = {subtree: true, childList: true, characterData: true};
                 new MutationObserver(note).observe(document.body, all);
             }""",
-            f"text-{name}",
+            f"{self.domain}-{name}",
         )
         return lambda: self.page.evaluate("window.shown")
 
@@ -82,7 +112,7 @@ class Studio:
         return self.ended()
 
     def ended(self) -> dict:
-        self.page.wait_for_selector(f"{PLAYER}:not([data-live])")
+        self.page.wait_for_selector(f"{self.selector}:not([data-live])")
         self.ready()
         return self.state()
 
@@ -95,11 +125,11 @@ class Studio:
         """The state after the next drawing."""
         return self.page.evaluate(
             f"new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>"
-            f" done(document.querySelector('{PLAYER}').__player.state()))))"
+            f" done(document.querySelector('{self.selector}').__player.state()))))"
         )
 
     def at(self, step: int) -> dict:
-        self.page.wait_for_selector(f'{PLAYER}[data-step="{step}"]')
+        self.page.wait_for_selector(f'{self.selector}[data-step="{step}"]')
         return self.state()
 
     def texts(self) -> list[str]:
@@ -113,7 +143,7 @@ class Studio:
     def opened(self, path: Path) -> dict:
         before = self.player.get_attribute("data-run")
         self.open(path)
-        self.page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
+        self.page.wait_for_selector(f'{self.selector}[data-run]:not([data-run="{before}"])')
         return self.state()
 
     def saved(self, folder: Path) -> Path:
@@ -125,21 +155,20 @@ class Studio:
 
     def refused(self) -> str:
         """The one toast; it is closed again."""
-        said = self.page.get_by_test_id("toast-text")
-        expect(said).to_have_count(1)
-        text = said.inner_text()
+        toast = self.page.get_by_test_id("toast-text")
+        expect(toast).to_have_count(1)
+        text = toast.inner_text()
         self.page.get_by_test_id("toast-close").click()
-        expect(said).to_have_count(0)
+        expect(toast).to_have_count(0)
         return text
 
     def charts(self) -> dict[str, list]:
         """What each chart draws: its lines' y values."""
         names = ("masks", "sigma", "remasks", "errors")
         for name in names:
-            self.page.wait_for_selector(f"#text-{name} .js-plotly-plot .main-svg", state="attached")
-        lines = {
-            n: f"[...document.querySelector('#text-{n} .js-plotly-plot')._fullData].map(d => [...d.y])" for n in names
-        }
+            self.page.wait_for_selector(f"#{self.domain}-{name} .js-plotly-plot .main-svg", state="attached")
+        plot = f"document.querySelector('#{self.domain}-%s .js-plotly-plot')"
+        lines = {n: f"[...{plot % n}._fullData].map(d => [...d.y])" for n in names}
         return {name: self.page.evaluate(code) for name, code in lines.items()}
 
     def sideways(self) -> int:

@@ -1,43 +1,16 @@
 """Compare, change and go on, share, the lesson and the theory in a real browser."""
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from studio import PLAYER, Studio
+from studio import Studio
 
 from remdm.runs.trace import loads
 
 GALLERY = Path(__file__).parents[2] / "assets" / "gallery"
-WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def visit(app, browse: Callable) -> Iterator[Callable]:
-    """Opens the page in a context of its own; at the end no page may have had a fault."""
-    opened: list[Studio] = []
-
-    def go(size: dict = WIDE, query: str = "", **more) -> Studio:
-        context = browse(viewport=size, reduced_motion="reduce", **more)
-        opened.append(Studio(context.new_page(), app.address, query))
-        return opened[-1]
-
-    yield go
-    assert [fault for studio in opened for fault in studio.faults] == []
-    assert "Traceback" not in app.log.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def studio(visit) -> Studio:
-    """One page with a short run's settings and a run of its own."""
-    made = visit()
-    made.typed("steps", 12)
-    made.typed("seed", 7)
-    made.run()
-    return made
 
 
 def board(studio: Studio, name: str) -> dict:
@@ -46,16 +19,8 @@ def board(studio: Studio, name: str) -> dict:
     return studio.page.evaluate(f"document.querySelector('#text-{name} .compare').__compare.state()")
 
 
-def view(studio: Studio, title: str) -> None:
-    tab = studio.page.get_by_role("tab", name=title, exact=True).locator("visible=true")
-    if not tab.count():  # a narrow page keeps it behind the three dots
-        studio.page.locator(".overflow-menu > button").locator("visible=true").first.click()
-        tab = studio.page.locator(".overflow-dropdown button").filter(has_text=title)
-    tab.click()
-
-
 def test_two_runs_side_by_side(studio):
-    view(studio, "Compare")
+    studio.show("Compare")
     studio.part("compare-run").click()
     studio.page.wait_for_selector("#text-compare .rp-compare[data-live]")
     shown = board(studio, "compare")
@@ -112,7 +77,7 @@ def test_a_comparison_as_one_page_needs_no_network(studio, browse, tmp_path):
 
 
 def test_a_chart_becomes_a_picture_without_a_network(studio, tmp_path):
-    view(studio, "Run")
+    studio.show("Run")
     studio.charts()
     studio.part("masks").hover()
     path = downloaded(studio, studio.part("masks").locator('.modebar-btn[data-title^="Download"]'), tmp_path)
@@ -120,7 +85,7 @@ def test_a_chart_becomes_a_picture_without_a_network(studio, tmp_path):
 
 
 def test_the_same_settings_never_part_and_changed_ones_are_refused_in_a_sentence(studio):
-    view(studio, "Compare")
+    studio.show("Compare")
     studio.choose("pane-0", "As set at the side")
     studio.choose("pane-1", "As set at the side")
     studio.part("compare-run").click()
@@ -139,16 +104,16 @@ def test_the_same_settings_never_part_and_changed_ones_are_refused_in_a_sentence
 
 
 def test_plant_an_error_and_branch_from_it(studio, tmp_path):
-    view(studio, "Run")
+    studio.show("Run")
     studio.page.get_by_role("button", name="Change something here").locator("visible=true").click()
     studio.page.locator('[data-do="last"]').locator("visible=true").click()
     studio.part("change-run").click()
     assert studio.refused() == "Choose a token in the player first: the one to change."
-    studio.page.evaluate(f"document.querySelector('{PLAYER}').__player.seek(8)")
+    studio.page.evaluate(f"document.querySelector('{studio.selector}').__player.seek(8)")
     before = studio.at(8)
     words = [place for place, state in enumerate(before["states"]) if state in ("kept", "decoded")]
     place = words[4]
-    studio.page.evaluate(f"document.querySelector('{PLAYER}').__player.select({place})")
+    studio.page.evaluate(f"document.querySelector('{studio.selector}').__player.select({place})")
     studio.part("change-run").click()
     shown = board(studio, "branches-board")
     unchanged, plain, loop = shown["panes"]
@@ -159,7 +124,7 @@ def test_plant_an_error_and_branch_from_it(studio, tmp_path):
     expect(studio.part("tree")).to_be_visible()
     studio.part("tree").get_by_role("combobox").click()
     studio.page.get_by_role("option", name=re.compile(r"^2 MDLM from step 8")).click()
-    expect(studio.page.locator(f"{PLAYER} .rp-about")).to_contain_text("branch 2")
+    expect(studio.page.locator(f"{studio.selector} .rp-about")).to_contain_text("branch 2")
     trace = loads(studio.saved(tmp_path).read_bytes())
     assert trace.run["branch"] == "2" and trace.run["from_step"] == 8 and trace.run["changed_position"] == place
     assert list(trace.final) == plain["ids"] and unchanged and loop
@@ -181,7 +146,7 @@ def test_the_schedule_follows_the_sliders(studio):
 
 
 def test_a_link_makes_the_same_run_again(visit, studio):
-    view(studio, "Run")
+    studio.show("Run")
     studio.typed("seed", 21)
     end = studio.run()
     studio.part("link").click()
@@ -190,8 +155,8 @@ def test_a_link_makes_the_same_run_again(visit, studio):
     link = field.input_value()
     other = visit(query="?" + link.partition("?")[2])
     other.page.wait_for_function(
-        f"document.querySelector('{PLAYER}').__player.state().steps === {end['steps']} && "
-        f"!document.querySelector('{PLAYER}').__player.state().live"
+        f"document.querySelector('{studio.selector}').__player.state().steps === {end['steps']} && "
+        f"!document.querySelector('{studio.selector}').__player.state().live"
     )
     assert other.state()["ids"] == end["ids"]
     other.page.close()
@@ -215,7 +180,7 @@ def test_a_run_as_one_page_needs_no_network(visit, studio, tmp_path, browse):
 
 def test_the_lesson_wants_something_done(studio):
     page = studio.page
-    view(studio, "Lesson")
+    studio.show("Lesson")
     said = page.locator("#lesson-said")
     page.locator("#lesson-check").click()
     expect(said).to_contain_text("Press Run first")
@@ -236,7 +201,7 @@ def test_the_lesson_wants_something_done(studio):
 
 def test_theory_is_measured(studio):
     page = studio.page
-    view(studio, "Theory")
+    studio.show("Theory")
     page.locator("#theory-run").click()
     expect(page.locator("#theory-said")).to_contain_text(re.compile(r"2000 positions, [1-9][\d.]* remasks a chain"))
     page.locator("#theory-twins").click()
@@ -251,7 +216,7 @@ def test_theory_is_measured(studio):
 
 def test_the_gallery_shows_its_pieces_and_a_file(studio, tmp_path):
     page = studio.page
-    view(studio, "Gallery")
+    studio.show("Gallery")
     player = page.locator("#gallery-player .rp")
     page.locator("#gallery-which").get_by_label("Pictures · a rim of one colour").check()
     expect(page.locator("#gallery-told")).to_contain_text("green all round")
@@ -264,14 +229,3 @@ def test_the_gallery_shows_its_pieces_and_a_file(studio, tmp_path):
     wrong.write_text("{}", encoding="utf-8")
     page.locator("#gallery-open input[type=file], input[type=file]").last.set_input_files(wrong)
     assert studio.refused().startswith("This file cannot be shown. This is not a trace of ReMDM Studio")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_nothing_runs_out_of_the_page(visit, size, theme):
-    studio = visit(size, query=f"?__theme={theme}", color_scheme=theme)
-    for title in ("Compare", "Lesson", "Theory", "Gallery"):
-        view(studio, title)
-        assert studio.sideways() == 0, title
-    assert json.dumps(studio.faults) == "[]"
-    studio.page.close()
