@@ -1,5 +1,6 @@
 # make demo   creates the environment, installs, serves the app on port 7860
 # make test   installs what the tests need, a browser too, and passes them
+# make test-fast   the tests that need neither a browser nor many seconds
 # make lint, make install, make bench
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ PORT ?= 7860
 # Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo install test lint words bench clean
+.PHONY: demo install test test-fast lint words bench clean
 
 demo: .venv/installed
 	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
@@ -21,15 +22,21 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) --editable .
 	touch $@
 
-.venv/tested: .venv/installed
+.venv/tools: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv/tested: .venv/tools
 	$(BIN)/python tests/browser.py --install
 	touch $@
 
 test: .venv/tested
 	$(BIN)/python -m pytest
 
-lint: .venv/tested
+test-fast: .venv/tools
+	$(BIN)/python -m pytest -m "not browser and not slow"
+
+lint: .venv/tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

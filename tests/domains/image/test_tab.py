@@ -4,86 +4,74 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+from studio import Studio
 
 from remdm.domains.image.tab import SAME, read_redraw_request, redrawn
 
-WAIT = 180_000
-PLAYER = "#image-player .rp"
+
+@pytest.fixture
+def studio(shared):
+    """The tab with a short run of two pictures, where a click chooses a cell rather than marks it."""
+    tab = shared("image")
+    tab.typed("steps", 6)
+    tab.typed("count", 2)
+    tab.run()
+    tab.player.locator(".im-switch").nth(1).uncheck()
+    yield tab
+    assert tab.faults == []
 
 
-@pytest.fixture(scope="module")
-def page(app, browse):
-    context = browse(viewport={"width": 1440, "height": 1100})
-    page = context.new_page()
-    page.set_default_timeout(WAIT)
-    page.faults = []
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto(app.address)
-    page.get_by_role("tab", name="Pictures").click()
-    expect(page.locator("#image-run")).to_be_enabled(timeout=WAIT)
-    yield page
-    context.close()
+def marking(studio: Studio) -> Page:
+    """The page, where a click marks a cell and none is marked yet."""
+    studio.player.locator(".im-switch").nth(1).check()
+    studio.player.locator('[data-shape="Clear"]').click()
+    return studio.page
 
 
-def typed(page: Page, name: str, value: int):
-    field = page.locator(f"#image-{name} input[type=number]")
-    field.fill(str(value))
-    field.blur()
+def cells(studio: Studio, state: str) -> int:
+    return studio.page.locator(f'{studio.selector} .im-over .im-cell[data-state="{state}"]').count()
 
 
-def run(page: Page, button: str):
-    """Press a button that starts a run, and wait until it has ended."""
-    before = page.locator(PLAYER).get_attribute("data-run") or ""
-    page.locator(button).click()
-    page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
-    page.wait_for_selector(f"{PLAYER}:not([data-live])")
-    expect(page.locator("#image-run")).to_be_enabled(timeout=WAIT)
-
-
-def cells(page: Page, state: str) -> int:
-    return page.locator(f'{PLAYER} .im-over .im-cell[data-state="{state}"]').count()
-
-
-def test_a_run_shows_its_picture_and_a_half_can_be_redrawn(page):
-    typed(page, "steps", 6)
-    typed(page, "count", 2)
-    run(page, "#image-run")
-    image = page.locator(f"{PLAYER} .im-image")
+def test_a_run_shows_its_picture_and_a_half_can_be_redrawn(studio):
+    page = studio.page
+    image = page.locator(f"{studio.selector} .im-image")
     assert image.get_attribute("src").startswith("data:image/webp")
-    assert page.evaluate(f"document.querySelector('{PLAYER} .im-image').naturalWidth") == 64
-    assert cells(page, "masked") == 0
-    expect(page.locator(f"{PLAYER} .im-caption").first).to_have_text("256 of 256 cells known")
+    assert page.evaluate(f"document.querySelector('{studio.selector} .im-image').naturalWidth") == 64
+    assert cells(studio, "masked") == 0
+    expect(page.locator(f"{studio.selector} .im-caption").first).to_have_text("256 of 256 cells known")
     expect(page.locator("#image-tiles .tile img")).to_have_count(2)
-    expect(page.locator(f"{PLAYER} .rp-legend [data-state=decoded]")).to_have_text("")  # cells have no text
+    expect(page.locator(f"{studio.selector} .rp-legend [data-state=decoded]")).to_have_text("")  # cells have no text
 
     # one hover lights the same cell everywhere
-    page.locator(f"{PLAYER} .im-over .im-cell").nth(100).hover()
-    expect(page.locator(f"{PLAYER} .im-scale .im-cell").nth(100)).to_have_attribute("data-hot", "")
-    expect(page.locator(f"{PLAYER} .rp-stage .rp-t").nth(100)).to_have_attribute("data-hot", "")
+    page.locator(f"{studio.selector} .im-over .im-cell").nth(100).hover()
+    expect(page.locator(f"{studio.selector} .im-scale .im-cell").nth(100)).to_have_attribute("data-hot", "")
+    expect(page.locator(f"{studio.selector} .rp-stage .rp-t").nth(100)).to_have_attribute("data-hot", "")
 
     # a click opens the life of the cell, with the patches that its codes draw
-    page.locator(f"{PLAYER} .im-over .im-cell").nth(100).click()
-    expect(page.locator(f"{PLAYER} .rp-life .im-patch")).not_to_have_count(0)
+    page.locator(f"{studio.selector} .im-over .im-cell").nth(100).click()
+    expect(page.locator(f"{studio.selector} .rp-life .im-patch")).not_to_have_count(0)
 
     # the first step has masks, and they are hatched
-    page.locator(f"{PLAYER} [data-do=first]").click()
-    expect(page.locator(f'{PLAYER} .im-over .im-cell[data-state="masked"]')).to_have_count(256)
-    page.locator(f"{PLAYER} [data-do=last]").click()
-    expect(page.locator(f'{PLAYER} .im-over .im-cell[data-state="masked"]')).to_have_count(0)
+    page.locator(f"{studio.selector} [data-do=first]").click()
+    expect(page.locator(f'{studio.selector} .im-over .im-cell[data-state="masked"]')).to_have_count(256)
+    page.locator(f"{studio.selector} [data-do=last]").click()
+    expect(page.locator(f'{studio.selector} .im-over .im-cell[data-state="masked"]')).to_have_count(0)
 
     page.get_by_role("button", name="Redraw a part of the picture").click()
-    run(page, "#image-half")
-    assert cells(page, "given") == 128
+    before = studio.player.get_attribute("data-run")
+    page.locator("#image-half").click()
+    page.wait_for_selector(f'{studio.selector}[data-run]:not([data-run="{before}"])')
+    studio.ended()
+    assert cells(studio, "given") == 128
     given = page.evaluate(
-        f"[...document.querySelectorAll('{PLAYER} .im-over .im-cell')].map(c => c.dataset.state === 'given')"
+        f"[...document.querySelectorAll('{studio.selector} .im-over .im-cell')].map(c => c.dataset.state === 'given')"
     )
     assert given == [place % 16 >= 8 for place in range(256)]  # the right half was kept
-    assert not page.faults
 
 
-def test_marks_are_made_with_the_mouse(page):
-    page.locator(f"{PLAYER} .im-switch").nth(1).check()
-    box = page.locator(f"{PLAYER} .im-picture .im-frame").bounding_box()
+def test_marks_are_made_with_the_mouse(studio):
+    page = marking(studio)
+    box = page.locator(f"{studio.selector} .im-picture .im-frame").bounding_box()
     at = lambda cell: box["x"] + (cell + 0.5) * box["width"] / 16  # noqa: E731
     down = lambda cell: box["y"] + (cell + 0.5) * box["height"] / 16  # noqa: E731
     page.mouse.move(at(2), down(3))
@@ -92,24 +80,26 @@ def test_marks_are_made_with_the_mouse(page):
     page.mouse.up()
     marked = read_redraw_request(page.evaluate("window.ReMDMPictures.request()")).marked
     assert marked == {row * 16 + column for row in (3, 4) for column in (2, 3, 4, 5)}
-    expect(page.locator(f"{PLAYER} .im-count")).to_have_text("8 cells marked")
+    expect(page.locator(f"{studio.selector} .im-count")).to_have_text("8 cells marked")
 
 
-def test_marks_are_made_with_the_keyboard(page):
-    frame = page.locator(f"{PLAYER} .im-picture .im-frame")
-    page.locator('#image-player [data-shape="Clear"]').click()
+def test_marks_are_made_with_the_keyboard(studio):
+    page = marking(studio)
+    frame = page.locator(f"{studio.selector} .im-picture .im-frame")
     frame.focus()
-    before = page.evaluate(f"document.querySelector('{PLAYER}').__player.state().step")
+    before = page.evaluate(f"document.querySelector('{studio.selector}').__player.state().step")
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "Space", "Shift+ArrowRight"):
         page.keyboard.press(key)
     page.keyboard.press("Shift+ArrowDown")
     assert read_redraw_request(page.evaluate("window.ReMDMPictures.request()")).marked == {35, 36, 52}
-    expect(page.locator(f"{PLAYER} .im-count")).to_have_text("Row 4, column 5, marked. 3 cells marked")
+    expect(page.locator(f"{studio.selector} .im-count")).to_have_text("Row 4, column 5, marked. 3 cells marked")
     page.keyboard.press("Space")
     assert read_redraw_request(page.evaluate("window.ReMDMPictures.request()")).marked == {35, 36}
-    assert page.evaluate(f"document.querySelector('{PLAYER}').__player.state().step") == before, "no step of the run"
+    assert page.evaluate(f"document.querySelector('{studio.selector}').__player.state().step") == before, (
+        "no step of the run"
+    )
 
-    page.locator(f"{PLAYER} .rp-stage .rp-t").nth(20).focus()
+    page.locator(f"{studio.selector} .rp-stage .rp-t").nth(20).focus()
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.rpPosition") == 36
     page.keyboard.press("ArrowLeft")
@@ -117,12 +107,12 @@ def test_marks_are_made_with_the_keyboard(page):
     assert page.evaluate("document.activeElement.rpPosition") == 19
 
 
-def test_files_of_the_run_in_the_player(page):
+def test_files_of_the_run_in_the_player(studio):
+    page = studio.page
     page.get_by_role("button", name="The run as a picture file").click()
     for button, kind in (("sheet", "png"), ("gif", "gif")):
         page.locator(f"#image-{button}").click()
-        expect(page.locator("#image-file img")).to_have_attribute("src", re.compile(rf"\.{kind}$"), timeout=WAIT)
-    assert not page.faults
+        expect(page.locator("#image-file img")).to_have_attribute("src", re.compile(rf"\.{kind}$"))
 
 
 # What comes from the browser is checked

@@ -3,76 +3,61 @@
 import csv
 
 import pytest
-from playwright.sync_api import expect
-
-PLAYER = "#molecule-player .rp"
-expect.set_options(timeout=60_000)
+from playwright.sync_api import Locator, expect
+from studio import Studio
 
 
-@pytest.fixture(scope="module")
-def page(app, browse):
-    """The tab, opened; whatever the browser complains of fails the last test."""
-    page = browse(viewport={"width": 1440, "height": 1000}).new_page()
-    page.set_default_timeout(60_000)
-    page.faults = []
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
-    page.goto(app.address)
-    page.get_by_role("tab", name="Molecules").click()
-    expect(page.locator("#molecule-run")).to_be_enabled()
-    return page
+@pytest.fixture
+def studio(shared):
+    """The tab with six short runs from a fragment: `C1CC_1` has one blank, and most fillings are molecules."""
+    tab = shared("molecule")
+    tab.prompt("C1CC_1")
+    tab.typed("count", 6)
+    tab.typed("steps", 6)
+    tab.run()
+    expect(tab.page.locator("#molecule-tiles .tile")).to_have_count(6)
+    yield tab
+    assert tab.faults == []
 
 
-def typed(page, name, value):
-    field = page.locator(f"#molecule-{name} input[type=number]")
-    field.fill(str(value))
-    field.blur()
+def whole(studio: Studio) -> Locator:
+    """The player, at the end of a run that made a molecule."""
+    before = studio.player.get_attribute("data-run")
+    found = studio.page.locator("#molecule-tiles .tile:has([data-state=whole])")
+    assert found.count() >= 3
+    found.first.click()
+    studio.page.wait_for_selector(f'{studio.selector}[data-run]:not([data-run="{before}"])')
+    studio.page.evaluate(f"document.querySelector('{studio.selector}').__player.seek(99)")
+    return studio.player
 
 
-def run(page):
-    before = page.locator(PLAYER).get_attribute("data-run")
-    page.locator("#molecule-run").click()
-    page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
-    page.wait_for_selector(f"{PLAYER}:not([data-live])")
-    expect(page.locator("#molecule-run")).to_be_enabled()
+def test_a_batch_of_fragments_is_completed_and_drawn(studio):
+    player = whole(studio)
+    expect(player.locator(".mol")).to_have_attribute("data-state", "whole")
+    expect(player.locator(".mol-smiles")).to_contain_text("C1CC")
+    expect(studio.part("all-numbers")).to_contain_text("of 6")
 
 
-def test_a_batch_of_fragments_is_completed_and_drawn(page):
-    """`C1CC_1` has one blank: most fillings are molecules."""
-    page.locator("#molecule-prompt textarea").fill("C1CC_1")
-    typed(page, "count", 6)
-    typed(page, "steps", 6)
-    run(page)
-    expect(page.locator("#molecule-tiles .tile")).to_have_count(6)
-    whole = page.locator("#molecule-tiles .tile:has([data-state=whole])")
-    assert whole.count() >= 3
-    before = page.locator(PLAYER).get_attribute("data-run")
-    whole.first.click()
-    page.wait_for_selector(f'{PLAYER}[data-run]:not([data-run="{before}"])')
-    page.evaluate(f"document.querySelector('{PLAYER}').__player.seek(99)")
-    expect(page.locator(f"{PLAYER} .mol")).to_have_attribute("data-state", "whole")
-    expect(page.locator(f"{PLAYER} .mol-smiles")).to_contain_text("C1CC")
-    expect(page.locator("#molecule-all-numbers")).to_contain_text("of 6")
-
-
-def test_atoms_and_tokens_light_each_other(page):
-    spots = page.locator(f"{PLAYER} .mol-spot")
+def test_atoms_and_tokens_light_each_other(studio):
+    player = whole(studio)
+    spots, tokens = player.locator(".mol-spot"), player.locator(".rp-stage .rp-t")
     expect(spots).to_have_count(4)
-    page.locator(f"{PLAYER} .rp-stage .rp-t").nth(1).hover()
+    tokens.nth(1).hover()
     expect(spots.nth(0)).to_have_attribute("data-hot", "")
-    page.locator(f"{PLAYER} .rp-stage .rp-t").nth(2).hover()
+    tokens.nth(2).hover()
     expect(spots.nth(0)).to_have_attribute("data-hot", "")  # the ring number is the first atom's
     spots.nth(2).click(force=True)
-    page.wait_for_function(f"document.querySelector('{PLAYER}').__player.state().selected === 4")
+    studio.page.wait_for_function(f"document.querySelector('{studio.selector}').__player.state().selected === 4")
 
 
-def test_the_masks_before_it_are_no_molecule(page):
-    page.evaluate(f"document.querySelector('{PLAYER}').__player.seek(0)")
-    expect(page.locator(f"{PLAYER} .mol")).to_have_attribute("data-state", "open")
-    expect(page.locator(f"{PLAYER} .mol-caption")).to_contain_text("1 masked")
+def test_the_masks_before_it_are_not_a_molecule(studio):
+    studio.page.evaluate(f"document.querySelector('{studio.selector}').__player.seek(0)")
+    expect(studio.player.locator(".mol")).to_have_attribute("data-state", "open")
+    expect(studio.player.locator(".mol-caption")).to_contain_text("1 masked")
 
 
-def test_files_hold_all_samples(page, tmp_path):
+def test_files_hold_all_samples(studio, tmp_path):
+    page = studio.page
     for ending, wanted in (("csv", "sample,smiles"), ("smi", "sample-"), ("sdf", "$$$$")):
         expect(page.locator(f"#molecule-{ending}")).to_be_enabled()
         with page.expect_download() as waiting:
@@ -85,34 +70,28 @@ def test_files_hold_all_samples(page, tmp_path):
 @pytest.mark.parametrize(
     ("prompt", "why"), [("C1CCl", "not a SMILES token"), ("C" * 33, "room for 31"), ("C)C", "closes")]
 )
-def test_bad_fragments_are_refused_and_nothing_is_lost(page, prompt, why):
-    page.locator("#molecule-prompt textarea").fill(prompt)
-    page.locator("#molecule-run").click()
-    said = page.get_by_test_id("toast-text")
-    expect(said).to_contain_text(why)
-    page.get_by_test_id("toast-close").click()
-    expect(page.locator("#molecule-run")).to_be_enabled()
-    assert page.locator("#molecule-tiles .tile").count() == 6
+def test_bad_fragments_are_refused_and_nothing_is_lost(studio, prompt, why):
+    studio.prompt(prompt)
+    studio.part("run").click()
+    assert why in studio.refused()
+    studio.ready()
+    assert studio.page.locator("#molecule-tiles .tile").count() == 6
 
 
-def test_settings_for_qm9_fill_the_controls(page):
-    page.locator("#molecule-best").get_by_role("combobox").click()
-    page.get_by_role("option", name="Rings, D-CFG: rescale 0.9, conf, loop").click()
-    expect(page.locator("#molecule-eta input[type=number]")).to_have_value("0.9")
-    expect(page.locator("#molecule-t_on input[type=number]")).to_have_value("0.25")
-    expect(page.locator("#molecule-nucleus_p input[type=number]")).to_have_value("1")
+def test_settings_for_qm9_fill_the_controls(visit):
+    studio = visit(domain="molecule")
+    studio.choose("best", "Rings, D-CFG: rescale 0.9, conf, loop")
+    for name, value in (("eta", "0.9"), ("t_on", "0.25"), ("nucleus_p", "1")):
+        expect(studio.part(name).locator("input[type=number]")).to_have_value(value)
 
 
-def test_the_frontier_is_measured_live_and_can_be_stopped(page):
+def test_the_frontier_is_measured_live_and_can_be_stopped(studio):
+    page = studio.page
     for name in ("Forward-backward", "DFM", "ReMDM-loop"):
         page.locator("#molecule-frontier-samplers").get_by_label(name, exact=True).uncheck()
-    typed(page, "frontier-steps", 4)
-    typed(page, "frontier-count", 32)
+    studio.typed("frontier-steps", 4)
+    studio.typed("frontier-count", 32)
     page.locator("#molecule-measure").click()
     page.wait_for_selector("#molecule-live .js-plotly-plot .main-svg", state="attached")
     page.locator("#molecule-measure-stop").click()
     expect(page.locator("#molecule-measure")).to_have_text("Measure")
-
-
-def test_nothing_went_wrong_on_the_way(page):
-    assert page.faults == []
