@@ -139,7 +139,9 @@ def studio(shared: Callable[[str], Studio]) -> Iterator[Studio]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for the browser is a browser test."""
+    """A test that asks for the browser is a browser test; those of a CUDA device are skipped where there is none."""
     for item in items:
         if "browse" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="this machine shows no CUDA device"))
