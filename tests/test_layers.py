@@ -1,6 +1,7 @@
 """Imports point one way: between the folders of remdm/, and between the roles inside a domain; nowhere a circle."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def imported(path):
                 yield name if name in MODULES else node.module
 
 
+@cache
 def own(module):
     """The modules of this project that a module imports."""
     return {name for name in imported(MODULES[module]) if name in MODULES and name != module} - {"remdm"}

@@ -1,5 +1,6 @@
 """Sweeps through Ray: the same samples as in one process, whoever draws them and in whatever order they come."""
 
+import pickle
 import sys
 from types import SimpleNamespace
 
@@ -92,11 +93,10 @@ def test_without_ray_there_is_one_sentence(tmp_path, monkeypatch, capsys):
     assert said.endswith("run `pip install 'ray>=2.50'`") and not list(tmp_path.rglob("*.csv"))
 
 
-def test_ray_itself_makes_the_same_samples(tmp_path):
-    pytest.importorskip("ray")
-    made = list(cluster.fill(parts(tmp_path / "ray"), 4, None, lambda steps: None))
-    own = [fill(part.draw, part.count, part.path, batch=4) for part in parts(tmp_path / "own")]
-    assert all((one.tokens == other.tokens).all() for one, other in zip(made, own, strict=True))
+def test_work_that_is_sent_to_another_process_draws_the_same_samples(tmp_path):
+    for part in parts(tmp_path):
+        sent = pickle.loads(pickle.dumps(part.draw))
+        assert (sent(2, 5).tokens == part.draw(2, 5).tokens).all()
 
 
 def test_a_file_of_an_earlier_version_gets_the_new_columns(tmp_path):

@@ -1,6 +1,7 @@
 """Intervals and their notation, against values known without the code."""
 
 import pytest
+from scipy import stats
 
 from remdm.evaluation.metrics.statistics import Interval, figure, over_seeds, pooled, student, wilson
 
@@ -13,14 +14,12 @@ def test_students_t_of_the_tables(df: int, t: float) -> None:
 
 
 def test_students_t_is_scipys_for_every_number_of_seeds() -> None:
-    stats = pytest.importorskip("scipy.stats")
     for df in (*range(1, 60), 100, 101, 1000):
         assert student(df) == pytest.approx(stats.t.ppf(0.975, df), rel=1e-10)
         assert student(df, 0.99) == pytest.approx(stats.t.ppf(0.995, df), rel=1e-10)
 
 
 def test_wilson_is_scipys() -> None:
-    stats = pytest.importorskip("scipy.stats")
     for right, total in ((0, 3), (1, 7), (50, 100), (256, 256)):
         theirs = stats.binomtest(right, total).proportion_ci(method="wilson")
         ours = wilson(right, total)

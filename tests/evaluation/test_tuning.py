@@ -106,7 +106,6 @@ def test_a_trial_is_drawn_once_and_refused_if_it_lost_its_variety(study):
 
 
 def test_the_search_finds_the_best_and_goes_on_where_it_stopped(study):
-    pytest.importorskip("optuna")
     toy, made = study
     first = search.search(made, "remdm-cap", 12)
     drawn = len(toy.drawn)
@@ -118,7 +117,6 @@ def test_the_search_finds_the_best_and_goes_on_where_it_stopped(study):
 
 
 def test_the_command_confirms_the_best_beside_the_papers_values(study, tmp_path, monkeypatch, capsys):
-    pytest.importorskip("optuna")
     toy, _ = study
     monkeypatch.setitem(registry.measurements(), "text", toy)
     main(["tune", "text", "--samplers", "remdm-loop", "--steps", "16", "--trials", "6", "--out", str(tmp_path)])

@@ -40,6 +40,7 @@ def test_the_story_model_knows_the_worlds_heldout_stories(stories):
     assert world * 0.9 < nats < 2 * world
 
 
+@pytest.mark.slow
 def test_remasking_repairs_what_mdlm_leaves(stories):
     """At four steps a position, the share of sentences that the checker passes is higher with remasking."""
     model = DOMAIN.model("stories")

@@ -152,6 +152,7 @@ def test_a_run_is_taken_up_where_nothing_is_left_to_write():
     assert [int(rest.forwards[0]) for _ in rest] == [0] * (15 - full.step.index), "no step has called the network"
 
 
+@pytest.mark.slow
 def test_planting_in_many_runs_tells_samplers_apart(order):
     samplers = {"plain": settings("mdlm", 16), "hot": settings("remdm-loop", 16, eta=0.9, t_on=0.9)}
     doing, tallies = [], {}

@@ -28,13 +28,8 @@ def test_the_scene_shows_the_problem_and_what_the_checker_says(studio):
     tab = studio.page
     expect(tab.locator(".cd-number")).to_have_text(["3", "5", "7"])
     expect(tab.locator(".cd-target")).to_have_text("26")
-<<<<<<< HEAD
-    chips = [text.strip() for text in tab.locator(f"{PLAYER} .rp-stage .rp-t").all_inner_texts()]
-    found = verdict(named(["<pad>" if text == "·" else text for text in chips], WORDS))
-=======
     chips = [text.strip() for text in tab.locator(f"{studio.selector} .rp-stage .rp-t").all_inner_texts()]
-    found = verdict(["<pad>" if text == "·" else text for text in chips])
->>>>>>> 6bf5ace (Markers browser, slow and gpu; make test-fast; the domains' page tests in any order)
+    found = verdict(named(["<pad>" if text == "·" else text for text in chips], WORDS))
     lines = tab.locator(".cd-line")
     expect(lines).to_have_count(len(found.lines))
     for place, line in enumerate(found.lines):

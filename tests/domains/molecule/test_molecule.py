@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
+import transformers
 from token_views import named
 
 from remdm.domains.molecule import novelty, qm9
@@ -57,19 +58,7 @@ def test_tokens_of_a_molecule_come_back_as_its_smiles(checkpoint):
         assert checkpoint.tokenizer.encode(each).tokens == split(each)
 
 
-def test_the_tokenizer_round_trips_the_data_set_if_it_is_there(checkpoint):
-    file = ROOT / "qm9" / "training" / "data" / "qm9.npz"
-    if not file.is_file():
-        pytest.skip("QM9 is fetched by training only")
-    data = qm9.prepare(file.parent)
-    some = np.random.default_rng(0).choice(len(data.smiles), 2000, replace=False)
-    for place in some:
-        assert text(data.tokens[place].tolist(), checkpoint) == data.smiles[place]
-    assert novelty.load(ROOT / "qm9").holds(data.smiles[some]).all()
-
-
 def test_the_tokenizer_file_is_one_that_transformers_reads():
-    transformers = pytest.importorskip("transformers")
     made = transformers.PreTrainedTokenizerFast(tokenizer_file=str(ROOT / "qm9" / "tokenizer.json"))
     assert made.convert_ids_to_tokens(made.encode("C[nH]c1", add_special_tokens=False)) == ["C", "[nH]", "c", "1"]
 
@@ -105,10 +94,8 @@ def test_the_tokens_that_rdkit_blames(smiles, places, kind):
     assert (found.positions, found.kind) == (places, kind)
 
 
-@pytest.mark.parametrize("smiles", SPELLED)
+@pytest.mark.parametrize("smiles", [each for each in SPELLED if canonical(each) is not None])
 def test_molecules_have_no_issues_and_every_atom_its_place_in_the_drawing(smiles):
-    if canonical(smiles) is None:
-        pytest.skip("not a molecule of its own")
     assert issues_in(tuple(split(smiles))) == ()
     made = draw(smiles)
     assert len(made.atoms) == len(atoms(split(smiles)))
@@ -266,6 +253,7 @@ def test_guidance_scales_of_the_model(checkpoint):
     torch.testing.assert_close(at[2.0], mixed)
 
 
+@pytest.mark.slow
 def test_the_model_writes_molecules(checkpoint):
     """At least nine of ten are valid with the settings that the tab opens with."""
     seeds = tuple(run_seed(3, k) for k in range(128))
@@ -280,6 +268,7 @@ def test_the_model_writes_molecules(checkpoint):
     assert sum(canonical(each) is not None for each in valid) >= 0.9 * 128
 
 
+@pytest.mark.slow
 def test_guidance_moves_the_property(checkpoint):
     means = {}
     for guidance, count in (("D-CFG", 32), ("D-CBG", 4)):
