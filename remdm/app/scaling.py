@@ -25,7 +25,6 @@ from remdm.views import precision
 from remdm.views.curves import figure, table
 
 FOLDER = ASSETS / "results"
-PLACES = {name: place for place, name in enumerate(METHODS)}
 ABOUT = """### What do more steps buy?
 A sampler that never revises soon has nothing left to ask the network for: its line ends. One that remasks goes on. The
 axis counts **network evaluations that were really made**, not steps asked for. Bars are 95% intervals."""
@@ -226,7 +225,7 @@ def _drawn(
     found = [each for each in curves.points(kind, rows, measure, view.condition) if each.sampler in view.samplers]
     mine = [point for drawn in own if (point := drawn.point(measure))]
     world = curves.data(kind, rows, measure, view.condition)
-    chart = figure(found, mine, PLACES, measure.title, measure.share, world)
+    chart = figure(found, mine, tuple(METHODS), measure.title, measure.share, world)
     return chart, table(found, mine, measure.title, measure.share), bool(found or mine)
 
 

@@ -13,12 +13,14 @@ from remdm.views.charts import measured_chart, remask_chart
 SHOWN = 12
 """Chains side by side in a picture."""
 
-INDEPENDENT = [
-    (method.title, name)
-    for name, method in METHODS.items()
-    if method.transition == "ancestral" and method.weighting == "even"
-]
-"""Samplers whose sigma does not depend on the tokens: those that the theorem is about."""
+
+def independent() -> list[tuple[str, str]]:
+    """Samplers whose sigma does not depend on the tokens, as (title, name): those that the theorem is about."""
+    return [
+        (method.title, name)
+        for name, method in METHODS.items()
+        if method.transition == "ancestral" and method.weighting == "even"
+    ]
 
 
 class Theory:
@@ -33,7 +35,7 @@ class Theory:
             elem_classes=["prose", "chapter"],
         )  # fmt: skip
         with gr.Row(elem_classes="pane-controls"):
-            self.sampler = gr.Dropdown(INDEPENDENT, value="remdm-rescale", label="Sampler", filterable=False,
+            self.sampler = gr.Dropdown(independent(), value="remdm-rescale", label="Sampler", filterable=False,
                                        elem_id="theory-sampler")  # fmt: skip
             self.eta = Dial(0, 1, step=0.01, value=0.5, label="Strength · η", buttons=[], elem_id="theory-eta")
             self.chains = Dial(50, 2000, step=50, value=400, label="Chains", buttons=[], elem_id="theory-chains")

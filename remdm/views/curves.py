@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from remdm.views.comparison import grid
 from remdm.views.frontier import COLOURS, FONT, MARKS
 
-MORE_MARKS = ("triangle-down", "x", "pentagon", "hexagram", "triangle-left", "hourglass")
-"""Marks of a second round through the colours."""
+MORE_MARKS = ("triangle-down", "x", "pentagon", "hexagram", "triangle-left", "hourglass", "bowtie")
+"""Marks of a second round through the colours; with one more than two rounds no pair comes back soon."""
 GREY = "#8a8f98"
 TICKS = [digit * 10**power for power in range(4) for digit in (1, 2, 3, 5)]
 
@@ -59,7 +59,7 @@ class Point(Protocol):
 
 
 def look(place: int) -> tuple[str, str]:
-    """Colour and mark of the sampler that is at this place of the list; no two of twelve have both alike."""
+    """Colour and mark of the sampler that is at this place of the list; no two of seventy-eight have both alike."""
     return COLOURS[place % len(COLOURS)], (MARKS + MORE_MARKS)[place % (len(MARKS) + len(MORE_MARKS))]
 
 
@@ -116,7 +116,7 @@ def log_ticks(values: Sequence[int], title: str) -> dict[str, Any]:
 
 
 def figure(
-    points: Sequence[Point], live: Sequence[Point], places: dict[str, int], title: str, share: bool,
+    points: Sequence[Point], live: Sequence[Point], samplers: Sequence[str], title: str, share: bool,
     world: float | None = None,
 ) -> go.Figure:  # fmt: skip
     """A line a sampler over the network evaluations that it really made.
@@ -124,7 +124,7 @@ def figure(
     Args:
         points: what was measured beforehand.
         live: what was measured just now.
-        places: a sampler's name -> its place in the list of samplers, which decides its colour and mark.
+        samplers: every sampler's name; the place in this list decides colour and mark.
         title: what is measured.
         share: whether it is a share, shown in percent.
         world: what the data themselves come to, drawn as a dotted line; None for nothing.
@@ -133,7 +133,7 @@ def figure(
     for some, is_live in ((points, False), (live, True)):
         for label in dict.fromkeys(each.label for each in some):
             own = [each for each in some if each.label == label]
-            data.append(_line(own, places[own[0].sampler], share, is_live))
+            data.append(_line(own, samplers.index(own[0].sampler), share, is_live))
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "line": {"color": GREY, "width": 1, "dash": "dot"}}
     height = (100.0 if share else 1.0) * (world or 0.0)
     note = {"text": "the data themselves", "x": 1, "xref": "paper", "xanchor": "right", "y": height,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from result_rows import row, write
 
-from remdm.app.scaling import PLACES, Scaling
+from remdm.app.scaling import Scaling
 from remdm.app.workbench.recommended import Recommended
 from remdm.app.workbench.settings import Panel
 from remdm.domains import registry
@@ -68,14 +68,14 @@ def test_every_shipped_file_can_be_shown(name):
         found = curves.points(kind, rows, measure, kind.own)
         assert found, f"no {measure.column} in {kind.file}"
         assert all(each.value.low <= each.value.value <= each.value.high and each.n > 0 for each in found)
-        drawn = figure(found, [], PLACES, measure.title, measure.share)
+        drawn = figure(found, [], tuple(METHODS), measure.title, measure.share)
         assert sum(len(line.x) for line in drawn.data) == len(found)
 
 
 def test_no_two_samplers_look_alike_and_what_is_yours_is_hollow():
-    assert len({look(place) for place in PLACES.values()}) == len(METHODS)
+    assert len({look(place) for place in range(len(METHODS))}) == len(METHODS)
     found = curves.points(TEXT, [row("mdlm", 40, 0.6), row("mdlm", 80, 0.7)], CORRECT, "stories")
-    drawn = figure(found, found[:1], PLACES, "x", True)
+    drawn = figure(found, found[:1], tuple(METHODS), "x", True)
     assert [line.marker.symbol for line in drawn.data] == ["circle", "circle-open"]
     assert list(drawn.data[0].x) == [39, 79] and list(drawn.data[0].y) == [60, 70]
     shown = table(found, found[:1], "Correct", True)
