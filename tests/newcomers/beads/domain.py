@@ -1,12 +1,15 @@
 """A domain of the tests: rows of coloured beads, where two neighbours must not be alike; an untrained model."""
 
+from collections.abc import Sequence
+
 import torch
 
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
-from remdm.runs.domain import Domain, Issue, Model
+from remdm.runs.domain import Domain, Model
+from remdm.runs.tokens import Issue, TokenView
 
 SPECIALS, COLOURS, LENGTH = ("<mask>", "<pad>"), ("red", "green", "blue"), 8
 
@@ -26,13 +29,13 @@ def start(prompt: str, length: int, checkpoint: Checkpoint) -> torch.Tensor:
     return torch.tensor(ids + [checkpoint.mask_id] * (length - len(ids)))
 
 
-def alike(words) -> list[int]:
+def alike(ids: Sequence[int]) -> list[int]:
     """Positions of beads that are as the one before."""
-    return [place for place in range(1, len(words)) if words[place] and words[place] == words[place - 1]]
+    return [place for place in range(1, len(ids)) if ids[place] >= len(SPECIALS) and ids[place] == ids[place - 1]]
 
 
-def check(words) -> tuple[Issue, ...]:
-    return tuple(Issue((place - 1, place), "alike", "Two neighbours are alike.") for place in alike(words))
+def check(view: TokenView) -> tuple[Issue, ...]:
+    return tuple(Issue((place - 1, place), "alike", "Two neighbours are alike.") for place in alike(view.ids))
 
 
 BEADS = Model(
@@ -43,7 +46,7 @@ BEADS = Model(
     start=start,
     piece=lambda token, checkpoint: f" {checkpoint.tokenizer.id_to_token(token)}",
     text=lambda ids, checkpoint: checkpoint.tokenizer.decode(ids),
-    notes=check,
+    issues=check,
     length=LENGTH,
 )
 DOMAIN = Domain("beads", "Beads", (BEADS,))
