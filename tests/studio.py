@@ -133,12 +133,12 @@ class Studio:
         return self.state()
 
     def texts(self) -> list[str]:
-        return self.page.locator(".rp-stage .rp-t").all_inner_texts()
+        return self.player.locator(".rp-stage .rp-t").all_inner_texts()
 
     # Files and refusals
 
     def open(self, path: Path) -> None:
-        self.page.locator("input[type=file]").set_input_files(path)
+        self.page.locator("input[type=file]").first.set_input_files(path)
 
     def opened(self, path: Path) -> dict:
         before = self.player.get_attribute("data-run")

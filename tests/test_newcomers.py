@@ -15,9 +15,9 @@ from remdm.app.page import page
 from remdm.domains import registry
 from remdm.evaluation.sweeps import results
 from remdm.runs.trace import load
-from remdm.sampling import methods
-from remdm.sampling.knobs import check, knob
-from remdm.sampling.methods import METHODS, Method, _part
+from remdm.sampling import parts
+from remdm.sampling.knobs import check, knob, knobs
+from remdm.sampling.methods import METHODS, Method
 from remdm.views.curves import look
 
 HERE = Path(__file__).parent / "newcomers"
@@ -41,7 +41,7 @@ class Fading:
 def registered():
     """A rule with a row and a row of METHODS; a folder among the domains and its name in the registry."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(methods.RULES, "fading", _part("fading", Fading))
+        patch.setitem(parts.RULES, "fading", parts.Part("fading", "Fades with time.", Fading, knobs(Fading)))
         patch.setitem(METHODS, "newcomer", Method("newcomer", "Newcomer", "these tests", rule="fading"))
         patch.setattr(remdm.domains, "__path__", [*remdm.domains.__path__, str(HERE)])
         patch.setattr(registry, "NAMES", (*registry.NAMES, "beads"))

@@ -70,7 +70,10 @@ def downloaded(studio: Studio, button: Locator, folder: Path) -> Path:
 
 
 def test_a_comparison_as_one_page_needs_no_network(studio, browse, tmp_path):
-    before = compared(studio, "MDLM", "ReMDM-loop")
+    compared(studio, "MDLM", "ReMDM-loop")
+    studio.part("compare").locator(".rp-slider").fill("5")
+    studio.page.wait_for_selector("#text-compare .rp-compare[data-step='5']")
+    before = board(studio, "compare")
     expect(studio.part("compare-page")).to_be_enabled()
     path = downloaded(studio, studio.part("compare-page"), tmp_path)
     page = opened_from_disk(path, browse, ".rp-compare[data-steps]:not([data-live])")
@@ -110,7 +113,7 @@ def test_the_same_settings_never_part_and_changed_ones_are_refused_in_a_sentence
 def test_plant_an_error_and_branch_from_it(studio, tmp_path):
     studio.run()
     studio.fold("change", studio.part("change-run"), True)
-    studio.page.locator('[data-do="last"]').locator("visible=true").click()
+    studio.player.locator('[data-do="last"]').click()
     studio.part("change-run").click()
     assert studio.refused() == "Choose a token in the player first: the one to change."
     studio.page.evaluate(f"document.querySelector('{studio.selector}').__player.seek(8)")

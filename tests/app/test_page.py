@@ -19,7 +19,7 @@ def test_a_recorded_run_plays_when_the_page_opens(visit):
     studio = visit(reduced_motion="no-preference")
     first = studio.state()
     assert first["status"] == "playing" and not first["live"] and first["steps"] > 16
-    studio.page.locator(".rp-speed").select_option("8")
+    studio.player.locator(".rp-speed").select_option("8")
     studio.page.wait_for_selector(f'{studio.selector}[data-status="done"]')
     assert studio.state()["step"] == first["steps"]
     expect(studio.part("numbers")).to_contain_text("NFE")
@@ -40,7 +40,7 @@ def test_a_run_streams_from_its_first_step(studio):
     live = [steps for seen, steps, on in studio.page.evaluate("window.seen") if seen == run and on]
     assert live == sorted(live) and live[0] <= 1 and len(set(live)) > 12, "it arrives step by step"
     assert (end["status"], end["masked"], end["missing"]) == ("done", 0, 0) and end["steps"] >= 48
-    assert studio.page.locator('[data-number="ms"]').inner_text() != "–"
+    assert studio.player.locator('[data-number="ms"]').inner_text() != "–"
 
 
 def test_the_same_seed_gives_the_same_run(studio):
@@ -66,7 +66,7 @@ def test_every_sampler_runs(studio, name):
     end = studio.run()
     assert end["masked"] == 0 and end["steps"] >= 16 and end["missing"] == 0
     assert (end["remasks"] > 0) == (name not in ("mdlm", "maskgit", "llada"))
-    assert studio.page.locator(".rp-title").inner_text().startswith(f"{name}, 16 steps, seed ")
+    assert studio.player.locator(".rp-title").inner_text().startswith(f"{name}, 16 steps, seed ")
 
 
 def test_stop_leaves_what_was_made(studio, tmp_path):
@@ -78,11 +78,11 @@ def test_stop_leaves_what_was_made(studio, tmp_path):
     studio.part("stop").click()
     end = studio.ended()
     assert 3 <= before <= end["steps"] < 900 and end["masked"] > 0
-    expect(studio.page.locator(".rp-badge")).to_have_text("stopped")
+    expect(studio.player.locator(".rp-badge")).to_have_text("stopped")
     trace = load(studio.saved(tmp_path))
     assert len(trace.steps) == end["steps"] and list(trace.final) == end["ids"]
     assert len(studio.charts()["masks"][0]) == end["steps"]
-    studio.page.locator('[data-do="first"]').click()
+    studio.player.locator('[data-do="first"]').click()
     assert studio.at(0)["masked"] == 160
     studio.typed("steps", 16)
     assert studio.run()["masked"] == 0
@@ -100,8 +100,8 @@ def test_stop_before_the_first_step(studio):
 
 def test_scrubbing(studio):
     end = studio.run()
-    do = lambda name: studio.page.locator(f'[data-do="{name}"]').click()
-    slider, heat = studio.page.locator(".rp-slider"), studio.page.locator(".rp-heat")
+    do = lambda name: studio.player.locator(f'[data-do="{name}"]').click()
+    slider, heat = studio.player.locator(".rp-slider"), studio.player.locator(".rp-heat")
     do("first")
     start = studio.at(0)
     assert start["masked"] == 160 and set(start["states"]) == {"masked"}
@@ -122,21 +122,21 @@ def test_scrubbing(studio):
     assert studio.at(12)["selected"] == 40
     do("first")
     do("play")
-    studio.page.locator(".rp-speed").select_option("8")
+    studio.player.locator(".rp-speed").select_option("8")
     studio.page.wait_for_selector(f'{studio.selector}[data-status="done"][data-step="{end["steps"]}"]')
 
 
 def test_the_life_of_a_token(studio):
     studio.typed("steps", 32)
     assert studio.run()["revised"] > 0
-    chips = studio.page.locator(".rp-stage .rp-t:not(.rp-pad)")
+    chips = studio.player.locator(".rp-stage .rp-t:not(.rp-pad)")
     places = [place for place, mark in enumerate(studio.state()["marks"]) if mark == "revised"]
     place = next(place for place in places if place < chips.count())  # the padding stands at the end
-    chip = studio.page.locator(".rp-stage .rp-t").nth(place)
+    chip = studio.player.locator(".rp-stage .rp-t").nth(place)
     expect(studio.part("run")).to_be_enabled()
     chip.click()
     expect(chip).to_have_attribute("aria-selected", "true")
-    life = studio.page.locator(".rp-life")
+    life = studio.player.locator(".rp-life")
     events = life.locator(".rp-event")
     expect(events.nth(2)).to_be_visible()
     kinds = events.locator(".rp-what").all_inner_texts()
@@ -149,7 +149,7 @@ def test_the_life_of_a_token(studio):
     jump.click()
     state = studio.at(step)
     assert state["states"][place] == "remasked" and state["selected"] == place
-    chip = studio.page.locator(".rp-stage .rp-t").nth(place)
+    chip = studio.player.locator(".rp-stage .rp-t").nth(place)
     assert chip.inner_text().strip() and "line-through" in chip.evaluate("e => getComputedStyle(e).textDecorationLine")
     studio.page.keyboard.press("Escape")
     expect(events).to_have_count(0)
@@ -161,8 +161,8 @@ def test_the_confidence_weight_is_told(studio):
     place = studio.page.evaluate(
         f"document.querySelector('{studio.selector}').__player.state().marks.findIndex(mark => mark !== '')"
     )
-    studio.page.locator(".rp-stage .rp-t").nth(place).click()
-    expect(studio.page.locator(".rp-is-remasked").first).to_contain_text("% of this step's remasking")
+    studio.player.locator(".rp-stage .rp-t").nth(place).click()
+    expect(studio.player.locator(".rp-is-remasked").first).to_contain_text("% of this step's remasking")
 
 
 def test_errors_are_underlined_and_counted(studio):
@@ -170,15 +170,15 @@ def test_errors_are_underlined_and_counted(studio):
     studio.typed("steps", 8)
     end = studio.run()
     assert end["errors"] > 0, "eight steps are too few for a story without errors"
-    first = studio.page.locator(".rp-error").first
+    first = studio.player.locator(".rp-error").first
     kind = first.locator("b").inner_text()
-    bad = studio.page.locator(".rp-stage .rp-bad")
+    bad = studio.player.locator(".rp-stage .rp-bad")
     assert kind in bad.first.get_attribute("title") or bad.count() > 1
     assert "underline" in bad.first.evaluate("e => getComputedStyle(e).textDecorationLine")
     first.click()
-    expect(studio.page.locator(".rp-stage [data-hot]")).not_to_have_count(0)
+    expect(studio.player.locator(".rp-stage [data-hot]")).not_to_have_count(0)
     errors = studio.charts()["errors"][0]
-    assert len(errors) == 8 and errors[-1] == end["errors"] == studio.page.locator(".rp-error").count()
+    assert len(errors) == 8 and errors[-1] == end["errors"] == studio.player.locator(".rp-error").count()
 
 
 def test_numbers_and_charts_belong_to_the_run(studio):
@@ -319,12 +319,13 @@ def test_text_of_a_trace_is_never_markup(studio, tmp_path):
     evil = changed(trace, tmp_path / "evil.json", {"words": words, "run": run, "final": final})
     shown_now = studio.opened(evil)
     assert shown_now["steps"] == steps
-    assert studio.page.locator(".rp-stage .rp-t").first.inner_text().startswith("<img")
-    assert studio.page.locator(".rp img, .rp script, .outcome img, .outcome script").count() == 0
+    assert studio.player.locator(".rp-stage .rp-t").first.inner_text().startswith("<img")
+    assert studio.player.locator("img, script").count() == 0
+    assert studio.page.locator(".outcome img, .outcome script").count() == 0
     expect(studio.part("numbers")).to_contain_text("<img src=x")
-    studio.page.locator(".rp-stage .rp-t").nth(3).click()
-    studio.page.locator(".rp-stage .rp-t").nth(3).hover()
-    expect(studio.page.locator(".rp-word")).to_contain_text("<img")
+    studio.player.locator(".rp-stage .rp-t").nth(3).click()
+    studio.player.locator(".rp-stage .rp-t").nth(3).hover()
+    expect(studio.player.locator(".rp-word")).to_contain_text("<img")
     assert load(studio.saved(tmp_path)).run["sampler"] == EVIL
 
 
