@@ -13,14 +13,6 @@ from remdm.sampling.transition import Ancestral, TopConfidence
 
 IDEAL = letters()
 MASK = IDEAL.mask_id
-NAMES = (
-    "mdlm", "remdm-cap", "remdm-rescale", "remdm-conf", "remdm-switch", "remdm-loop", "fb", "dfm",
-    "maskgit", "llada", "remdm-llada", "llada-dfm",
-)  # fmt: skip
-
-
-def test_the_names_are_those_of_flags_files_and_addresses():
-    assert tuple(METHODS) == NAMES
 
 
 @pytest.mark.parametrize(
@@ -36,21 +28,6 @@ def test_eta_of_table_6_is_chosen_by_the_number_of_steps(name, short, long):
     assert [settings(name, n).values["eta"] for n in (128, 1023, 1024, 4096)] == [short, short, long, long]
 
 
-def test_other_defaults_of_the_papers():
-    loop = settings("remdm-loop", 1024)
-    assert (loop.values["t_on"], loop.values["t_off"], loop.values["alpha_on"]) == (0.55, 0.05, 0.9)
-    assert loop.truncation.nucleus_p == 0.9 and loop.truncation.nucleus == "drop" and loop.precision == 64
-    assert settings("remdm-conf", 64).values == {"eta": 1.0, "masked_sigma": "mean"}
-    assert settings("remdm-switch", 64).values["t_switch"] == 0.5
-    assert settings("maskgit", 16).values == {"choice_temperature": 4.5}
-    assert settings("remdm-llada", 64).values == {"swaps": 1, "alpha_on": 0.875}
-    assert {settings(name, 64).truncation.nucleus_p for name in ("maskgit", "llada", "remdm-llada", "llada-dfm")} == {
-        1.0
-    }
-    times = settings("mdlm", 64, plan="loop-times").values
-    assert times == {"t_on": 0.25, "t_off": 0.125}
-
-
 def test_what_is_given_replaces_a_default_and_none_does_not():
     made = settings("remdm-cap", 64, eta=0.3, nucleus_p=None, temperature=0.7, plan="loop", t_on=0.6, schedule="cosine")
     assert made.values == {"eta": 0.3, "t_on": 0.6, "t_off": 0.05, "alpha_on": 0.9}
@@ -58,7 +35,7 @@ def test_what_is_given_replaces_a_default_and_none_does_not():
     assert made.flat()["eta"] == 0.3 and made.flat()["plan"] == "loop" and made.flat()["precision"] == 64
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", METHODS)
 def test_a_run_can_be_made_again_from_its_flat_settings(name):
     made = settings(name, 32)
     assert settings(name, 32, **made.flat()) == made
@@ -138,9 +115,9 @@ def test_parts_combine_freely(plan, transition):
     assert isinstance(build(chosen)[0], kind)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", METHODS)
 def test_every_row_runs_on_every_schedule_and_in_one_step(name):
-    for schedule in SCHEDULES if name != "dfm" else ("linear",):
+    for schedule in SCHEDULES if METHODS[name].plan != "capped" else ("linear",):
         for n in (1, 2, 5):
             runs_to_the_end(settings(name, n, schedule=schedule))
 
