@@ -8,8 +8,7 @@ import numpy as np
 from remdm.app.samples import Sample, started
 from remdm.models.checkpoints import total_parameters
 from remdm.runs.record import Batch, PreparedRun, TimedFrame, facts
-from remdm.runs.tokens import Issue
-from remdm.runs.trace import Frame, apply
+from remdm.runs.trace import apply
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import build
 from remdm.serving.batcher import shared
@@ -23,7 +22,7 @@ REDRAWN = 4
 
 def work(runs: Sequence[PreparedRun]) -> Work:
     """What runs of one model and one setting ask of a GPU when they are made together."""
-    first, loaded = runs[0].order, runs[0].checkpoint
+    first, loaded = runs[0].request, runs[0].checkpoint
     steps, length = len(build(first.settings)[1]), first.length * len(runs)
     draws = REDRAWN if first.settings.parts["transition"] == "ancestral" else (steps + 1) // 2  # all masks, each step
     return Work(
@@ -61,7 +60,7 @@ class Stream:
 
     def begin(self) -> str:
         """The start message."""
-        prepared, request = self.prepared, self.prepared.order
+        prepared, request = self.prepared, self.prepared.request
         model = request.model
         scene = model.scene(prepared.view(prepared.start)) if model.scene else None
         self._scene = (-1, scene)
@@ -75,28 +74,26 @@ class Stream:
 
     def take(self, step: TimedFrame) -> Callable[[], str] | None:
         """Keep a step; what writes its message, or None if the run was stopped meanwhile."""
-        frame, issues, took = step
+        frame = step.frame
         ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
         fresh = self.prepared.pieces(ids - self._known)
         self._known |= ids
         self._tokens = apply(frame, self._tokens, self.prepared.checkpoint.mask_id)
-        index = len(self.shown.steps)
-        write = cache(partial(self._write, index, frame, self._held, fresh, issues, took, self.ids))
+        write = cache(partial(self._write, len(self.shown.steps), step, self._held, fresh, self.ids))
         self._held = messages.held_after(frame, self._held)
-        return write if self.shown.add((frame, issues, write)) else None
+        return write if self.shown.add(step, write) else None
 
     def _write(
-        self, index: int, frame: Frame, held: frozenset[int], fresh: dict[int, str], issues: tuple[Issue, ...],
-        took: float, ids: tuple[int, ...],
-    ) -> str:  # fmt: skip
-        model = self.prepared.order.model
+        self, index: int, step: TimedFrame, held: frozenset[int], fresh: dict[int, str], ids: Sequence[int]
+    ) -> str:
+        model = self.prepared.request.model
         scene = model.scene(self.prepared.view(ids)) if model.scene else None
         (last, before), self._scene = self._scene, (index, scene)
         if last == index - 1 and scene == before:  # only what changed is sent
             scene = None
-        found = issues if model.issues else None
+        found = step.issues if model.issues else None
         run_id = self.shown.run_id
-        return messages.dumps(messages.step_message(run_id, index, frame, held, fresh, found, took, scene))
+        return messages.dumps(messages.step_message(run_id, index, step.frame, held, fresh, found, step.seconds, scene))
 
     def end(self, sample: Sample, stopped: bool = False) -> str:
         """The end message."""
@@ -112,6 +109,4 @@ def ended(shown: StreamedRun, sample: Sample, stopped: bool = False) -> str:
 
 def made(shown: StreamedRun) -> Sample:
     """The sample of a run that has ended or was stopped."""
-    trace = shown.prepared.trace([frame for frame, _, _ in shown.steps])
-    issues = tuple(found for _, found, _ in shown.steps) if shown.prepared.order.model.issues else None
-    return Sample(trace, issues, shown.prepared.order.domain)
+    return Sample(shown.prepared.trace(shown.frames), shown.issues, shown.prepared.request.domain)

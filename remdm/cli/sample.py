@@ -8,7 +8,8 @@ from pathlib import Path
 from remdm.domains.registry import DOMAINS
 from remdm.hub.listing import get
 from remdm.runs.domain import Domain, Model
-from remdm.runs.record import RunRequest, record
+from remdm.runs.record import record
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import save
 from remdm.sampling import methods
 from remdm.sampling.denoiser import Truncation

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from remdm.evaluation.metrics.statistics import Interval, wilson
-from remdm.runs.branch import SPECIAL, UNLIKELY
-from remdm.runs.record import RunRequest, run_seed, together
+from remdm.runs.planting import SPECIAL, UNLIKELY
+from remdm.runs.record import prepare, together
+from remdm.runs.request import RunRequest, run_seed
 from remdm.sampling.coupled_noise import mixed, taken_up
 from remdm.sampling.methods import Settings, build, run
 from remdm.sampling.state import State
@@ -81,17 +82,17 @@ def planted(request: RunRequest, step: int, count: int) -> Planted:
         raise ValueError(
             f"step must lie between 1 and {len(walk) - 1}, where the run has begun and goes on, got {step}"
         )
-    prepared = together([replace(request, index=index) for index in range(count)]).lives
-    denoiser = request.model.denoiser(prepared[0].checkpoint, request.asked)
+    runs = together([replace(request, index=index) for index in range(count)]).runs
+    denoiser = request.model.denoiser(runs[0].checkpoint, request.asked)
     seeds = tuple(run_seed(request.seed, index) for index in range(count))
-    tokens = torch.tensor([each.start for each in prepared])
+    tokens = torch.tensor([each.start for each in runs])
     for record in run(denoiser, request.settings, tokens, seeds, watch=False, coupled=True):
         state = record.after
         if record.step.index == step - 1:
             break
     rows = torch.zeros_like(state.given)
     for row, seed in enumerate(seeds):
-        words = prepared[0].view(state.tokens[row].tolist()).printed
+        words = runs[0].view(state.tokens[row].tolist()).printed
         plain = torch.tensor([word is not None and not SPECIAL.match(word) for word in words])
         able = (state.decoded[row] & plain).nonzero()[:, 0]
         if not len(able):
@@ -99,7 +100,7 @@ def planted(request: RunRequest, step: int, count: int) -> Planted:
         rows[row, able[mixed(seed, step) % len(able)]] = True
     log_p = denoiser(state.tokens.masked_fill(rows, state.mask_id), rows, walk[step].t)
     right = state.tokens[rows]
-    special = [SPECIAL.match(word.strip()) is not None for word in prepared[0].pieces(range(log_p.shape[1])).values()]
+    special = [SPECIAL.match(word.strip()) is not None for word in runs[0].pieces(range(log_p.shape[1])).values()]
     probability = log_p.double().exp().masked_fill(torch.tensor(special), 0.0)
     probability[torch.arange(count), right] = 0.0
     few = probability.where(probability < UNLIKELY, 0.0)
@@ -120,8 +121,8 @@ def followed(request: RunRequest, chosen: Settings, step: int, made: Planted) ->
     count = len(made.places)
     walk = build(chosen)[1]
     first = step if chosen == request.settings else taken_up(walk, made.t)
-    prepared = together([replace(request, index=0)]).lives
-    denoiser = request.model.denoiser(prepared[0].checkpoint, request.asked)
+    prepared = prepare(replace(request, index=0))
+    denoiser = request.model.denoiser(prepared.checkpoint, request.asked)
     seeds = tuple(run_seed(request.seed, index) for index in range(count)) * 2
     each = torch.arange(count)
     waits: dict[int, int] = {}

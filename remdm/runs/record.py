@@ -1,74 +1,48 @@
-"""Runs as traces: the one way in which page and command line sample, check and keep."""
+"""Runs as traces: the one way in which page and command line sample, check and keep.
+
+A `RunRequest` is prepared once (`prepare`), its steps are recorded as they are made (`recorded`), and what is kept of
+them is a trace.
+"""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import compute
-from remdm.runs.domain import Domain, Model
 from remdm.runs.frames import frame
+from remdm.runs.request import RunRequest, run_seed
 from remdm.runs.tokens import Issue, TokenView
 from remdm.runs.trace import Frame, Trace
 from remdm.sampling.knobs import one_of
-from remdm.sampling.methods import Settings, build, run
+from remdm.sampling.methods import Running, build, run
 from remdm.sampling.time_grid import FINISH
-
-MAX_SEED = 2**53 - 1
-"""The largest seed: still exact as a JSON number in every browser."""
 
 
 @dataclass(frozen=True)
-class RunRequest:
-    """What is asked for: a domain's model, its start, the sampler's settings and the seed.
+class TimedFrame:
+    """A step of one sequence: its frame, what the checker finds after it, and the seconds that sampling it took."""
 
-    `index` tells the runs of one seed apart: run k is the same whether it is made alone or as one of many. `asked` is
-    of the domain's kind (`Domain.ask`), None for its defaults. `start` (ids `[L]`) takes the prompt's place. `watch`:
-    whether the confidence of every masked position is computed and recorded at each step, or only of those that decode,
-    which takes less time where the vocabulary is large; the tokens are the same.
-    """
-
-    domain: Domain
-    model: Model
-    prompt: str
-    length: int
-    settings: Settings
-    seed: int
-    index: int = 0
-    device: str = "auto"
-    asked: Any = None
-    start: tuple[int, ...] | None = None
-    watch: bool = True
-
-    def __post_init__(self) -> None:
-        if self.asked is None:
-            object.__setattr__(self, "asked", self.domain.ask())
-
-
-def run_seed(seed: int, index: int) -> int:
-    """The generator's seed of run `index` of a user's seed.
-
-    Raises:
-        ValueError: if the seed is not a whole number from 0 to 2^53 - 1.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
-        raise ValueError(f"seed must be a whole number from 0 to 2^53 - 1, got {seed}")
-    return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> 1)
-
-
-TimedFrame = tuple[Frame, tuple[Issue, ...], float]
-"""A step of one sequence: its frame, what the checker finds after it, and the seconds that sampling it took."""
+    frame: Frame
+    issues: tuple[Issue, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that can be watched: its facts before the first step, then its steps."""
+    """A run that can begin: its model is loaded, its start is known and what can be checked is checked.
 
-    order: RunRequest
+    Attributes:
+        request: what was asked for, with the prompt that was drawn where none was given.
+        checkpoint: the loaded model.
+        start: ids at t = 1, `[L]`.
+        expected: how many steps it will take, but for a final fill.
+    """
+
+    request: RunRequest
     checkpoint: Checkpoint
     start: tuple[int, ...]
     expected: int
@@ -76,18 +50,23 @@ class PreparedRun:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How it crosses to another process: without the checkpoint, which that process loads, or has loaded."""
-        return _received, (self.order, self.start, self.expected)
+        return _received, (self.request, self.start, self.expected)
+
+    @property
+    def seed(self) -> int:
+        """Of its random numbers."""
+        return run_seed(self.request.seed, self.request.index)
 
     def steps(self) -> Iterator[TimedFrame]:
-        """Each step's frame, what the checker finds after it, and the seconds that sampling it took."""
-        for (seen,) in Batch((self,)).steps():
-            if seen is not None:
-                yield seen
+        """Its steps as they are made."""
+        for (timed,) in Batch((self,)).steps():
+            if timed is not None:
+                yield timed
 
-    def seen(self, made: Frame, ids: Sequence[int], took: float) -> TimedFrame:
-        """A step with what the checker finds in the ids after it."""
-        issues = self.order.model.issues
-        return made, issues(self.view(ids)) if issues else (), took
+    def timed(self, made: Frame, ids: Sequence[int], seconds: float) -> TimedFrame:
+        """A frame with what the checker finds in the ids after it, `[L]`."""
+        issues = self.request.model.issues
+        return TimedFrame(made, issues(self.view(ids)) if issues else (), seconds)
 
     def pieces(self, ids: Iterable[int]) -> dict[int, str]:
         """How tokens are printed, by id."""
@@ -95,106 +74,116 @@ class PreparedRun:
 
     def _piece(self, token: int) -> str:
         if token not in self._printed:
-            self._printed[token] = self.order.model.piece(token, self.checkpoint)
+            self._printed[token] = self.request.model.piece(token, self.checkpoint)
         return self._printed[token]
 
     def view(self, ids: Sequence[int]) -> TokenView:
         """A state of this run as its domain sees it."""
         return TokenView(tuple(ids), self.checkpoint.mask_id, self.pieces(ids))
 
-    def trace(self, frames: list[Frame]) -> Trace:
+    def trace(self, frames: Sequence[Frame]) -> Trace:
         """The trace of the steps so far."""
-        order = self.order
-        trace = Trace(
-            facts(order, self.checkpoint), order.length, self.checkpoint.mask_id, self.start, {}, tuple(frames), ""
-        )
-        ids = {*self.start, *(token for f in frames for _, token, _ in f.decoded)}
-        ids |= {token for f in frames for top in f.alternatives for token, _ in top}
-        words = self.pieces(ids)
-        text = order.model.text([token for token in trace.final if token != self.checkpoint.mask_id], self.checkpoint)
-        return Trace(trace.run, trace.length, trace.mask_id, trace.start, words, trace.steps, text)
+        request, mask_id = self.request, self.checkpoint.mask_id
+        ids = {*self.start, *(token for each in frames for _, token, _ in each.decoded)}
+        ids |= {token for each in frames for top in each.alternatives for token, _ in top}
+        run = facts(request, self.checkpoint)
+        trace = Trace(run, request.length, mask_id, self.start, self.pieces(ids), tuple(frames), "")
+        text = request.model.text([token for token in trace.final if token != mask_id], self.checkpoint)
+        return replace(trace, text=text)
 
 
 def _received(request: RunRequest, start: tuple[int, ...], expected: int) -> PreparedRun:
     return PreparedRun(request, request.model.load(compute(request.device)), start, expected)
 
 
+def recorded(running: Running, runs: Sequence[PreparedRun], before: int = 0) -> Iterator[list[TimedFrame | None]]:
+    """For each step what happened to each sequence; None where one had nothing left for the final fill.
+
+    Args:
+        running: the sampler under way, a sequence for each run.
+        runs: whose steps these are.
+        before: network evaluations that each had made already.
+    """
+    begun = time.perf_counter()
+    for record in running:
+        seconds, after = time.perf_counter() - begun, record.after.tokens.tolist()
+        yield [
+            each.timed(frame(record, row, before + int(running.forwards[row])), after[row], seconds)
+            if record.step.phase != FINISH or record.decoded[row].any()
+            else None
+            for row, each in enumerate(runs)
+        ]
+        begun = time.perf_counter()
+
+
 @dataclass(frozen=True)
 class Batch:
     """Runs of one model and one setting that are made together, each from its own start and seed."""
 
-    lives: tuple[PreparedRun, ...]
+    runs: tuple[PreparedRun, ...]
 
     def steps(self) -> Iterator[list[TimedFrame | None]]:
-        """For each step what happened to each sequence; None where one had nothing left for the final fill."""
-        first = self.lives[0]
-        order, model = first.order, first.order.model
-        seeds = tuple(run_seed(live.order.seed, live.order.index) for live in self.lives)
-        tokens = torch.tensor([live.start for live in self.lives])
-        denoiser = model.denoiser(first.checkpoint, order.asked)
-        running = run(denoiser, order.settings, tokens, seeds, watch=order.watch)
-        begun = time.perf_counter()
-        for record in running:
-            took = time.perf_counter() - begun
-            yield [
-                live.seen(frame(record, row, int(running.forwards[row])), record.after.tokens[row].tolist(), took)
-                if record.step.phase != FINISH or record.decoded[row].any()
-                else None
-                for row, live in enumerate(self.lives)
-            ]
-            begun = time.perf_counter()
+        """See `recorded`."""
+        request, checkpoint = self.runs[0].request, self.runs[0].checkpoint
+        running = run(
+            request.model.denoiser(checkpoint, request.asked), request.settings,
+            torch.tensor([each.start for each in self.runs]), tuple(each.seed for each in self.runs),
+            watch=request.watch,
+        )  # fmt: skip
+        return recorded(running, self.runs)
 
 
-def facts(order: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
+def facts(request: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
     """The `run` of a trace: enough to run it again."""
     made = checkpoint.compute
-    asked = asdict(order.asked)
+    asked = asdict(request.asked)
     return {
-        "domain": order.domain.name,
-        "model": order.model.name,
-        "sampler": order.settings.sampler,
-        "steps": order.settings.steps,
-        "seed": order.seed,
-        "index": order.index,
-        "prompt": order.prompt,
+        "domain": request.domain.name,
+        "model": request.model.name,
+        "sampler": request.settings.sampler,
+        "steps": request.settings.steps,
+        "seed": request.seed,
+        "index": request.index,
+        "prompt": request.prompt,
         **({"asked": asked} if asked else {}),
-        "settings": order.settings.flat(),
-        **({} if order.watch else {"confidence": "decoded"}),
+        "settings": request.settings.flat(),
+        **({} if request.watch else {"confidence": "decoded"}),
         "device": f"{made.device.type} {str(made.dtype).removeprefix('torch.')}",
     }
 
 
-def prepare(order: RunRequest) -> PreparedRun:
+def prepare(request: RunRequest) -> PreparedRun:
     """Load what the run needs and check what can be checked before its first step.
 
     Raises:
         ValueError: for a prompt, length or seed that will not do.
         CheckpointError: if the model cannot be loaded.
     """
-    low, high = order.model.lengths or (order.model.length, order.model.length)
-    if not low <= order.length <= high:
+    low, high = request.model.lengths or (request.model.length, request.model.length)
+    if not low <= request.length <= high:
         allowed = f"{low}" if low == high else f"{low} to {high}"
-        raise ValueError(f"length must be {allowed} for the model {order.model.name}, got {order.length}")
-    seed = run_seed(order.seed, order.index)
-    for name, choices in order.model.choices.items():
-        one_of(name, getattr(order.asked, name), choices)
-    checkpoint = order.model.load(compute(order.device))
-    if order.start is None and order.model.draw and not order.prompt.strip():
-        order = replace(order, prompt=order.model.draw(seed))
-    start = torch.tensor(order.start) if order.start else order.model.start(order.prompt, order.length, checkpoint)
-    if len(start) != order.length:
-        raise ValueError(f"start must hold {order.length} ids, got {len(start)}")
+        raise ValueError(f"length must be {allowed} for the model {request.model.name}, got {request.length}")
+    seed = run_seed(request.seed, request.index)
+    for name, choices in request.model.choices.items():
+        one_of(name, getattr(request.asked, name), choices)
+    checkpoint = request.model.load(compute(request.device))
+    if request.start is None and request.model.draw and not request.prompt.strip():
+        request = replace(request, prompt=request.model.draw(seed))
+    given = request.start
+    start = torch.tensor(given) if given else request.model.start(request.prompt, request.length, checkpoint)
+    if len(start) != request.length:
+        raise ValueError(f"start must hold {request.length} ids, got {len(start)}")
     if (start != checkpoint.mask_id).all():
         raise ValueError("There is nothing to write: the prompt fills every position. Leave a blank or end it with ...")
-    return PreparedRun(order, checkpoint, tuple(start.tolist()), len(build(order.settings)[1]))
+    return PreparedRun(request, checkpoint, tuple(start.tolist()), len(build(request.settings)[1]))
 
 
-def together(orders: Sequence[RunRequest]) -> Batch:
+def together(requests: Sequence[RunRequest]) -> Batch:
     """Prepare runs that differ in prompt, start, seed and index alone, to be made in one batch."""
-    return Batch(tuple(prepare(order) for order in orders))
+    return Batch(tuple(prepare(request) for request in requests))
 
 
-def record(order: RunRequest) -> Trace:
+def record(request: RunRequest) -> Trace:
     """A whole run."""
-    live = prepare(order)
-    return live.trace([frame for frame, _, _ in live.steps()])
+    prepared = prepare(request)
+    return prepared.trace([step.frame for step in prepared.steps()])

@@ -184,10 +184,10 @@ def batcher(network: Network) -> Batcher:
         return found
 
 
-def shared(live: PreparedRun) -> PreparedRun:
+def shared(run: PreparedRun) -> PreparedRun:
     """The same run at a seat of its model; as it is where the model is not a plain network with a head."""
-    denoiser = live.checkpoint.denoiser
+    denoiser = run.checkpoint.denoiser
     if type(denoiser) is not NetworkDenoiser:
-        return live
+        return run
     seat = batcher(denoiser.network).seat()
-    return replace(live, checkpoint=replace(live.checkpoint, denoiser=replace(denoiser, network=seat)))
+    return replace(run, checkpoint=replace(run.checkpoint, denoiser=replace(denoiser, network=seat)))

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from remdm.runs.record import PreparedRun
+from remdm.runs.record import PreparedRun, TimedFrame
 from remdm.runs.tokens import Issue
 from remdm.runs.trace import Frame
 
@@ -14,8 +14,8 @@ KEPT = 256
 MAX_ASKED = 20_000
 
 
-Step = tuple[Frame, tuple[Issue, ...], Callable[[], str]]
-"""A step as it was shown: its frame, what the checker found after it, what writes its message."""
+Step = tuple[TimedFrame, Callable[[], str]]
+"""A step as it was shown, and what writes its message."""
 
 
 @dataclass
@@ -30,11 +30,21 @@ class StreamedRun:
     steps: list[Step] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, step: Step) -> bool:
+    @property
+    def frames(self) -> list[Frame]:
+        """Of its steps so far."""
+        return [step.frame for step, _ in self.steps]
+
+    @property
+    def issues(self) -> tuple[tuple[Issue, ...], ...] | None:
+        """What the checker found after each step; None where the model has no checker."""
+        return tuple(step.issues for step, _ in self.steps) if self.prepared.request.model.issues else None
+
+    def add(self, step: TimedFrame, write: Callable[[], str]) -> bool:
         """Keep a step; False if the run was stopped meanwhile, and the step came too late."""
         with self._lock:
             if not self.stopped.is_set():
-                self.steps.append(step)
+                self.steps.append((step, write))
             return not self.stopped.is_set()
 
     def stop(self) -> None:
@@ -102,7 +112,7 @@ class Runs:
         if shown is None or not all(isinstance(place, int) and -1 <= place <= MAX_ASKED for place in (first, last)):
             return "[]"
         ends = (shown.start, shown.end) if first < 0 else ("", "")
-        found = [ends[0], *(write() for _, _, write in shown.steps[max(0, first) : last + 1]), ends[1]]
+        found = [ends[0], *(write() for _, write in shown.steps[max(0, first) : last + 1]), ends[1]]
         return f"[{','.join(message for message in found if message)}]"
 
 

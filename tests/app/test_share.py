@@ -20,7 +20,7 @@ from remdm.app.workbench.share import query, read
 from remdm.domains.registry import DOMAINS
 from remdm.evaluation import theorems
 from remdm.evaluation.theorems import marginals, twins
-from remdm.runs.record import RunRequest
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import TraceError, load, replay, save
 from remdm.sampling.knobs import pairs
 from remdm.sampling.methods import METHODS, parse, settings

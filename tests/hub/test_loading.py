@@ -24,7 +24,8 @@ from remdm.models.checkpoints import CheckpointError
 from remdm.models.dit_files import load_hub_folder
 from remdm.models.network import compute
 from remdm.runs import trace
-from remdm.runs.record import RunRequest, record
+from remdm.runs.record import record
+from remdm.runs.request import RunRequest
 from remdm.sampling.methods import run, settings
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)

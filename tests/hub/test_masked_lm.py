@@ -16,7 +16,8 @@ from remdm.hub import loading
 from remdm.hub.loading import load
 from remdm.models.checkpoints import CheckpointError
 from remdm.models.network import compute
-from remdm.runs.record import RunRequest, record
+from remdm.runs.record import record
+from remdm.runs.request import RunRequest
 from remdm.sampling.methods import settings
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)

@@ -15,7 +15,8 @@ from remdm.hub.loading import load
 from remdm.models.labels import LabelDenoiser, gamma
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
-from remdm.runs.record import RunRequest, record
+from remdm.runs.record import record
+from remdm.runs.request import RunRequest
 from remdm.runs.tokens import TokenView
 from remdm.sampling.methods import settings
 

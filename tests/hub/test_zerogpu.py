@@ -19,7 +19,8 @@ from remdm.domains.text.domain import DOMAIN
 from remdm.hub import image, loading
 from remdm.models.checkpoints import CheckpointError
 from remdm.models.network import compute
-from remdm.runs.record import RunRequest, prepare
+from remdm.runs.record import prepare
+from remdm.runs.request import RunRequest
 from remdm.sampling.methods import settings
 from remdm.serving import gpu
 
@@ -73,12 +74,12 @@ def request(seed):
 
 def test_a_run_on_zerogpu_is_the_same_run(tmp_path, zero_gpu):
     mdlm_folder(tmp_path / "a")
-    there = [frame for frame, _, _ in zero_gpu.steps_of(prepare(request(3)))]
+    there = [step.frame for step in zero_gpu.steps_of(prepare(request(3)))]
     assert loading.MODEL_CACHE.peek("a") is not None, (
         "loaded here, before the other process is forked: it need not do it again"
     )
     assert len(pickle.dumps(prepare(request(3)))) < 100_000, "the weights are not sent"
-    here = [frame for frame, _, _ in prepare(request(3)).steps()]
+    here = [step.frame for step in prepare(request(3)).steps()]
     assert [frame.decoded for frame in there] == [frame.decoded for frame in here]
     assert [frame.remasked for frame in there] == [frame.remasked for frame in here]
 
@@ -110,7 +111,7 @@ def test_a_space_without_a_gpu_refuses_what_is_too_large_and_goes_on(monkeypatch
     with pytest.raises(CheckpointError, match="needs a GPU"):
         prepare(RunRequest(DOMAIN, DOMAIN.model("llada-8b-base"), "Hi ...", 64, settings("llada", 8), 3))
     first = RunRequest(DOMAIN, DOMAIN.models[0], "", DOMAIN.models[0].length, settings("mdlm", 2), 3)
-    assert next(iter(prepare(first).steps()))[0].decoded
+    assert next(iter(prepare(first).steps())).frame.decoded
 
 
 def test_pictures_are_drawn_where_the_page_is(monkeypatch):

@@ -8,19 +8,10 @@ import torch
 from remdm.domains.registry import DOMAINS
 from remdm.evaluation.planted_errors import HEADINGS, experiment, planted, row
 from remdm.models.ideal import letters
-from remdm.runs.branch import (
-    PLANTED,
-    BranchRequest,
-    Change,
-    chosen_token,
-    fate,
-    pane,
-    pane_trace,
-    side_by_side,
-    state_after,
-    told,
-)
-from remdm.runs.record import RunRequest, record
+from remdm.runs.branch import PLANTED, BranchRequest, pane, pane_trace, side_by_side, state_after
+from remdm.runs.planting import Change, chosen_token, outcome, outcome_sentence
+from remdm.runs.record import record
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import dumps, loads
 from remdm.sampling.coupled_noise import Coupled, mixed, taken_up
 from remdm.sampling.methods import build, run, settings
@@ -90,13 +81,13 @@ def test_another_sampler_goes_on_at_the_same_time():
 
 def test_a_state_of_a_trace_is_the_state_of_its_run(order, trace):
     made = pane(BranchRequest(order))
-    frames = [seen[0] for seen in made.steps()]
+    frames = [step.frame for step in made.steps()]
     whole = pane_trace(made, frames)
     again = pane(BranchRequest(order, trace=whole, step=9))
     assert again.first == 9 and len(again.past) == 9
     state = state_after(whole, 9)
     assert state.masked.sum() > 0 and (state.psi[state.masked] == torch.inf).all()
-    rest = [seen[0] for seen in again.steps()]
+    rest = [step.frame for step in again.steps()]
     assert pane_trace(again, rest).final == whole.final, "the same settings, no change: the same run"
     assert loads(dumps(pane_trace(again, rest))).run["from_step"] == 9
     with pytest.raises(ValueError, match="step must be a whole number from 0 to"):
@@ -108,41 +99,43 @@ def test_mdlm_keeps_a_planted_error_and_remasking_may_not(order, trace):
     state = state_after(trace, step)
     place = int(state.decoded[0].nonzero()[5])
     made = pane(BranchRequest(order, trace=trace, step=step))
-    change = chosen_token(made.live, state, place, "unlikely")
+    change = chosen_token(made.prepared, state, place, "unlikely")
     assert 0 < change.probability < 0.01 and change.token != int(state.tokens[0, place])
-    again = chosen_token(made.live, state, place, "unlikely")
+    again = chosen_token(made.prepared, state, place, "unlikely")
     assert again == change, "derived from the seed"
     hot = settings("remdm-loop", 64, eta=0.9)
-    wishes = [
+    requests = [
         BranchRequest(replace(order, settings=chosen), name, trace, step, change)
         for name, chosen in (("mdlm", settings("mdlm", 16)), ("loop", hot))
     ]
-    panes = [pane(wish) for wish in wishes]
+    panes = [pane(request) for request in requests]
     seen: list[list] = [[], []]
     for which, each in side_by_side(panes):
         if each:
-            seen[which].append(each[0])
+            seen[which].append(each.frame)
     kept, looped = (pane_trace(each, frames) for each, frames in zip(panes, seen, strict=True))
     assert kept.final[place] == change.token and kept.steps[step].phase == PLANTED
-    fates = [fate(frames[step + 1 :], change, trace.mask_id) for frames in seen]
-    assert fates[0].remasked is None and "stands to the end" in told(change, seen[0][step + 1 :], panes[0].live)
-    assert fates[1].remasked is not None and fates[1].is_repaired(change.token)
+    ends = [outcome(frames[step + 1 :], change, trace.mask_id) for frames in seen]
+    assert ends[0].remasked is None and "stands to the end" in outcome_sentence(
+        change, seen[0][step + 1 :], panes[0].prepared
+    )
+    assert ends[1].remasked is not None and ends[1].end != change.token
     assert loads(dumps(looped)).run["changed_position"] == place
 
 
 def test_changes_that_cannot_be_made(order):
     given = RunRequest(TEXT, TEXT.models[0], "Rosa sat. ...", TEXT.models[0].length, LOOP, 7)
     whole = record(given)
-    live = pane(BranchRequest(given)).live
+    prepared = pane(BranchRequest(given)).prepared
     with pytest.raises(ValueError, match="Position 1 is part of the prompt"):
         pane(BranchRequest(given, trace=whole, step=3, change=Change(1, 9)))
     with pytest.raises(ValueError, match="is masked at this step already"):
         early = state_after(whole, 1)
-        chosen_token(live, early, int(early.masked[0].nonzero()[0]), "mask")
-    with pytest.raises(ValueError, match="“zebbra” is no token of this model"):
-        chosen_token(live, state_after(whole, 3), 9, "typed", "zebbra")
-    typed = chosen_token(live, state_after(whole, 3), 9, "typed", "garden")
-    assert live.pieces([typed.token])[typed.token].strip() == "garden" and 0 < typed.probability < 1
+        chosen_token(prepared, early, int(early.masked[0].nonzero()[0]), "mask")
+    with pytest.raises(ValueError, match="“zebbra” is not a token of this model"):
+        chosen_token(prepared, state_after(whole, 3), 9, "typed", "zebbra")
+    typed = chosen_token(prepared, state_after(whole, 3), 9, "typed", "garden")
+    assert prepared.pieces([typed.token])[typed.token].strip() == "garden" and 0 < typed.probability < 1
 
 
 def test_a_run_is_taken_up_where_nothing_is_left_to_write():

@@ -11,7 +11,8 @@ from remdm.app.samples import checked
 from remdm.app.streams import Stream, ended, made, steps_of
 from remdm.domains.registry import DOMAINS
 from remdm.runs.domain import Domain
-from remdm.runs.record import RunRequest, prepare, record, together
+from remdm.runs.record import prepare, record, together
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import dumps, loads, replay
 from remdm.sampling import knobs
 from remdm.sampling.knobs import knob
@@ -84,18 +85,18 @@ def test_what_is_recorded_changes_no_token():
 
 
 def test_runs_without_a_prompt_draw_their_own():
-    lives = [prepare(order(index=index)) for index in range(6)]
-    assert len({live.order.prompt for live in lives}) > 1 and all(live.order.prompt for live in lives)
+    runs = [prepare(order(index=index)) for index in range(6)]
+    assert len({prepared.request.prompt for prepared in runs}) > 1 and all(prepared.request.prompt for prepared in runs)
     trace = record(order(index=2))
-    assert trace.run["prompt"] == lives[2].order.prompt
+    assert trace.run["prompt"] == runs[2].request.prompt
     again = record(order(index=2, prompt=trace.run["prompt"]))
     assert again.final == trace.final, "the prompt in the trace makes the same run"
 
 
 def test_an_explicit_start_takes_the_prompts_place():
-    live = prepare(order(prompt="Rosa sat. ..."))
-    start = list(live.start)
-    start[9] = live.start[1]
+    prepared = prepare(order(prompt="Rosa sat. ..."))
+    start = list(prepared.start)
+    start[9] = prepared.start[1]
     trace = record(order(start=tuple(start)))
     assert trace.start == tuple(start) and 9 in trace.given and trace.final[9] == start[9]
     with pytest.raises(ValueError, match="start must hold"):
@@ -109,19 +110,19 @@ def test_runs_made_together_are_those_made_alone():
     for step in together(orders).steps():
         for row, each in enumerate(step):
             if each is not None:
-                seen[row].append(each[0])
-    for live, taken, trace in zip(together(orders).lives, seen, alone, strict=True):
-        batched = live.trace(taken)
+                seen[row].append(each.frame)
+    for prepared, taken, trace in zip(together(orders).runs, seen, alone, strict=True):
+        batched = prepared.trace(taken)
         assert batched.final == trace.final and len(batched.steps) == len(trace.steps)
         assert [each.forwards for each in batched.steps] == [each.forwards for each in trace.steps]
 
 
 def test_a_browser_can_ask_for_what_it_missed():
-    live = prepare(order())
-    shown = RUNS.open(live, RUNS.group(RUNS.begin()))
+    prepared = prepare(order())
+    shown = RUNS.open(prepared, RUNS.group(RUNS.begin()))
     stream = Stream(shown)
     begun = json.loads(stream.begin())
-    written = [write() for seen in steps_of(live) if (write := stream.take(seen))]
+    written = [write() for seen in steps_of(prepared) if (write := stream.take(seen))]
     ended(shown, made(shown))
     assert begun["layout"] == "grid" and begun["domain"] == "made-up" and begun["x"]["filled"] > 0
     assert json.loads(frames([shown.run_id, 1, 3])) == [json.loads(each) for each in written[1:4]]
@@ -130,7 +131,7 @@ def test_a_browser_can_ask_for_what_it_missed():
     for wrong in (["nobody", 0, 1], [shown.run_id, 0], "x", None, [shown.run_id, "0", 1], [shown.run_id, 0, 10**9]):
         assert frames(wrong) == "[]"
     shown.stop()
-    assert stream.take(next(steps_of(live))) is None, "after a stop nothing is added"
+    assert stream.take(next(steps_of(prepared))) is None, "after a stop nothing is added"
 
 
 def test_a_scene_is_sent_where_it_changed():

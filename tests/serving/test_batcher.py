@@ -10,7 +10,8 @@ from remdm.domains.text.domain import DOMAIN
 from remdm.models.ideal import letters
 from remdm.models.network import Network, NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.runs.record import RunRequest, prepare
+from remdm.runs.record import prepare
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import dumps
 from remdm.sampling.methods import run, settings
 from remdm.serving.batcher import Batcher, batcher, shared
@@ -174,7 +175,7 @@ def test_runs_of_one_model_have_one_batcher():
     first, second = shared(live), shared(live)
     seats = [each.checkpoint.denoiser.network for each in (first, second)]
     assert seats[0] is not seats[1] and seats[0].batcher is seats[1].batcher is batcher(seats[0].network)
-    traces = [dumps(each.trace([frame for frame, _, _ in each.steps()])) for each in (first, live)]
+    traces = [dumps(each.trace([step.frame for step in each.steps()])) for each in (first, live)]
     assert traces[0] == traces[1]
     assert seats[0].batcher.forwards > 0
     other = replace(live, checkpoint=replace(live.checkpoint, denoiser=letters()))

@@ -8,8 +8,10 @@ from typing import Any
 
 from remdm.app.samples import Sample
 from remdm.app.streams import Stream, work
-from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_side, told
-from remdm.runs.record import RunRequest, TimedFrame
+from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_side
+from remdm.runs.planting import outcome_sentence
+from remdm.runs.record import TimedFrame
+from remdm.runs.request import RunRequest
 from remdm.serving.gpu import lend, seconds
 from remdm.serving.streamed_runs import RUNS, RunGroup
 from remdm.views import messages
@@ -30,18 +32,17 @@ class PaneRun:
     @property
     def sample(self) -> Sample:
         """What has been made so far."""
-        shown, request = self.stream.shown, self.pane.live.order
-        trace = pane_trace(self.pane, [frame for frame, _, _ in shown.steps])
-        issues = tuple(found for _, found, _ in shown.steps) if request.model.issues else None
-        return Sample(trace, issues, request.domain)
+        shown, request = self.stream.shown, self.pane.prepared.request
+        trace = pane_trace(self.pane, shown.frames)
+        return Sample(trace, shown.issues, request.domain)
 
     @property
     def outcome(self) -> str:
         """What became of the token that was planted here, if one was."""
-        change, start = self.pane.wish.change, len(self.pane.past)
+        change, start = self.pane.branch.change, len(self.pane.past)
         if change is None or change.token == self.pane.state.mask_id:
             return ""
-        return told(change, [frame for frame, _, _ in self.stream.shown.steps[start:]], self.pane.live)
+        return outcome_sentence(change, self.stream.shown.frames[start:], self.pane.prepared)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _brief(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-@lend(lambda panes: seconds(*(work([each.live]) for each in panes)))
+@lend(lambda panes: seconds(*(work([each.prepared]) for each in panes)))
 def _steps(panes: Sequence[Pane]) -> Iterator[tuple[int, TimedFrame | None]]:
     """The steps of all panes in turn, made where the model runs."""
     yield from side_by_side(panes)
@@ -103,8 +104,8 @@ class Showing:
 
     def __init__(self, requests: Sequence[BranchRequest], group: RunGroup) -> None:
         self.requests, self.group, self.id = list(requests), group, secrets.token_urlsafe(12)
-        self.panes = [PaneRun(each, Stream(RUNS.open(each.live, group))) for each in map(pane, requests)]
-        self.settings = settings_shown([each.pane.live.order for each in self.panes])
+        self.panes = [PaneRun(each, Stream(RUNS.open(each.prepared, group))) for each in map(pane, requests)]
+        self.settings = settings_shown([each.pane.prepared.request for each in self.panes])
 
     @property
     def comparison(self) -> Comparison:
@@ -128,7 +129,7 @@ class Showing:
             write = self.panes[which].stream.take(step) if step else None
             if step and write:
                 turn.append(f"[{which},{write()}]")
-                fresh |= {which} if step[2] else set()
+                fresh |= {which} if step.seconds else set()
             if self.group.stopped.is_set():
                 return
         if turn:

@@ -15,7 +15,8 @@ from remdm.app.samples import Sample
 from remdm.app.streams import Stream, made, steps_of
 from remdm.models.checkpoints import CheckpointError
 from remdm.runs.domain import Domain
-from remdm.runs.record import RunRequest, prepare
+from remdm.runs.record import prepare
+from remdm.runs.request import RunRequest
 from remdm.sampling.methods import METHODS, settings
 from remdm.serving.streamed_runs import RUNS, RunGroup
 

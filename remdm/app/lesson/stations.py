@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from remdm.app.samples import Sample
-from remdm.runs.branch import SPECIAL
+from remdm.runs.planting import SPECIAL
 
 Seen = Mapping[str, Any]
 """What the player shows: step, selected, masked, states (of each position), phase."""

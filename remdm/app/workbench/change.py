@@ -15,8 +15,9 @@ from remdm.app.workbench.compare import AS_SET, MOST_PANES, BoardControls, reset
 from remdm.app.workbench.outcome import Outcome
 from remdm.app.workbench.settings import Panel
 from remdm.evaluation.planted_errors import HEADINGS, experiment, row
-from remdm.runs.branch import BranchRequest, Change, chosen_token, pane, state_after
-from remdm.runs.record import RunRequest
+from remdm.runs.branch import BranchRequest, pane, state_after
+from remdm.runs.planting import Change, chosen_token
+from remdm.runs.request import RunRequest
 from remdm.sampling.methods import METHODS
 from remdm.serving.streamed_runs import RunGroup
 from remdm.views.comparison import grid
@@ -136,9 +137,9 @@ class ChangeHere:
         change: Change | None = None
         what = "unchanged"
         if how != "keep":
-            live = pane(BranchRequest(base, trace=shown.trace, step=step)).live
-            change = chosen_token(live, state_after(shown.trace, step), position, how, values[self.word])
-            token = live.pieces([change.token])[change.token].strip()
+            prepared = pane(BranchRequest(base, trace=shown.trace, step=step)).prepared
+            change = chosen_token(prepared, state_after(shown.trace, step), position, how, values[self.word])
+            token = prepared.pieces([change.token])[change.token].strip()
             what = f"position {position} masked" if how == "mask" else f"“{token}” planted at {position}"
         after = f"from step {step}"
         plain = BranchRequest(base, f"Unchanged {after}", shown.trace, step, paused=how != "keep")

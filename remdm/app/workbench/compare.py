@@ -16,7 +16,7 @@ from remdm.app.samples import Sample
 from remdm.app.workbench.settings import Panel, another_seed
 from remdm.app.workbench.share import comparison_page
 from remdm.runs.branch import BranchRequest
-from remdm.runs.record import RunRequest
+from remdm.runs.request import RunRequest
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs, pairs
 from remdm.sampling.methods import METHODS, Settings, parse, settings

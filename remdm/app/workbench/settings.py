@@ -11,7 +11,7 @@ from gradio.components import Component
 from remdm.app.components.controls import Dial, choices, control, defaults, part_control, shown
 from remdm.app.events import Changes, Values
 from remdm.runs.domain import Domain, Model
-from remdm.runs.record import MAX_SEED, RunRequest
+from remdm.runs.request import MAX_SEED, RunRequest
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import canonical, knobs
 from remdm.sampling.methods import METHODS, TABLES, Settings, applicable, part_knobs, settings

@@ -14,7 +14,7 @@ from remdm.app.errors import refusal
 from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample, file_of
 from remdm.app.workbench.settings import Panel
-from remdm.runs.record import RunRequest
+from remdm.runs.request import RunRequest
 from remdm.sampling.knobs import knob, knobs, parse
 from remdm.sampling.methods import options, settings
 from remdm.views import film, standalone

@@ -28,7 +28,8 @@ from remdm.evaluation.measurement import Measurement
 from remdm.hub.store import size
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
-from remdm.runs.record import PreparedRun, RunRequest, prepare
+from remdm.runs.record import PreparedRun, prepare
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import TraceError, load
 from remdm.serving.streamed_runs import RUNS, RunGroup
 
@@ -157,7 +158,7 @@ class Workbench:
         """All runs in one batch: the player follows the one looked at, the tiles show all of them."""
         streams = [Stream(RUNS.open(each, group)) for each in prepared]
         starts = [stream.begin() for stream in streams]
-        focus, refresh = group.focus, Refresh(prepared[0].order.model, len(prepared))
+        focus, refresh = group.focus, Refresh(prepared[0].request.model, len(prepared))
         yield {self.player: starts[focus], **self.controls.busy(f"Running {len(prepared)} …")}
         for step in steps_together(prepared):
             writes = [stream.take(one) if one else None for stream, one in zip(streams, step, strict=True)]
@@ -169,7 +170,7 @@ class Workbench:
             now = writes[focus]
             changes: Changes = {self.player: now()} if now else {}
             if self.tiled and refresh.due():
-                states = [stream.prepared.view(stream.ids) for stream in streams]
+                states = [stream.prepared.view(stream.ids.tolist()) for stream in streams]
                 changes[self.tiles] = refresh.message(states, focus)
             if changes:
                 yield changes

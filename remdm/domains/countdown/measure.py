@@ -20,7 +20,7 @@ from remdm.evaluation.sweeps.results import KEY, Row, with_ends
 from remdm.evaluation.sweeps.samples import Cell, Samples, Tick, load, silent
 from remdm.models.checkpoints import ROOT, weights_hash
 from remdm.models.network import compute
-from remdm.runs.record import run_seed
+from remdm.runs.request import run_seed
 from remdm.sampling.denoiser import Denoiser
 
 SPLITS = {"test": test_problems, "tuning": tuning_problems}

@@ -19,7 +19,7 @@ from remdm.domains.image.exports import animation, contact_sheet
 from remdm.evaluation.measurement import Measurement
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
-from remdm.runs.record import RunRequest
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import Trace
 
 SAME = "the chosen category"

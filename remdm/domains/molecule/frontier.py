@@ -14,7 +14,7 @@ from remdm.domains.molecule.scores import figures, measured
 from remdm.evaluation.metrics.statistics import Interval, differ, ends, wilson
 from remdm.evaluation.sweeps.samples import Stopped, draw, until
 from remdm.models.checkpoints import Checkpoint
-from remdm.runs.record import run_seed
+from remdm.runs.request import run_seed
 from remdm.sampling.methods import METHODS, Settings
 from remdm.views.frontier import Spot
 

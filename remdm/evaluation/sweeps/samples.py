@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from remdm.runs.record import run_seed
+from remdm.runs.request import run_seed
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.knobs import pairs
 from remdm.sampling.methods import METHODS, Settings, parse, run, settings

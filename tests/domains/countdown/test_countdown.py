@@ -20,7 +20,8 @@ from remdm.domains.countdown.scores import answer, gain, over_problems, render, 
 from remdm.domains.countdown.train import OCTAVES, PERIODS, circles, heldout, known
 from remdm.evaluation.metrics.statistics import over_seeds
 from remdm.models.network import compute
-from remdm.runs.record import RunRequest, record, run_seed
+from remdm.runs.record import record
+from remdm.runs.request import RunRequest, run_seed
 from remdm.sampling.denoiser import Unguided
 from remdm.sampling.methods import settings
 

@@ -16,7 +16,8 @@ from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
 from remdm.models.network import compute
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.vq import VQ, VQConfig, as_input, as_pixels
-from remdm.runs.record import RunRequest, prepare, record, together
+from remdm.runs.record import prepare, record, together
+from remdm.runs.request import RunRequest
 from remdm.runs.tokens import TokenView
 from remdm.runs.trace import replay
 from remdm.sampling.denoiser import subs
@@ -180,9 +181,9 @@ def test_a_picture_is_the_same_alone_and_among_others():
     for step in batch.steps():
         for place, seen in enumerate(step):
             if seen:
-                frames[place].append(seen[0])
+                frames[place].append(seen.frame)
     alone = record(replace(first, index=1))
-    assert alone.final == batch.lives[1].trace(frames[1]).final
+    assert alone.final == batch.runs[1].trace(frames[1]).final
 
 
 @pytest.mark.parametrize("category", emoji.NAMES)
@@ -195,9 +196,9 @@ def test_the_model_draws_what_is_asked(category):
     for step in batch.steps():
         for place, seen in enumerate(step):
             if seen:
-                frames[place].append(seen[0])
-    for place, live in enumerate(batch.lives):
-        last[place] = live.trace(frames[place]).final
+                frames[place].append(seen.frame)
+    for place, prepared in enumerate(batch.runs):
+        last[place] = prepared.trace(frames[place]).final
     assert domain.answers(last).count(category) >= 3
 
 

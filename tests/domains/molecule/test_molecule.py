@@ -31,7 +31,8 @@ from remdm.domains.molecule.properties import measure
 from remdm.evaluation.sweeps.samples import draw as drawn
 from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.network import compute
-from remdm.runs.record import RunRequest, record, run_seed
+from remdm.runs.record import record
+from remdm.runs.request import RunRequest, run_seed
 from remdm.runs.trace import dumps, loads
 from remdm.sampling.methods import METHODS, settings
 

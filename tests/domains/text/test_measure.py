@@ -24,7 +24,7 @@ from remdm.evaluation.sweeps.samples import Cell, Free, draw, fill, load, varian
 from remdm.models.checkpoints import save_embedded
 from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.runs.record import run_seed
+from remdm.runs.request import run_seed
 from remdm.sampling import transition
 from remdm.sampling.denoiser import Unguided
 

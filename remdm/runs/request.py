@@ -1,0 +1,50 @@
+"""What is asked for before anything is loaded: a run, and the seed that it draws its numbers from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from remdm.runs.domain import Domain, Model
+from remdm.sampling.methods import Settings
+
+MAX_SEED = 2**53 - 1
+"""The largest seed: still exact as a JSON number in every browser."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What is asked for: a domain's model, its start, the sampler's settings and the seed.
+
+    `index` tells the runs of one seed apart: run k is the same whether it is made alone or as one of many. `asked` is
+    of the domain's kind (`Domain.ask`), None for its defaults. `start` (ids `[L]`) takes the prompt's place. `watch`:
+    whether the confidence of every masked position is computed and recorded at each step, or only of those that decode,
+    which takes less time where the vocabulary is large; the tokens are the same.
+    """
+
+    domain: Domain
+    model: Model
+    prompt: str
+    length: int
+    settings: Settings
+    seed: int
+    index: int = 0
+    device: str = "auto"
+    asked: Any = None
+    start: tuple[int, ...] | None = None
+    watch: bool = True
+
+    def __post_init__(self) -> None:
+        if self.asked is None:
+            object.__setattr__(self, "asked", self.domain.ask())
+
+
+def run_seed(seed: int, index: int) -> int:
+    """The generator's seed of run `index` of a user's seed.
+
+    Raises:
+        ValueError: if the seed is not a whole number from 0 to 2^53 - 1.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
+        raise ValueError(f"seed must be a whole number from 0 to 2^53 - 1, got {seed}")
+    return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> 1)
