@@ -7,7 +7,7 @@ from pathlib import Path
 from remdm.app.workbench.opening import FOLDER, trace_file
 from remdm.domains.registry import DOMAINS
 from remdm.runs.branch import BranchRequest, pane, pane_trace
-from remdm.runs.record import RunRequest
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import Trace, save
 from remdm.sampling.methods import settings
 
@@ -23,7 +23,7 @@ def pair(domain: str, about: dict) -> list[Trace]:
             kind, model, about.get("prompt", ""), model.length, chosen, about["seed"], asked=kind.ask(**about["asked"])
         )
         run = pane(BranchRequest(request))
-        made.append(pane_trace(run, [each[0] for each in run.steps()]))
+        made.append(pane_trace(run, [step.frame for step in run.steps()]))
     return made
 
 
