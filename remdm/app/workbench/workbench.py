@@ -170,7 +170,7 @@ class Workbench:
             now = writes[focus]
             changes: Changes = {self.player: now()} if now else {}
             if self.tiled and refresh.due():
-                states = [stream.prepared.view(stream.ids.tolist()) for stream in streams]
+                states = [stream.prepared.view(stream.ids) for stream in streams]
                 changes[self.tiles] = refresh.message(states, focus)
             if changes:
                 yield changes
