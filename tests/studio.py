@@ -26,8 +26,10 @@ class Studio:
         page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
         page.on("console", lambda line: self.faults.append(line.text) if line.type == "error" else None)
         page.goto(f"{address}/{query}")
+        page.wait_for_selector(".views [role=tab]")
         if domain != "text":
             self.show(DOMAINS[domain].title)
+        self.show("Run")  # a tab with a recorded pair opens with that
         page.wait_for_selector(f"{self.selector}[data-run]")
         expect(self.part("run")).to_be_enabled()
 
