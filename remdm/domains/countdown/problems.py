@@ -4,8 +4,9 @@ A row is `a b c → N : left op right = value , left op right = N`: six prompt w
 number. The task and the text format are those of ReMDM's LLaDA experiment (arXiv 2503.00307, section 5.3), with smaller
 numbers: 1 to 12, and no result above 60 or below 1. Equations are canonical, the larger operand of + and * first.
 
-Held out are a quarter of the number triples *and* a quarter of the targets: no training problem has either. A held-out
-target's word is known from bare sums of two numbers.
+Training goes further, to numbers up to 24 and results up to 99: the range alone has so few triples that a network
+learns them by heart. Held out are a quarter of the number triples *and* a quarter of the targets, in and beyond the
+range: no training problem has either. A held-out target's word is known from bare sums of two numbers.
 """
 
 import zlib
@@ -18,11 +19,17 @@ import numpy as np
 
 LARGEST = 12
 LIMIT = 60
+"""The range: what is asked, shown and tested."""
+
+WIDEST = 24
+REACH = 99
+"""The largest number and the largest result of training."""
+
 PROMPT = 6
 LENGTH = 17
 OPERATIONS = ("+", "-", "*", "/")
 SPECIALS = ("<mask>", "<pad>")
-WORDS = (*SPECIALS, "→", ":", ",", "=", *OPERATIONS, *map(str, range(1, LIMIT + 1)))
+WORDS = (*SPECIALS, "→", ":", ",", "=", *OPERATIONS, *map(str, range(1, REACH + 1)))
 """The whole vocabulary; a word's place is its id."""
 
 IDS = {word: place for place, word in enumerate(WORDS)}
@@ -32,10 +39,11 @@ ZERO = IDS["1"] - 1
 Equation = tuple[int, str, int, int]
 """Left operand, operation, right operand, value."""
 
-WARM_UP = 400
-"""So many batches are bare sums and nothing else: a problem teaches few sums, and late (docs/log.md)."""
-SUMS, TWO_NUMBERS, WIDE = 0.15, 0.1, 0.1
-"""Shares of a batch after that which are not problems of the range: bare sums, two numbers, three with larger ones."""
+MIX = ((4415, (0.05, 0.1, 0.3)), (400, (0.15, 0.1, 0.45)), (0, (1.0, 0.0, 0.0)))
+"""From which batch on which shares are not problems of the range: bare sums, two numbers, problems beyond the range.
+
+Bare sums come first and alone: a problem teaches few sums, and late (docs/log.md). The range itself has the end.
+"""
 KINDS = (0.35, 0.35, 0.15, 0.15)
 """How often a bare sum is of each operation: there are fewer products and quotients to learn."""
 
@@ -58,24 +66,24 @@ class Problem:
         return f"Question: Using the numbers [{numbers}], create an equation that equals {self.target}.\nAnswer:"
 
 
-def equations(a: int, b: int) -> Iterator[Equation]:
-    """The canonical equations of two numbers whose value lies in 1..LIMIT."""
+def equations(a: int, b: int, limit: int = LIMIT) -> Iterator[Equation]:
+    """The canonical equations of two numbers whose value lies in 1..limit."""
     high, low = max(a, b), min(a, b)
     found = [(high, "+", low, high + low), (high, "*", low, high * low)]
     if high > low:
         found.append((high, "-", low, high - low))
     if high % low == 0:
         found.append((high, "/", low, high // low))
-    return (each for each in found if each[3] <= LIMIT)
+    return (each for each in found if each[3] <= limit)
 
 
 @cache
-def solutions(numbers: tuple[int, int, int]) -> dict[int, tuple[tuple[Equation, Equation], ...]]:
-    """Every canonical answer for a sorted triple, by the target that it reaches."""
+def solutions(numbers: tuple[int, int, int], limit: int = LIMIT) -> dict[int, tuple[tuple[Equation, Equation], ...]]:
+    """Every canonical answer for a sorted triple, by the target that it reaches; no result is above the limit."""
     found: dict[int, set[tuple[Equation, Equation]]] = {}
     for rest, (a, b) in ((2, (0, 1)), (1, (0, 2)), (0, (1, 2))):
-        for first in equations(numbers[a], numbers[b]):
-            for second in equations(first[3], numbers[rest]):
+        for first in equations(numbers[a], numbers[b], limit):
+            for second in equations(first[3], numbers[rest], limit):
                 found.setdefault(second[3], set()).add((first, second))
     return {target: tuple(sorted(ways)) for target, ways in sorted(found.items())}
 
@@ -86,9 +94,9 @@ def is_held_out(key: str) -> bool:
 
 
 @cache
-def triples(held_out: bool) -> tuple[tuple[int, int, int], ...]:
-    """The sorted triples of one side of the split."""
-    every = combinations_with_replacement(range(1, LARGEST + 1), 3)
+def triples(held_out: bool, largest: int = LARGEST) -> tuple[tuple[int, int, int], ...]:
+    """The sorted triples of one side of the split, of numbers up to the largest."""
+    every = combinations_with_replacement(range(1, largest + 1), 3)
     return tuple(each for each in every if is_held_out(",".join(map(str, each))) == held_out)
 
 
@@ -144,29 +152,36 @@ def row(numbers: tuple[int, ...], target: int, answer: tuple[Equation, ...]) -> 
 class _Tables:
     """What batches are drawn from: rows of answers, where each problem's begin and end, and sums by their parts.
 
+    near, wide: the problems within the range and beyond it, as places in `first` and `ways`.
     facts: `[F, 4]` ids of left, operation, right, value. by_kind: fact places for each operation.
-    continued: for each value, the facts that go on from it, as places and the side on which it stands.
     """
 
     rows: np.ndarray
     first: np.ndarray
     ways: np.ndarray
+    near: np.ndarray
+    wide: np.ndarray
     facts: np.ndarray
     by_kind: tuple[np.ndarray, ...]
-    continued: tuple[np.ndarray, ...]
 
 
 @cache
 def _tables() -> _Tables:
-    trained = problems(False)
-    ways = [solutions(each.numbers)[each.target] for each in trained]
-    rows = [row(each.numbers, each.target, way) for each, them in zip(trained, ways, strict=True) for way in them]
-    counts = np.array([len(them) for them in ways])
-    every = {each for a in range(1, LIMIT + 1) for b in range(1, min(a, LARGEST) + 1) for each in equations(a, b)}
+    rows: list[list[int]] = []
+    counts, is_near = [], []
+    for numbers in triples(False, WIDEST):
+        for target, ways in solutions(numbers, REACH).items():
+            if not is_held_out(str(target)):
+                rows.extend(row(numbers, target, way) for way in ways)
+                counts.append(len(ways))
+                is_near.append(numbers[2] <= LARGEST and target <= LIMIT)
+    ways, near = np.array(counts), np.array(is_near)
+    every = {each for a in range(1, REACH + 1) for b in range(1, min(a, WIDEST) + 1) for each in equations(a, b, REACH)}
     facts = np.array([(ZERO + a, IDS[op], ZERO + b, ZERO + c) for a, op, b, c in sorted(every)])
     kinds = tuple(np.flatnonzero(facts[:, 1] == IDS[op]) for op in OPERATIONS)
-    uses = tuple(np.flatnonzero((facts[:, 0] == v) | (facts[:, 2] == v)) for v in range(ZERO + 1, len(WORDS)))
-    return _Tables(np.array(rows), counts.cumsum() - counts, counts, facts, kinds, uses)
+    return _Tables(
+        np.array(rows, np.int8), ways.cumsum() - ways, ways, near.nonzero()[0], (~near).nonzero()[0], facts, kinds
+    )
 
 
 def known(rows: np.ndarray) -> np.ndarray:
@@ -179,11 +194,15 @@ def known(rows: np.ndarray) -> np.ndarray:
 def batch(index: int, size: int) -> np.ndarray:
     """Training rows `[size, LENGTH]`, the same for the same index: problems, wider ones, two numbers, bare sums."""
     rng = np.random.default_rng((1, index))
-    if index < WARM_UP:
-        return _sums(rng, size)
-    sums, pairs, wide = (int(size * share) for share in (SUMS, TWO_NUMBERS, WIDE))
+    shares = next(shares for first, shares in MIX if index >= first)
+    sums, pairs, wide = (int(size * share) for share in shares)
     return np.concatenate(
-        (_problems(rng, size - pairs - sums - wide), _wide(rng, wide), _pairs(rng, pairs), _sums(rng, sums))
+        (
+            _problems(rng, _tables().near, size - pairs - sums - wide),
+            _problems(rng, _tables().wide, wide),
+            _pairs(rng, pairs),
+            _sums(rng, sums),
+        )
     )
 
 
@@ -193,10 +212,10 @@ def _mixed(rng: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray
     return rows
 
 
-def _problems(rng: np.random.Generator, size: int) -> np.ndarray:
+def _problems(rng: np.random.Generator, among: np.ndarray, size: int) -> np.ndarray:
     tables = _tables()
-    which = rng.integers(len(tables.first), size=size)
-    return _mixed(rng, tables.rows[tables.first[which] + rng.integers(tables.ways[which])], 3)
+    which = among[rng.integers(len(among), size=size)]
+    return _mixed(rng, tables.rows[tables.first[which] + rng.integers(tables.ways[which])].astype(int), 3)
 
 
 def _facts(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -230,23 +249,3 @@ def _sums(rng: np.random.Generator, size: int) -> np.ndarray:
     for place in range(0, LENGTH, 6):
         _equation(rows, place, _tables().facts[_facts(rng, size)])
     return rows
-
-
-def _wide(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Problems with a number beyond LARGEST; their targets are training targets too."""
-    tables, rows = _tables(), _blank(size)
-    done = 0
-    while done < size:
-        first = tables.facts[_facts(rng, 1)[0]]
-        ways = tables.continued[first[3] - ZERO - 1]
-        second = tables.facts[ways[rng.integers(len(ways))]]
-        other = second[2] if second[0] == first[3] else second[0]
-        numbers = np.array((first[0], first[2], other))
-        if numbers.max() <= ZERO + LARGEST or is_held_out(WORDS[second[3]]):
-            continue
-        each = rows[done : done + 1]
-        each[:, :3], each[:, 4], each[:, PROMPT + 5] = numbers, second[3], IDS[","]
-        _equation(each, PROMPT, first[None])
-        _equation(each, PROMPT + 6, second[None])
-        done += 1
-    return _mixed(rng, rows, 3)

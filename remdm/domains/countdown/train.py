@@ -30,12 +30,12 @@ OCTAVES = (0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75)
 
 
 def circles() -> Tensor:
-    """Numbers 1..LIMIT as points on circles, `[LIMIT, 2 (periods + octaves)]`.
+    """Numbers 1..REACH as points on circles, `[REACH, 2 (periods + octaves)]`.
 
     A sum turns each circle by an angle, a product each circle of the logarithm, so what is learned of some sums holds
     for others. Embeddings start here and stay free: twice as few steps to know all sums (docs/log.md).
     """
-    number = torch.arange(1, problems.LIMIT + 1).double()
+    number = torch.arange(1, problems.REACH + 1).double()
     turns = [number / period for period in PERIODS] + [rate * number.log2() for rate in OCTAVES]
     angle = 2 * torch.pi * torch.stack(turns, dim=1)
     return torch.cat((angle.cos(), angle.sin()), dim=1).float()
@@ -62,7 +62,7 @@ def train_countdown(folder: Path, recipe: Recipe) -> None:
     """Train the Countdown model and export it to `folder` at every save."""
     words = tokenizer()
     mask_id = problems.IDS["<mask>"]
-    shape = TransformerConfig(len(problems.WORDS), problems.LENGTH, width=128, depth=6, heads=4)
+    shape = TransformerConfig(len(problems.WORDS), problems.LENGTH, width=160, depth=6, heads=5, absolute=True)
     network = warm_started(folder, shape, recipe.seed, begin_on_circles)
     task = Task(
         network,
