@@ -9,7 +9,7 @@ PORT ?= 7860
 # Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo install test test-fast lint words bench clean
+.PHONY: demo install test test-fast lint bench clean
 
 demo: .venv/installed
 	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
@@ -40,8 +40,6 @@ lint: .venv/tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-
-words: .venv/tested # what must not be written any more; part of lint once nothing is left
 	$(BIN)/python tests/words.py
 
 bench: .venv/installed

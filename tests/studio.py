@@ -13,6 +13,12 @@ from remdm.runs.trace import Trace, dumps
 WAIT = int(os.environ.get("STUDIO_WAIT", 60_000))
 """Milliseconds: a slow machine may need more."""
 expect.set_options(timeout=WAIT)
+TOASTS = """window.toasts = [];
+new MutationObserver(() => {
+  for (const toast of document.querySelectorAll("[data-testid=toast-text]"))
+    if (!window.toasts.includes(toast)) window.toasts.push(toast);
+}).observe(document, {subtree: true, childList: true});"""
+"""Keeps every toast that comes up: on a slow machine one has gone before anybody looks."""
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -25,6 +31,8 @@ class Studio:
         page.set_default_timeout(WAIT)
         page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
         page.on("console", lambda line: self.faults.append(line.text) if line.type == "error" else None)
+        page.add_init_script(TOASTS)
+        self.toasts = 0
         page.goto(f"{address}/{query}")
         page.wait_for_selector(".views [role=tab]")
         if domain != "text":
@@ -156,13 +164,16 @@ class Studio:
         return path
 
     def refused(self) -> str:
-        """The one toast; it is closed again."""
-        toast = self.page.get_by_test_id("toast-text")
-        expect(toast).to_have_count(1)
-        text = toast.inner_text()
-        self.page.get_by_test_id("toast-close").click()
-        expect(toast).to_have_count(0)
-        return text
+        """The one toast since the last call, also if it has gone by itself meanwhile; it is closed."""
+        self.page.wait_for_function(f"window.toasts.length > {self.toasts}")
+        texts = self.page.evaluate(f"window.toasts.slice({self.toasts}).map((toast) => toast.textContent.trim())")
+        self.toasts += len(texts)
+        assert len(texts) == 1, texts
+        close = self.page.get_by_test_id("toast-close")
+        if close.count():
+            close.first.click()
+        expect(self.page.get_by_test_id("toast-text")).to_have_count(0)
+        return texts[0]
 
     def charts(self) -> dict[str, list]:
         """What each chart draws: its lines' y values."""

@@ -21,14 +21,14 @@ from remdm.sampling.state import start as start_state
 from remdm.sampling.time_grid import Step
 
 PLANTED, UNCHANGED = "planted", "unchanged"
-"""The phase of the step in which a change was made by hand; of the same step in the run beside it."""
+"""The phase of the step in which a change was made by hand; of the same step in the runs next to it."""
 
 
 @dataclass(frozen=True)
 class BranchRequest:
     """A run to show side by side with others: from its start, or from `step` of `trace` on, with a change made there.
 
-    `paused`: without a change, an empty step takes its place, so that the runs beside it keep the same step numbers.
+    `paused`: without a change, an empty step takes its place, so that the runs next to it keep the same step numbers.
     """
 
     request: RunRequest
@@ -95,7 +95,7 @@ def pane(branch: BranchRequest) -> Pane:
     """Prepare a branch.
 
     Raises:
-        ValueError: for a step or a change that will not do, and for what `prepare` refuses.
+        ValueError: for an invalid step or change, and for what `prepare` refuses.
     """
     request, trace = branch.request, branch.trace
     if trace is None:

@@ -71,7 +71,7 @@ def chosen_token(run: PreparedRun, state: State, position: int, how: str, word: 
     if how == "unlikely" and bool((usable & (log_p.exp() < UNLIKELY)).any()):
         weights = log_p.double().exp().where(usable & (log_p.exp() < UNLIKELY), 0.0)
     generator = torch.Generator().manual_seed(mixed(run.seed, position, here))
-    for _ in range(1000):  # special tokens are no errors that anyone would see
+    for _ in range(1000):  # nobody would see a special token as an error
         token = int(torch.multinomial(weights, 1, generator=generator))
         if not SPECIAL.match(run.pieces([token])[token].strip()):
             break

@@ -156,7 +156,7 @@ def prepare(request: RunRequest) -> PreparedRun:
     """Load what the run needs and check what can be checked before its first step.
 
     Raises:
-        ValueError: for a prompt, length or seed that will not do.
+        ValueError: for an invalid prompt, length or seed.
         CheckpointError: if the model cannot be loaded.
     """
     low, high = request.model.lengths or (request.model.length, request.model.length)
