@@ -1,4 +1,4 @@
-"""Words that this project does not use, in remdm/, README.md and docs/: `make words`; part of `make lint`.
+"""Words that this project does not use, in remdm/, README.md and docs/: part of `make lint`.
 
 Looks at text (docstrings, strings, comments, Markdown) and at names, and says what to write instead.
 """

@@ -30,8 +30,8 @@ def test_a_run_streams_from_its_first_step(studio):
     studio.page.evaluate(
         """() => { window.seen = []; const rp = document.querySelector('#text-player .rp');
         const enabled = (name) => !document.getElementById(`text-${name}`).disabled;
-        const seen = () => [rp.dataset.run, +rp.dataset.steps, rp.dataset.live === 'true', enabled('run'), enabled('stop')];
-        new MutationObserver(() => window.seen.push(seen()))
+        const seen = () => [rp.dataset.run, +rp.dataset.steps, rp.dataset.live === 'true'];
+        new MutationObserver(() => window.seen.push([...seen(), enabled('run'), enabled('stop')]))
         .observe(rp, {attributes: true, attributeFilter: ['data-steps', 'data-run']}); }"""
     )
     studio.typed("steps", 48)
