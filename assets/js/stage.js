@@ -37,7 +37,8 @@ export class Stage {
     this.selected = -1;
     this.hot = [];
     this.chips = Array.from({ length: run.length }, (_, p) => {
-      const chip = h("span", { class: "rp-t", role: "option", tabindex: p === this.active ? "0" : "-1" }, "");
+      const marks = { "data-role": "token", "data-position": p };
+      const chip = h("span", { class: "rp-t", role: "option", tabindex: p === this.active ? "0" : "-1", ...marks }, "");
       chip.rpPosition = p;
       return chip;
     });
