@@ -26,11 +26,11 @@ def run(studio: Studio, prompt: str, steps: int, count: int = 1) -> None:
 def test_the_scene_shows_the_problem_and_what_the_checker_says(studio):
     run(studio, "3, 5, 7 = 26", 12)
     tab = studio.page
-    expect(tab.locator(".cd-number")).to_have_text(["3", "5", "7"])
-    expect(tab.locator(".cd-target")).to_have_text("26")
+    expect(studio.player.locator(".cd-number")).to_have_text(["3", "5", "7"])
+    expect(studio.player.locator(".cd-target")).to_have_text("26")
     chips = [text.strip() for text in tab.locator(f"{studio.selector} .rp-stage .rp-t").all_inner_texts()]
     found = verdict(named(["<pad>" if text == "·" else text for text in chips], WORDS))
-    lines = tab.locator(".cd-line")
+    lines = studio.player.locator(".cd-line")
     expect(lines).to_have_count(len(found.lines))
     for place, line in enumerate(found.lines):
         shown = lines.nth(place)
@@ -38,11 +38,11 @@ def test_the_scene_shows_the_problem_and_what_the_checker_says(studio):
         assert shown.locator(".cd-mark").inner_text().endswith(line.state)
         assert shown.locator(".cd-message").inner_text() == line.message
         assert tuple(shown.locator(".cd-word").all_inner_texts()) == line.words
-    assert tab.locator(".cd-verdict").get_attribute("data-state") == ("right" if found.correct else "wrong")
+    assert studio.player.locator(".cd-verdict").get_attribute("data-state") == ("right" if found.correct else "wrong")
     tab.locator(f"{studio.selector} input[type=range]").focus()
     tab.keyboard.press("Home")
-    expect(tab.locator('.cd-word:not([data-state="masked"])')).to_have_count(0)
-    expect(tab.locator(".cd-verdict")).to_have_text("")
+    expect(studio.player.locator('.cd-word:not([data-state="masked"])')).to_have_count(0)
+    expect(studio.player.locator(".cd-verdict")).to_have_text("")
 
 
 def test_a_problem_without_a_solution_gets_one_sentence(studio):
@@ -60,7 +60,7 @@ def test_many_samples_draw_their_own_problems_and_stand_in_tiles(studio):
     problems = tab.locator("#countdown-tiles .cd-tile b").all_inner_texts()
     assert len(set(problems)) > 1
     tiles.nth(4).click()
-    expect(tab.locator(".cd-target")).to_have_text(problems[4].split()[-1])
+    expect(studio.player.locator(".cd-target")).to_have_text(problems[4].split()[-1])
     solved = tab.locator('#countdown-tiles .cd-tile[data-state="right"]').count()
     expect(tab.locator("#countdown-all-numbers")).to_contain_text(f"{solved} of 6")
 
