@@ -175,12 +175,12 @@ def _tables() -> _Tables:
                 rows.extend(row(numbers, target, way) for way in ways)
                 counts.append(len(ways))
                 is_near.append(numbers[2] <= LARGEST and target <= LIMIT)
-    ways, near = np.array(counts), np.array(is_near)
+    count, near = np.array(counts), np.array(is_near)
     every = {each for a in range(1, REACH + 1) for b in range(1, min(a, WIDEST) + 1) for each in equations(a, b, REACH)}
     facts = np.array([(ZERO + a, IDS[op], ZERO + b, ZERO + c) for a, op, b, c in sorted(every)])
     kinds = tuple(np.flatnonzero(facts[:, 1] == IDS[op]) for op in OPERATIONS)
     return _Tables(
-        np.array(rows, np.int8), ways.cumsum() - ways, ways, near.nonzero()[0], (~near).nonzero()[0], facts, kinds
+        np.array(rows, np.int8), count.cumsum() - count, count, near.nonzero()[0], (~near).nonzero()[0], facts, kinds
     )
 
 
