@@ -21,9 +21,14 @@ from remdm.evaluation.measurement import Measurement
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.serving.batcher import VISITORS
+from remdm.serving.headers import Guarded
 from remdm.serving.packing import Packed
 
 RECORDED = ASSETS / "recorded"
+MOST_UPLOADED = "32mb"
+"""Of one file: as much as a trace may have."""
+MOST_VISITORS = 200
+"""Whose states are kept: the one who came first gives way."""
 INTRO = "# ReMDM Studio"
 FOOT = """A masked diffusion model starts from a row of masks and decodes many tokens at once; **remasking** sends
 doubtful ones back, so that errors need not stay. Samplers: [ReMDM](https://arxiv.org/abs/2503.00307) (Wang, Schiff,
@@ -93,5 +98,7 @@ def launch_arguments() -> dict:
         "css_paths": [ASSETS / "css" / "player.css", ASSETS / "css" / "page.css", *sorted(ASSETS.glob("scenes/*.css"))],
         "head": head(),
         "footer_links": ["settings"],
-        "app_kwargs": {"middleware": [Middleware(Packed)]},
+        "app_kwargs": {"middleware": [Middleware(Guarded), Middleware(Packed)], "openapi_url": None},
+        "max_file_size": MOST_UPLOADED,
+        "state_session_capacity": MOST_VISITORS,
     }
