@@ -6,10 +6,6 @@ visitor tells apart at a glance and that have many pictures, or few of one simpl
 
 import io
 import json
-import shutil
-import subprocess
-import tarfile
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from remdm.training.packages import kept, package, unpacked
 
 VERSION = "16.0.0"
 STYLES = ("Noto", "Twemoji")
@@ -113,25 +111,16 @@ class Emoji:
 
 def prepare(folder: Path | str) -> Emoji:
     """The pictures, made on the first call and kept in the folder."""
-    folder = Path(folder)
-    cache = folder / "emoji.npz"
-    if not _fresh(cache):
-        folder.mkdir(parents=True, exist_ok=True)
+
+    def make() -> dict[str, Any]:
         pictures: dict[tuple[str, str], bytes] = {}
-        entries: list[dict] = []
-        for style, package in PACKAGES.items():
-            found, entries = read(archive(folder, package), package)
-            pictures |= {(style, name): data for name, data in found.items()}
-        np.savez_compressed(cache, recipe=RECIPE, **build(pictures, entries))
-    with np.load(cache, allow_pickle=False) as data:
-        return Emoji(*(data[name] for name in ("pixels", "label", "style", "base", "heldout")))
+        for style, name in PACKAGES.items():
+            found, entries = read(Path(folder), name)
+            pictures |= {(style, file): content for file, content in found.items()}
+        return build(pictures, entries)
 
-
-def _fresh(cache: Path) -> bool:
-    if not cache.is_file():
-        return False
-    with np.load(cache, allow_pickle=False) as data:
-        return int(data["recipe"]) == RECIPE
+    data = kept(Path(folder, "emoji.npz"), RECIPE, make)
+    return Emoji(*(data[name] for name in ("pixels", "label", "style", "base", "heldout")))
 
 
 def build(pictures: dict[tuple[str, str], bytes], entries: list[dict]) -> dict[str, Any]:
@@ -163,41 +152,18 @@ def _kept(entries: list[dict]) -> Iterator[tuple[int, dict]]:
                 break
 
 
-def read(content: bytes, package: str) -> tuple[dict[str, bytes], list[dict]]:
-    """The 64 x 64 PNG files by name and the entries of emoji.json, read without unpacking the archive."""
+def read(folder: Path, name: str) -> tuple[dict[str, bytes], list[dict]]:
+    """The 64 x 64 PNG files by name and the entries of emoji.json of an npm package, from the folder or fetched."""
     pictures, entries = {}, []
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as packed:
-        for member in packed:
-            path = Path(member.name)
-            if str(path.parent) == f"package/img/{package}/64" and path.suffix == ".png":
-                if file := packed.extractfile(member):
-                    pictures[path.name] = file.read()
-            elif member.name == "package/emoji.json" and (file := packed.extractfile(member)):
-                entries = json.load(file)
+    file, command = f"emoji-datasource-{name}-{VERSION}.tgz", f"npm pack emoji-datasource-{name}@{VERSION}"
+    for path, content in unpacked(package(folder, file, command)):
+        if str(path.parent) == f"package/img/{name}/64" and path.suffix == ".png":
+            pictures[path.name] = content
+        elif str(path) == "package/emoji.json":
+            entries = json.loads(content)
     if not pictures or not entries:
-        raise RuntimeError(f"emoji-datasource-{package}@{VERSION} holds no 64 x 64 pictures or no emoji.json")
+        raise RuntimeError(f"emoji-datasource-{name}@{VERSION} holds no 64 x 64 pictures or no emoji.json")
     return pictures, entries
-
-
-def archive(folder: Path, package: str) -> bytes:
-    """The npm package, from the folder if it is there, else fetched with npm."""
-    name = f"emoji-datasource-{package}-{VERSION}.tgz"
-    if (folder / name).is_file():
-        return (folder / name).read_bytes()
-    command = f"npm pack emoji-datasource-{package}@{VERSION}"
-    advice = f"run `{command}` where that works and put {name} into {folder}"
-    npm = shutil.which("npm")
-    if npm is None:
-        raise RuntimeError(f"the emoji are fetched with npm, which is not installed: install Node.js, or {advice}")
-    with tempfile.TemporaryDirectory() as temporary:
-        done = subprocess.run(
-            [npm, *command.split()[1:]], cwd=temporary, capture_output=True, encoding="utf-8", timeout=600, check=False
-        )
-        file = Path(temporary) / name
-        if done.returncode or not file.is_file():
-            reason = (done.stderr.strip().splitlines() or ["no message"])[0]
-            raise RuntimeError(f"`{command}` failed ({reason}): check the network, or {advice}")
-        return file.read_bytes()
 
 
 def varied(emoji: Emoji, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:

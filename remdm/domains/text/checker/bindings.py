@@ -62,10 +62,6 @@ def _number(mention: Mention, count: str) -> str:
     return ROLES[mention.role][value]["name" if count == "one" else "pl"] if value else ""
 
 
-def _local(mention: Mention) -> bool:
-    return mention.form in ("a", "were") or mention.form.startswith("#")
-
-
 def mismatches(
     mentioned: Sequence[Mention],
     truth: Mapping[str, frozenset[str]],
@@ -76,14 +72,14 @@ def mismatches(
     for at, mention in enumerate(mentioned):
         fit = fits[mention.piece]
         assert fit is not None  # else nothing of it is mentioned
-        if mention.form not in ("a", "were") and truth[mention.role]:
-            fits_number = mention.form.startswith("#") or mention.right
-            if not (mention.values & truth[mention.role] and fits_number):
+        agreeing, counted = mention.form in ("a", "were"), mention.form.startswith("#")
+        if not agreeing and truth[mention.role]:
+            if not (mention.values & truth[mention.role] and (counted or mention.right)):
                 kind = _kind(mention, fit.sentence.event, truth)
                 expected = wording.word_for(mention.part, state)
                 yield Issue((mention.place,), kind, wording.mismatch(mention, kind, expected, state))
                 continue
-        if _local(mention):
+        if agreeing or counted:
             agrees, expected = _agrees(mention, _neighbour(mention, mentioned, at), state)
             if not agrees:
                 kind = "article" if mention.form == "a" else "count"

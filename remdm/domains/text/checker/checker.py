@@ -82,7 +82,7 @@ def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str]) -> 
 
 def _issues(words: Sequence[str | None], pieces: Sequence[Piece], walk: Walk) -> tuple[list[Issue], dict[str, str]]:
     fits = chosen(pieces, walk)
-    mentioned = mentions(words, pieces, fits, walk)
+    mentioned = list(mentions(words, pieces, fits, walk))
     values = truth(mentioned)
     state = {role: next(iter(allowed)) for role, allowed in values.items() if len(allowed) == 1}
     found = bindings.exchanged(list(bindings.mismatches(mentioned, values, state, fits)), mentioned, state)
@@ -108,7 +108,7 @@ def check(words: Sequence[str | None]) -> Report:
     """
     words = tuple(words)
     if not words:
-        return Report((), (), (), None, None, {}, False)
+        return Report((), (), None, None, {}, False)
     complete = None not in words
     pieces = read(words)
     walk = follow(pieces, complete)
@@ -122,4 +122,4 @@ def check(words: Sequence[str | None]) -> Report:
         spans.append(Span(piece.start, piece.stop, status, fit.sentence.event if fit else None, piece.parsed))
     plot = walk.graph.plot if walk.sure else None
     key = state.get(plot.key) if plot else None
-    return Report(words, tuple(spans), tuple(issues), plot.name if plot else None, key, state, complete and not issues)
+    return Report(tuple(spans), tuple(issues), plot.name if plot else None, key, state, complete and not issues)

@@ -8,13 +8,12 @@ that was understood, not a sentence that was not.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 
 from remdm.domains.text.storyworld.grammar import Sentence, fillings, is_slot, sentences, slot
 from remdm.domains.text.storyworld.lexicon import NUMBERS, PEOPLE, ROLES
+from remdm.domains.text.storyworld.lines import STOPS
 
-STOPS = frozenset(".!?")
-CLOSING = "”"
 _WHOLE = frozenset(("food", "plant", "animal", "feel", "n"))
 _TWINS = {"thing2": "thing", "colour2": "colour"}
 END = ""
@@ -97,15 +96,13 @@ def edges_of(word: str) -> frozenset[str]:
     return index().edges.get(word) or frozenset((word,))
 
 
+def _on(nodes: list[dict], word: str) -> list[dict]:
+    return [node[edge] for node in nodes for edge in edges_of(word) if edge in node]
+
+
 def walk(words: Sequence[str]) -> list[dict]:
     """The trie nodes reached by these words: empty if no sentence begins like this."""
-    nodes = [index().root]
-    for word in words:
-        edges = edges_of(word)
-        nodes = [node[edge] for node in nodes for edge in edges if edge in node]
-        if not nodes:
-            break
-    return nodes
+    return reduce(_on, words, [index().root])
 
 
 @cache
@@ -123,10 +120,7 @@ def whole_but_stop(words: Sequence[str]) -> list[int]:
     """The lengths after which a sentence that starts here would be whole but for its last stop."""
     nodes, found = [index().root], []
     for length, word in enumerate(words, 1):
-        edges = edges_of(word)
-        nodes = [node[edge] for node in nodes for edge in edges if edge in node]
-        if not nodes:
-            break
+        nodes = _on(nodes, word)
         if any(stop in node and END in node[stop] for node in nodes for stop in STOPS):
             found.append(length)
     return found

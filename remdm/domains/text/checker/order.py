@@ -93,15 +93,11 @@ def own_events() -> dict[str, tuple[str, ...]]:
     return {event: tuple(plots) for event, plots in found.items()}
 
 
-def _skipped(piece: Piece) -> float:
-    return _STRAY if piece.parsed else _UNREAD if piece.fits else 0.0
-
-
 def _walk(graph: Graph, pieces: Sequence[Piece], complete: bool) -> Walk:
     """The cheapest walk, by dynamic programming over (piece, node)."""
     skipped, unread = [0.0], [0]
     for piece in pieces:
-        skipped.append(skipped[-1] + _skipped(piece))
+        skipped.append(skipped[-1] + (_STRAY if piece.parsed else _UNREAD if piece.fits else 0.0))
         unread.append(unread[-1] + (not piece.parsed))
     end = len(graph.events) - 1
     # (piece, node, fit, cost, state before)

@@ -8,19 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from remdm.domains.text.checker.index import (
-    CLOSING,
-    STOPS,
-    begins,
-    edges_of,
-    exact,
-    group,
-    index,
-    nearest,
-    walk,
-    whole_but_stop,
-)
+from remdm.domains.text.checker.index import begins, edges_of, exact, group, index, nearest, walk, whole_but_stop
 from remdm.domains.text.storyworld.grammar import Sentence, sentences
+from remdm.domains.text.storyworld.lines import sentences_of
 
 _SHORTEST = 4
 _BAND = 4
@@ -81,22 +71,6 @@ def _longest() -> int:
 def _hopeless(length: int) -> int:
     """The cost above which a sentence is not worth comparing with: two words in five, at least one."""
     return max(_WORD, length * _WORD * 2 // 5)
-
-
-def _segments(words: Sequence[str | None]) -> list[tuple[int, int]]:
-    """Cuts after every stop that ends a sentence for certain: a stop within direct speech has `”` behind it.
-
-    `!` and `?` before a masked position may yet turn out to stand within speech, a full stop never does.
-    """
-    found, start = [], 0
-    for place, word in enumerate(words, 1):
-        after = words[place] if place < len(words) else ""
-        if word in STOPS and after != CLOSING and (word == "." or after is not None):
-            found.append((start, place))
-            start = place
-    if start < len(words):
-        found.append((start, len(words)))
-    return found
 
 
 def _price(word: str, part_family: str) -> int:
@@ -171,10 +145,6 @@ def _fits(words: tuple[str, ...]) -> tuple[Fit, ...]:
     return tuple(fit for fit in best[:_KEPT] if fit.cost <= best[0].cost + _WORD)
 
 
-def _piece(words: tuple[str, ...], start: int, stop: int) -> Piece:
-    return Piece(start, stop, _fits(words[start:stop]))
-
-
 def _cost(pieces: Sequence[Piece]) -> int:
     return sum(piece.cost for piece in pieces)
 
@@ -187,17 +157,14 @@ def _moved(pieces: Sequence[Piece], by: int) -> list[Piece]:
 def _taken_apart(words: tuple[str, ...], depth: int = 3) -> tuple[Piece, ...]:
     """The words as one sentence or, if that is cheaper, as several with a wrong or missing stop between."""
     size = len(words)
-    best: tuple[Piece, ...] = (_piece(words, 0, size),)
+    best: tuple[Piece, ...] = (Piece(0, size, _fits(words)),)
     if best[0].cost <= _WORD or size < 2 * _SHORTEST or not depth:
         return best
     found = [best]
-    for length in whole_but_stop(words):
-        for cut in (length, length + 1):
-            if size - cut >= _SHORTEST:
-                found.append((_piece(words, 0, cut), *_moved(_taken_apart(words[cut:], depth - 1), cut)))
-    for cut in range(_SHORTEST, size - _SHORTEST):
-        if begins(words[cut]) or exact(words[cut:]):
-            found.append((_piece(words, 0, cut), *_moved(_taken_apart(words[cut:], depth - 1), cut)))
+    cuts = [cut for length in whole_but_stop(words) for cut in (length, length + 1) if size - cut >= _SHORTEST]
+    cuts += [cut for cut in range(_SHORTEST, size - _SHORTEST) if begins(words[cut]) or exact(words[cut:])]
+    for cut in cuts:
+        found.append((Piece(0, cut, _fits(words[:cut])), *_moved(_taken_apart(words[cut:], depth - 1), cut)))
     return min(found, key=_cost)
 
 
@@ -221,12 +188,14 @@ def read(words: Sequence[str | None]) -> list[Piece]:
     """The pieces of a story, in order, without gaps."""
     pieces: list[Piece] = []
     unread: list[tuple[int, int]] = []
-    for start, stop in _segments(words):
-        cut = tuple(word for word in words[start:stop] if word is not None)
-        if len(cut) < stop - start:
+    stop = 0
+    for segment in sentences_of(words):
+        start, stop = stop, stop + len(segment)
+        cut = tuple(word for word in segment if word is not None)
+        if len(cut) < len(segment):
             found = Piece(start, stop, open=True)
-        elif fits := exact(cut):
-            found = Piece(start, stop, tuple(Fit(sentence, tuple(range(stop - start))) for sentence in fits))
+        elif exact(cut):
+            found = Piece(start, stop, _fits(cut))
         elif stop == len(words) and walk(cut):
             found = Piece(start, stop, cut=True)
         else:

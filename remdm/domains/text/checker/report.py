@@ -32,15 +32,9 @@ class Report:
     complete and without any issue.
     """
 
-    words: tuple[str | None, ...]
     sentences: tuple[Span, ...]
     issues: tuple[Issue, ...]
     plot: str | None
     key: str | None
     state: Mapping[str, str]
     perfect: bool
-
-    @property
-    def complete(self) -> bool:
-        """Whether no position is masked."""
-        return None not in self.words

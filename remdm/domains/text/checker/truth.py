@@ -59,32 +59,25 @@ def chosen(pieces: Sequence[Piece], walk: Walk) -> list[Fit | None]:
     ]
 
 
-def _mention(part: str, word: str, place: int, weight: float, piece: int) -> Mention:
-    role, form = slot(part)
-    values = fillings(part).get(word)
-    if values is None:
-        return Mention(role, form, part, place, word, _meanings(role).get(word, frozenset()), False, weight / 2, piece)
-    return Mention(role, form, part, place, word, values, True, weight, piece)
-
-
 def mentions(
     words: Sequence[str | None], pieces: Sequence[Piece], fits: Sequence[Fit | None], walk: Walk
-) -> list[Mention]:
+) -> Iterator[Mention]:
     """Every word in a slot, in the order of the story; a sentence of another plot only speaks of what all share."""
-
-    def found() -> Iterator[Mention]:
-        for number, (piece, fit) in enumerate(zip(pieces, fits, strict=True)):
-            if fit is None:
+    for number, (piece, fit) in enumerate(zip(pieces, fits, strict=True)):
+        if fit is None:
+            continue
+        foreign = fit.sentence.event not in walk.graph.events
+        weight = _REPAIRED if fit.edits else 1.0
+        for part, at in zip(fit.sentence.parts, fit.places, strict=True):
+            if at < 0 or not is_slot(part) or foreign and slot(part)[0] not in SHARED:
                 continue
-            foreign = fit.sentence.event not in walk.graph.events
-            weight = _REPAIRED if fit.edits else 1.0
-            for part, at in zip(fit.sentence.parts, fit.places, strict=True):
-                if at >= 0 and is_slot(part) and not (foreign and slot(part)[0] not in SHARED):
-                    word = words[piece.start + at]
-                    assert word is not None  # a sentence with a mask has no fit
-                    yield _mention(part, word, piece.start + at, weight, number)
-
-    return list(found())
+            (role, form), place, word = slot(part), piece.start + at, words[piece.start + at]
+            assert word is not None  # a sentence with a mask has no fit
+            if right := word in fillings(part):
+                yield Mention(role, form, part, place, word, fillings(part)[word], right, weight, number)
+            else:
+                meant = _meanings(role).get(word, frozenset())
+                yield Mention(role, form, part, place, word, meant, right, weight / 2, number)
 
 
 def _votes(mentioned: Sequence[Mention]) -> dict[str, tuple[float, int]]:
@@ -122,10 +115,9 @@ def _pair(one: dict[str, tuple[float, int]], other: dict[str, tuple[float, int]]
 
 def truth(mentioned: Sequence[Mention]) -> dict[str, frozenset[str]]:
     """The values each role may have: one, or for somebody never named all that the pronouns leave."""
-    by_role: dict[str, list[Mention]] = {}
-    for mention in mentioned:
-        by_role.setdefault(mention.role, []).append(mention)
-    votes = {role: _votes(list_) for role, list_ in by_role.items()}
+    roles = dict.fromkeys(mention.role for mention in mentioned)
+    by_role = {role: [mention for mention in mentioned if mention.role == role] for role in roles}
+    votes = {role: _votes(own) for role, own in by_role.items()}
     found = {
         role: frozenset((max(values, key=values.__getitem__),)) if values else _unnamed(by_role[role])
         for role, values in votes.items()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from math import log
 
-from remdm.domains.text.storyworld.grammar import NOUNS, Sentence, fill, numbered, paraphrases
-from remdm.domains.text.storyworld.lexicon import DISTINCT, GENDER, ROLES
+from remdm.domains.text.storyworld.grammar import Sentence, fill, is_slot, numbered, paraphrases, slot
+from remdm.domains.text.storyworld.lexicon import DISTINCT, GENDER, NOUNS, ROLES
 from remdm.domains.text.storyworld.lines import fits
 from remdm.domains.text.storyworld.plots import PLOTS, Plot
 
@@ -60,24 +60,15 @@ class _Choices:
 
     def one(self, options: tuple):
         """One of the options, uniformly."""
-        count = len(options)
-        if count == 1:
+        if len(options) == 1:
             return options[0]
-        self.nats += _LOGS[count]
-        return options[int(self.random() * count)]
-
-
-_LOGS = [0.0] + [log(count) for count in range(1, 2000)]
+        self.nats += log(len(options))
+        return options[int(self.random() * len(options))]
 
 
 @cache
 def _values(role: str, only: tuple[str, ...] | None, without: str | None) -> tuple[str, ...]:
     return tuple(value for value in only or ROLES[role] if value != without)
-
-
-@cache
-def _forms(role: str, value: str) -> dict[str, str]:
-    return fill(role, value)
 
 
 class _State:
@@ -93,7 +84,7 @@ class _State:
 
     def put(self, role: str, value: str) -> None:
         self.values[role] = value
-        self.forms.update(_forms(role, value))
+        self.forms.update(fill(role, value))
         if "n" in self.values and (role == "n" or role in NOUNS):
             for noun in NOUNS:
                 if noun in self.values:
@@ -109,7 +100,7 @@ class _State:
 @cache
 def _roles(sentence: Sentence) -> tuple[str, ...]:
     """The roles of a sentence in the order in which they have to be drawn."""
-    found = [part[1:].split(".")[0].split("#")[0].rstrip("}") for part in sentence.parts if part[0] == "{"]
+    found = [slot(part)[0] for part in sentence.parts if is_slot(part)]
     bases = [DISTINCT[role] for role in found if role in DISTINCT]
     return tuple(dict.fromkeys(bases + found))
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from remdm.domains.text.storyworld.events import EVENTS
-from remdm.domains.text.storyworld.lexicon import NOUNS, PEOPLE, ROLES
+from remdm.domains.text.storyworld.lexicon import PEOPLE, ROLES
 
+_EVENTS = Path(__file__).with_name("events.txt").read_text(encoding="utf-8").strip().split("\n\n")
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _SUBJECT = re.compile(r"\[(\w+)\]")
 _SLOT = re.compile(r"\{(\w+)[.#]?(\w*)\}")
@@ -80,19 +81,18 @@ def _sentence(event: str, text: str, leans: str | None) -> Sentence:
 
 
 def _paraphrase(event: str, text: str) -> Paraphrase:
-    subject = next((found.group(1) for found in [_SUBJECT.search(text)] if found), None)
-    options = tuple(_choices(text))
+    found, options = _SUBJECT.search(text), tuple(_choices(text))
+    subject = found and found.group(1)
     named = tuple(_sentence(event, _SUBJECT.sub(r"{\1}", option), None) for option in options)
-    if subject is None:
-        return Paraphrase(named, (), None)
-    by_pronoun = (_sentence(event, _SUBJECT.sub(r"{\1.he}", option), subject) for option in options)
+    by_pronoun = (_sentence(event, _SUBJECT.sub(r"{\1.he}", option), subject) for option in options if subject)
     return Paraphrase(named, tuple(by_pronoun), subject)
 
 
 @cache
 def paraphrases() -> dict[str, tuple[Paraphrase, ...]]:
     """The compiled paraphrases of every event."""
-    return {event: tuple(_paraphrase(event, text) for text in texts) for event, texts in EVENTS.items()}
+    told = (block.splitlines() for block in _EVENTS if not block.startswith("#"))
+    return {event: tuple(_paraphrase(event, text) for text in texts) for event, *texts in told}
 
 
 @cache
@@ -112,6 +112,7 @@ def fillings(part: str) -> dict[str, frozenset[str]]:
     return {word: frozenset(values) for word, values in found.items()}
 
 
+@cache
 def fill(role: str, value: str) -> dict[str, str]:
     """The slot keys of a role with the words they hold when the role has this value."""
     return {f"{{{role}.{form}}}": word for form, word in ROLES[role][value].items()}
@@ -134,7 +135,3 @@ def words() -> tuple[str, ...]:
         for part in sentence.parts:
             found.update(fillings(part) if is_slot(part) else (part,))
     return tuple(sorted(found))
-
-
-__all__ = ["NOUNS", "Paraphrase", "Sentence", "fill", "fillings", "is_slot", "numbered", "paraphrases",
-           "sentences", "slot", "words"]  # fmt: skip
