@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from browser import ARGUMENTS, found
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import BrowserContext, sync_playwright
 from studio import WIDE, Studio
 
@@ -51,12 +53,12 @@ def _wait(process: subprocess.Popen, address: str, log: Path) -> None:
     pytest.fail(f"The app did not start:\n{log.read_text(encoding='utf-8')}")
 
 
-@pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    folder, port = tmp_path_factory.mktemp("app"), _free_port()
-    log, outside = folder / "log", folder / "outside"
+@contextmanager
+def _running(folder: Path, **more: str) -> Iterator[App]:
+    """The app in a process of its own, with more in its environment."""
+    log, outside, port = folder / "log", folder / "outside", _free_port()
     outside.touch()
-    more = {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "WATCH": str(outside)}
+    more |= {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", "WATCH": str(outside)}
     more["OMP_NUM_THREADS"] = "1"  # the browser needs a core too
     with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
@@ -72,6 +74,22 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
             process.wait(20)
     assert "Traceback" not in log.read_text(encoding="utf-8")
     assert outside.read_text(encoding="utf-8") == "", "the app asked for another address"
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    with _running(tmp_path_factory.mktemp("app"), GRADIO_SSR_MODE="False") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The same rendered on the server, as a Space does it, by the Node that Playwright ships."""
+    node = compute_driver_executable()[0]
+    with _running(tmp_path_factory.mktemp("rendered"), GRADIO_SSR_MODE="True", GRADIO_NODE_PATH=node) as made:
+        with urllib.request.urlopen(made.address) as answer:
+            assert b"_app/immutable" in answer.read(), "Node serves it"
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The page: a head line, one tab for each domain, a foot."""
+"""The page: a bar with its tabs, one for each domain, then Learn, Measure and Gallery; a foot."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from remdm.app.components.scripted_html import head
+from remdm.app.components.scripted_html import head, sheet
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, on
 from remdm.app.gallery import Gallery
@@ -29,7 +29,9 @@ MOST_UPLOADED = "32mb"
 """Of one file: as much as a trace may have."""
 MOST_VISITORS = 200
 """Whose states are kept: the one who came first gives way."""
-INTRO = "# ReMDM Studio"
+BAR = """<a class="skip" href="#skip">Skip to the stage</a><h1>ReMDM Studio</h1>
+<button type="button" class="present-button" aria-pressed="false" title="Large type for a lecture (F)">Present</button>"""
+"""What stands in one line with the tabs; assets/js/bar.js listens to it."""
 FOOT = """A masked diffusion model starts from a row of masks and decodes many tokens at once; **remasking** sends
 doubtful ones back, so that errors need not stay. Samplers: [ReMDM](https://arxiv.org/abs/2503.00307) (Wang, Schiff,
 Sahoo, Kuleshov, NeurIPS 2025) and those it compares with. The embedded models are small ones of our own, trained on two
@@ -47,26 +49,32 @@ def page(
     Args:
         domains: a tab for each.
         measurements: what they measure, by domain.
-        tabs: what builds the tab of a domain that has more on it than a workbench, by domain.
+        tabs: what builds the tab of a domain that has more on it than a workbench, by domain; where it has a method
+            `measures`, that adds to Measure.
     """
     with gr.Blocks(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
         app.queue(max_size=32, default_concurrency_limit=VISITORS)  # here, for it looks through all that is on the page
-        gr.Markdown(INTRO, elem_classes="intro")
-        panels = {}
-        with gr.Tabs(elem_classes="domains") as chosen:
+        gr.HTML(BAR, elem_classes="bar", padding=False)
+        built = {}
+        with gr.Tabs(elem_classes="domains", overflow_behavior="wrap") as chosen:
             for name, domain in domains.items():
                 with gr.Tab(domain.title, id=name):
-                    made = tabs.get(name, Workbench)(domain, RECORDED / f"{name}.json.gz", measurements.get(name))
-                    panels[name] = getattr(made, "bench", made).panel
-            with gr.Tab("Lesson", id="lesson"):
+                    recorded, measurement = RECORDED / f"{name}.json.gz", measurements.get(name)
+                    built[name] = tabs.get(name, Workbench)(domain, recorded, measurement)
+            with gr.Tab("Learn", id="learn"):
                 Lesson(domains["text"])
-            with gr.Tab("Theory", id="theory"):
-                Theory()
-            with gr.Tab("Scaling", id="scaling") as scaling:
-                Scaling(scaling, domains, measurements)
+            with gr.Tab("Measure", id="measure") as measure, gr.Tabs(elem_classes="measures"):
+                with gr.Tab("Scaling", id="scaling"):
+                    Scaling(measure, domains, measurements)
+                with gr.Tab("Theory", id="theory"):
+                    Theory()
+                for name, tab in built.items():
+                    if hasattr(tab, "measures"):
+                        with gr.Tab(f"Samplers on {domains[name].title}", id=f"measure-{name}"):
+                            tab.measures()
             with gr.Tab("Gallery", id="gallery"):
                 Gallery(domains, ASSETS / "gallery")
-        open_link(app, chosen, panels)
+        open_link(app, chosen, {name: getattr(tab, "bench", tab).panel for name, tab in built.items()})
         gr.Markdown(FOOT, elem_classes="foot")
     return app
 
@@ -95,7 +103,7 @@ def launch_arguments() -> dict:
     """Look and behaviour that `launch` takes: theme, styles, scripts; nothing from outside."""
     return {
         "theme": theme(),
-        "css_paths": [ASSETS / "css" / "player.css", ASSETS / "css" / "page.css", *sorted(ASSETS.glob("scenes/*.css"))],
+        "css": sheet(),
         "head": head(),
         "footer_links": ["settings"],
         "app_kwargs": {"middleware": [Middleware(Guarded), Middleware(Packed)], "openapi_url": None},

@@ -183,7 +183,7 @@ def test_a_run_as_one_page_needs_no_network(studio, tmp_path, browse):
 
 def test_the_lesson_wants_something_done(studio):
     page = studio.page
-    studio.show("Lesson")
+    studio.show("Learn")
     said = page.locator("#lesson-said")
     page.locator("#lesson-check").click()
     expect(said).to_contain_text("Press Run first")
@@ -204,6 +204,7 @@ def test_the_lesson_wants_something_done(studio):
 
 def test_theory_is_measured(studio):
     page = studio.page
+    studio.show("Measure")
     studio.show("Theory")
     page.locator("#theory-run").click()
     expect(page.locator("#theory-said")).to_contain_text(re.compile(r"2000 positions, [1-9][\d.]* remasks a chain"))
@@ -221,7 +222,7 @@ def test_the_gallery_shows_its_pieces_and_a_file(studio, tmp_path):
     page = studio.page
     studio.show("Gallery")
     player = page.locator("#gallery-player .rp")
-    page.locator("#gallery-which").get_by_label("Pictures · a rim of one colour").check()
+    page.locator("#gallery-which").get_by_label("Images · a rim of one colour").check()
     expect(page.locator("#gallery-told")).to_contain_text("green all round")
     expect(player.locator(".im-frame[role=img]").first).to_have_attribute("aria-label", re.compile("256 of 256 cells"))
     expect(player.locator(".im-edit")).to_be_hidden()

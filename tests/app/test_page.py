@@ -382,7 +382,7 @@ def test_every_size_and_theme(visit, size, theme):
         studio.part("run").click()
         studio.ended()
         assert studio.sideways() == 0
-    for view in ("Compare", "Lesson", "Theory", "Gallery"):
+    for view in ("Compare", "Learn", "Measure", "Theory", "Gallery"):
         studio.show(view)
         assert studio.sideways() == 0, view
 
@@ -397,7 +397,7 @@ def test_a_closed_page_does_not_hold_the_queue(visit, studio):
 
 def test_scaling_shows_what_was_measured_and_adds_a_cell_of_ones_own(studio):
     page = studio.page
-    studio.show("Scaling")
+    studio.show("Measure")
     page.wait_for_selector("#scaling-chart .main-svg", state="attached")
     lines = "document.querySelector('#scaling-chart .js-plotly-plot').data.map(each => [each.name, each.marker.symbol])"
     there = page.evaluate(lines)

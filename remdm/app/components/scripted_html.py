@@ -54,6 +54,8 @@ MODULES = (
     "compare", "tiles",
 )  # fmt: skip
 """The modules of assets/js in the order in which they may import each other; the domains' scenes follow."""
+PAGE_MODULES = ("bar",)
+"""Those that a page opened from disk does not need."""
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "[./a-z]*/(\w+)\.js";$', re.M)
 _EXPORT = re.compile(r"^export (?:class|function|const) (?:(\w+)|\[([^\]]+)\])", re.M)
 
@@ -74,10 +76,10 @@ def joined(paths: Sequence[Path]) -> str:
     return "\n".join([*parts, "})();"])
 
 
-def scripts() -> list[str]:
-    """What shows runs: the player, the lanes, and the drawings of the domains, as one script."""
-    own = [ASSETS / "js" / f"{name}.js" for name in MODULES]
-    return [joined([*own, *sorted(ASSETS.glob("scenes/*.js"))])]
+def scripts(more: Sequence[str] = ()) -> list[str]:
+    """What shows runs: the player, the lanes, and the drawings of the domains, as one script; `more` modules follow."""
+    own, last = ([ASSETS / "js" / f"{name}.js" for name in names] for names in (MODULES, more))
+    return [joined([*own, *sorted(ASSETS.glob("scenes/*.js")), *last])]
 
 
 def styles() -> list[str]:
@@ -88,4 +90,14 @@ def styles() -> list[str]:
 
 def head() -> str:
     """What the page's head needs: its script, inline, so that nothing is fetched from elsewhere."""
-    return "".join(f"<script>{text}</script>" for text in scripts())
+    return "".join(f"<script>{text}</script>" for text in scripts(PAGE_MODULES))
+
+
+def sheet() -> str:
+    """All styles of the page as one rule whose selectors are nested in it, so that they weigh three classes more.
+
+    They win over Gradio's own by weight and not by their place: rendered on the server they come before those, rendered
+    in the browser after them.
+    """
+    page = (ASSETS / "css" / "page.css").read_text(encoding="utf-8")
+    return "\n".join([":root:root:root {", *styles(), page, "}"])

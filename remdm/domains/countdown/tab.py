@@ -1,4 +1,4 @@
-"""The Countdown tab: the workbench, and under it pass@1 of many samplers, measured live and beforehand."""
+"""The Countdown tab: the workbench; and on Measure pass@1 of many samplers, measured live and beforehand."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ from remdm.serving.streamed_runs import RunGroup
 from remdm.views.bars import Entry, board
 
 MEASURED = ASSETS / "results" / "countdown.csv"
-YOURS = "as set above"
+YOURS = "as set on its tab"
 FIRST = ("mdlm", "llada", "remdm-llada", "remdm-loop")
 AGAIN = {f"{name} restarts=3": (name, 3) for name in ("mdlm", "llada")}
 """Samplers that never revise, with several answers to spend their network evaluations on."""
@@ -39,6 +39,9 @@ class CountdownTab:
     def __init__(self, domain: Domain, recorded: Path, measurement: Measurement | None) -> None:
         self.model = domain.models[0]
         self.bench = Workbench(domain, recorded, measurement)
+
+    def measures(self) -> None:
+        """Builds what it adds to Measure."""
         with gr.Column(elem_classes="race"):
             gr.Markdown(ABOUT)
             self._controls()
@@ -56,7 +59,7 @@ class CountdownTab:
         self.samplers = gr.CheckboxGroup(
             [(_title(name), name) for name in names], value=list(FIRST), label="Samplers",
             elem_id="countdown-race-samplers",
-            info="With their papers' settings; the last with the settings next to the stage.",
+            info="With their papers' settings; the last with the settings of the tab Countdown.",
         )  # fmt: skip
         most = min(1000, len(test_problems()))
         with gr.Row(elem_classes="race-asked"):

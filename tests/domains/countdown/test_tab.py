@@ -67,6 +67,8 @@ def test_many_samples_draw_their_own_problems_and_stand_in_tiles(studio):
 
 def test_the_measurement_counts_every_answer_and_can_be_stopped(studio):
     tab = studio.page
+    studio.show("Measure")
+    studio.show("Samplers on Countdown")
     studio.typed("race-problems", 10)
     studio.typed("race-steps", 8)
     studio.typed("race-seeds", 1)
