@@ -30,7 +30,7 @@ MOST_UPLOADED = "32mb"
 MOST_VISITORS = 200
 """Whose states are kept: the one who came first gives way."""
 BAR = """<a class="skip" href="#skip">Skip to the stage</a><h1>ReMDM Studio</h1>
-<button type="button" class="present-button" aria-pressed="false" title="Large type for a lecture (F)">Present</button>"""
+<button type="button" class="present-button" aria-pressed="false" title="Large type (F)">Present</button>"""
 """What stands in one line with the tabs; assets/js/bar.js listens to it."""
 FOOT = """A masked diffusion model starts from a row of masks and decodes many tokens at once; **remasking** sends
 doubtful ones back, so that errors need not stay. Samplers: [ReMDM](https://arxiv.org/abs/2503.00307) (Wang, Schiff,

@@ -1,4 +1,4 @@
-"""The bar and the page as a whole, rendered in the browser and on the server: the same look, keys, Present, contrast."""
+"""The bar and the page as a whole, rendered in the browser and on the server: look, keys, Present, contrast."""
 
 import re
 
