@@ -40,10 +40,20 @@ PAUSE = 0.25
 
 @dataclass(frozen=True)
 class Source:
-    """Files of one repository: `files` by name, or everything that a language model needs where it is empty."""
+    """Files of one repository: `files` by name, or everything that a language model needs where it is empty.
+
+    `kind` is "model" or "dataset", `revision` a branch of the repository other than its main one.
+    """
 
     repo: str
     files: tuple[str, ...] = ()
+    kind: str = "model"
+    revision: str | None = None
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """What the hub's client is asked with."""
+        return {"repo_id": self.repo, "repo_type": self.kind, "revision": self.revision}
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ def _cached(source: Source) -> Path | None:
     """The source's folder in the hub's cache if all of it is there; asks no network."""
     names = source.files or ("config.json",)
     try:
-        folder = Path(snapshot_download(source.repo, allow_patterns=list(names), local_files_only=True))
+        folder = Path(snapshot_download(**source.place, allow_patterns=list(names), local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
     complete = all((folder / name).is_file() for name in names) and (source.files or _has_weights(folder))
@@ -176,7 +186,7 @@ def fetch(source: Source, allow: Callable[[int], None]) -> Iterator[Fetched]:
     if found(source) is not None:
         return
     try:
-        info = HfApi(endpoint=ENDPOINT).model_info(source.repo, files_metadata=True, timeout=TIMEOUT)
+        info = HfApi(endpoint=ENDPOINT).repo_info(**source.place, files_metadata=True, timeout=TIMEOUT)
     except Exception as error:  # the client's own errors have no common base
         raise CheckpointError(sentence(error, source.repo)) from error
     sizes = {each.rfilename: each.size or 0 for each in info.siblings or ()}
@@ -229,7 +239,7 @@ class _Download:
         try:
             for name, length in self.sizes.items():
                 self.name, self.current = name, 0
-                hf_hub_download(self.source.repo, name, endpoint=ENDPOINT, tqdm_class=_bar(self))
+                hf_hub_download(**self.source.place, filename=name, endpoint=ENDPOINT, tqdm_class=_bar(self))
                 self.before, self.current = self.before + length, 0
         except Exception as error:
             self.ended.put(error)
