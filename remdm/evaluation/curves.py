@@ -8,29 +8,13 @@ from typing import Any
 import numpy as np
 
 from remdm.evaluation.measurement import Measure, Measurement
-from remdm.evaluation.metrics.statistics import Interval, pooled
+from remdm.evaluation.metrics.statistics import pooled
 from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.sweeps.samples import DATA, Cell, Samples, Stopped, until
 from remdm.sampling.methods import METHODS, build
-
-
-@dataclass(frozen=True)
-class Point:
-    """One sampler with its changes at one number of steps; the interval is the value alone where there is none."""
-
-    sampler: str
-    changes: str
-    steps: int
-    forwards: float
-    value: Interval
-    n: int
-    seeds: int = 1
-
-    @property
-    def label(self) -> str:
-        """The sampler's title, and what was changed in it."""
-        return f"{METHODS[self.sampler].title} ({self.changes})" if self.changes else METHODS[self.sampler].title
+from remdm.views.curves import Point
+from remdm.views.interval import Interval
 
 
 def changes(kind: Measurement, row: Row) -> str:
@@ -65,8 +49,8 @@ def points(kind: Measurement, rows: Sequence[Row], measure: Measure, condition: 
     cells = results.grouped(has, lambda row: (row["sampler"], changes(kind, row), int(row["steps"])))
     made = [
         Point(
-            sampler, changed, steps, float(np.mean([float(row["forwards"]) for row in own])),
-            pooled(own, measure.column), sum(int(row[measure.count]) for row in own), len(own),
+            sampler, METHODS[sampler].title, changed, steps, float(np.mean([float(row["forwards"]) for row in own])),
+            pooled(own, measure.column), sum(int(row[measure.count]) for row in own),
         )
         for (sampler, changed, steps), own in cells.items()
     ]  # fmt: skip
@@ -100,8 +84,8 @@ class Drawn:
         if value is None:
             return None
         forwards = float(np.mean([group.forwards.mean() for group in self.groups]))
-        between = value if isinstance(value, Interval) else Interval(value, value, value)
-        return Point(self.cell.sampler, "", self.cell.steps, forwards, between, len(self))
+        sampler, steps = self.cell.sampler, self.cell.steps
+        return Point(sampler, METHODS[sampler].title, "", steps, forwards, Interval.around(value), len(self))
 
 
 def begin(kind: Measurement, sampler: str, steps: int, seed: int = 0) -> Drawn:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from remdm.evaluation.metrics.statistics import Interval, wilson
+from remdm.evaluation.metrics.statistics import wilson
 from remdm.runs.planting import SPECIAL, UNLIKELY
 from remdm.runs.record import prepare, together
 from remdm.runs.request import RunRequest, run_seed
 from remdm.sampling.coupled_noise import mixed, taken_up
 from remdm.sampling.methods import Settings, build, run
 from remdm.sampling.state import State
+from remdm.views.interval import Interval
 
 MOST_RUNS = 256
 """They go on in one batch."""

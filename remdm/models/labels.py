@@ -68,8 +68,3 @@ class LabelDenoiser(Unguided):
         labels = torch.full((len(tokens),), self.label, device=device)
         hidden = self.network.hidden(tokens.to(device), labels)
         return subs(self.network.head(hidden[rows.to(device)]), self.mask_id).to(tokens.device)
-
-
-def gamma(weight: float) -> float:
-    """D-CFG's gamma for MaskGIT's guidance weight w: (1 + w) c - w u is gamma c + (1 - gamma) u for gamma = 1 + w."""
-    return 1.0 + weight

@@ -6,8 +6,9 @@ Two of our figures differ if their 95% intervals do not touch, which is stricter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from remdm.evaluation.metrics.statistics import Interval, differ, figure
+from remdm.evaluation.metrics.statistics import differ
 from remdm.studies.published import Published
+from remdm.views.interval import Interval, figure
 
 AGREES, DISAGREES, MIXED, UNDECIDED, UNMEASURED = "agrees", "disagrees", "mixed", "undecided", "not measured"
 Own = Mapping[int, Interval]

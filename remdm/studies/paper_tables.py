@@ -6,13 +6,14 @@ from pathlib import Path
 
 from remdm.domains.registry import measurements
 from remdm.evaluation import curves
-from remdm.evaluation.metrics.statistics import figure, mean_interval
+from remdm.evaluation.metrics.statistics import mean_interval
 from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.results import Row
 from remdm.paths import ASSETS
 from remdm.studies import published, study_tables
 from remdm.studies.claims import Claim, better, gained, steady
 from remdm.studies.side_by_side import Line, Ours, table
+from remdm.views.interval import figure
 
 RESULTS = ASSETS / "results"
 HEAD = """# The paper's tables, and ours

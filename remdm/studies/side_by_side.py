@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from remdm.evaluation import curves
-from remdm.evaluation.curves import Point
 from remdm.evaluation.measurement import Measurement
-from remdm.evaluation.metrics.statistics import Interval
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.sweeps.table import by_steps, markdown
 from remdm.studies.published import Published
+from remdm.views.curves import Point
+from remdm.views.interval import Interval
 
 MISSING = "not measured"
 

@@ -7,9 +7,7 @@ import plotly.graph_objects as go
 
 from remdm.runs.trace import Trace
 from remdm.views.numbers import counts
-
-BLUE, ORANGE, GREY, PINK = "#2478bd", "#cf5f12", "#8a8f98", "#c8327f"
-FONT = "Source Sans Pro, ui-sans-serif, system-ui, sans-serif"
+from remdm.views.plot import AXIS, BLUE, GREY, ORANGE, PINK, over_steps
 
 
 def _chart(title: str, x: np.ndarray, lines: Sequence[dict]) -> go.Figure:
@@ -27,20 +25,13 @@ def _chart(title: str, x: np.ndarray, lines: Sequence[dict]) -> go.Figure:
             "fill": line.get("fill"), "fillcolor": line.get("fillcolor"),
             "hovertemplate": f"%{{y:{line.get('format', '.3~g')}}}",
         })  # fmt: skip
-    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True, "nticks": 6}
+    axis = {**AXIS, "nticks": 6}
     steps = {
         **axis, "spikethickness": 1, "spikecolor": GREY, "spikedash": "solid", "range": [0.5, max(2, len(x)) + 0.5],
         "title": {"text": "step", "standoff": 4},
     }  # fmt: skip
-    layout = {
-        "title": {"text": title, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 14}},
-        "height": 230, "margin": {"l": 34, "r": 10, "t": 58, "b": 36}, "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
-        "showlegend": len(lines) > 1, "hovermode": "x unified", "dragmode": False,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left", "itemclick": False},
-        "xaxis": steps, "yaxis": {**axis, "rangemode": "tozero"},
-    }  # fmt: skip
-    return go.Figure(data, layout)
+    axes = {"xaxis": steps, "yaxis": {**axis, "rangemode": "tozero"}}
+    return go.Figure(data, over_steps(title, 34, showlegend=len(lines) > 1, **axes))
 
 
 def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figure | None]:

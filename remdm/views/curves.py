@@ -1,74 +1,41 @@
 """Quality against measured forwards as a Plotly figure, and the same numbers as a table."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
 from remdm.views.comparison import grid
-from remdm.views.frontier import COLOURS, FONT, MARKS
+from remdm.views.interval import Interval
+from remdm.views.plot import AXIS, COLOURS, MARKS, bars, layout_of, level
 
 MORE_MARKS = ("triangle-down", "x", "pentagon", "hexagram", "triangle-left", "hourglass", "bowtie")
 """Marks of a second round through the colours; with one more than two rounds no pair comes back soon."""
-GREY = "#8a8f98"
 TICKS = [digit * 10**power for power in range(4) for digit in (1, 2, 3, 5)]
 
 
-class Interval(Protocol):
-    """A figure with its 95% interval, which knows how to print itself."""
+@dataclass(frozen=True)
+class Point:
+    """One sampler with its changes at one number of steps; the interval is the value alone where there is none."""
 
-    @property
-    def value(self) -> float:
-        """What was measured."""
-
-    @property
-    def low(self) -> float:
-        """The interval begins here."""
-
-    @property
-    def high(self) -> float:
-        """It ends here."""
-
-
-class Point(Protocol):
-    """What is drawn of a point."""
-
-    @property
-    def sampler(self) -> str:
-        """Its name."""
-
-    @property
-    def steps(self) -> int:
-        """T."""
-
-    @property
-    def forwards(self) -> float:
-        """NFE a sample, measured."""
-
-    @property
-    def value(self) -> Interval:
-        """The figure."""
-
-    @property
-    def n(self) -> int:
-        """Samples."""
+    sampler: str
+    title: str
+    changes: str
+    steps: int
+    forwards: float
+    value: Interval
+    n: int
 
     @property
     def label(self) -> str:
-        """The sampler's title and what was changed in it."""
+        """The sampler's title, and what was changed in it."""
+        return f"{self.title} ({self.changes})" if self.changes else self.title
 
 
 def look(place: int) -> tuple[str, str]:
     """Colour and mark of the sampler that is at this place of the list; no two of seventy-eight have both alike."""
     return COLOURS[place % len(COLOURS)], (MARKS + MORE_MARKS)[place % (len(MARKS) + len(MORE_MARKS))]
-
-
-def _bars(points: Sequence[Point], scale: float) -> dict[str, Any]:
-    return {
-        "type": "data", "symmetric": False, "thickness": 1, "width": 3,
-        "array": [scale * (each.value.high - each.value.value) for each in points],
-        "arrayminus": [scale * (each.value.value - each.value.low) for each in points],
-    }  # fmt: skip
 
 
 def _line(points: Sequence[Point], place: int, share: bool, live: bool) -> dict[str, Any]:
@@ -85,7 +52,7 @@ def _line(points: Sequence[Point], place: int, share: bool, live: bool) -> dict[
         "line": {"color": colour, "width": 1.5, "dash": "dot" if changed else "solid"},
         "marker": {"symbol": f"{mark}-open" if live else mark, "size": 13 if live else 9, "color": colour,
                    "line": {"width": 2.5 if live else 0, "color": colour}},
-        "error_y": _bars(points, scale),
+        "error_y": bars([each.value for each in points], scale),
         "customdata": [
             [each.steps, each.n, scale * each.value.low, scale * each.value.high] for each in points
         ],
@@ -96,18 +63,13 @@ def _line(points: Sequence[Point], place: int, share: bool, live: bool) -> dict[
     }  # fmt: skip
 
 
-def layout(title: str, height: int, legend: float, xaxis: dict[str, Any], yaxis: dict[str, Any],
-           **more: Any) -> dict[str, Any]:  # fmt: skip
+def layout(
+    title: str, height: int, legend: float, xaxis: dict[str, Any], yaxis: dict[str, Any], **more: Any
+) -> dict[str, Any]:
     """How a chart over a logarithmic axis looks; `legend` is how far below it the legend stands."""
-    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
-    return {
-        "title": {"text": title, "x": 0, "xref": "paper", "y": 0.985, "yanchor": "top", "font": {"size": 14}},
-        "height": height, "margin": {"l": 46, "r": 14, "t": 40, "b": 46}, "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
-        "dragmode": False, "hovermode": "closest",
-        "legend": {"orientation": "h", "x": 0, "y": -legend, "yanchor": "top", "xanchor": "left"},
-        "xaxis": {**axis, "type": "log", **xaxis}, "yaxis": {**axis, **yaxis}, **more,
-    }  # fmt: skip
+    below = {"orientation": "h", "x": 0, "y": -legend, "yanchor": "top", "xanchor": "left"}
+    x, y = {**AXIS, "type": "log", **xaxis}, {**AXIS, **yaxis}
+    return layout_of(title, height, (46, 14, 40, 46), legend=below, xaxis=x, yaxis=y, **more)
 
 
 def log_ticks(values: Sequence[int], title: str) -> dict[str, Any]:
@@ -134,15 +96,11 @@ def figure(
         for label in dict.fromkeys(each.label for each in some):
             own = [each for each in some if each.label == label]
             data.append(_line(own, samplers.index(own[0].sampler), share, is_live))
-    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "line": {"color": GREY, "width": 1, "dash": "dot"}}
-    height = (100.0 if share else 1.0) * (world or 0.0)
-    note = {"text": "the data themselves", "x": 1, "xref": "paper", "xanchor": "right", "y": height,
-            "yanchor": "bottom", "showarrow": False, "font": {"size": 11}}  # fmt: skip
+    height = None if world is None else (100.0 if share else 1.0) * world
     ticks = log_ticks(TICKS, "network evaluations (NFE) a sample, measured")
     return go.Figure(data, layout(
         title, 460, 0.14, ticks, {"ticksuffix": "%" if share else ""}, showlegend=True,
-        shapes=[] if world is None else [{**line, "y0": height, "y1": height}],
-        annotations=[] if world is None else [note],
+        **level(height, "the data themselves"),
     ))  # fmt: skip
 
 

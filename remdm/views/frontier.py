@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-COLOURS = ("#8a8f98", "#cf5f12", "#6b4fa0", "#2478bd", "#2b8a3e", "#c8327f")
-MARKS = ("circle", "square", "diamond", "star", "cross", "triangle-up")
-FONT = "Source Sans Pro, ui-sans-serif, system-ui, sans-serif"
+from remdm.views.interval import Interval
+from remdm.views.plot import AXIS, COLOURS, GREY, MARKS, bars, layout_of
+
 AXES = {"rings": "mean number of rings of the novel ones", "qed": "mean QED of the novel ones"}
 
 
@@ -37,17 +37,13 @@ def figure(spots: Sequence[Spot], property: str, title: str, most: float | None 
     names = list(dict.fromkeys(spot.sampler for spot in spots))
     for place, name in enumerate(names):
         own = sorted((s for s in spots if s.sampler == name and s.mean is not None), key=lambda s: s.scale)
-        means = [s.mean or 0.0 for s in own]
+        means = [Interval(s.mean or 0.0, s.low or s.mean or 0.0, s.high or s.mean or 0.0) for s in own]
         made.add_scatter(
-            x=[100 * s.novel for s in own], y=means, name=name, mode="lines+markers+text",
+            x=[100 * s.novel for s in own], y=[each.value for each in means], name=name, mode="lines+markers+text",
             text=[f"{s.scale:g}" for s in own], textposition="top center",
             textfont={"size": 11}, line={"color": COLOURS[place % len(COLOURS)], "width": 1.5},
             marker={"symbol": MARKS[place % len(MARKS)], "size": 9},
-            error_y={
-                "type": "data", "symmetric": False, "thickness": 1, "width": 2,
-                "array": [(s.high or mean) - mean for s, mean in zip(own, means, strict=True)],
-                "arrayminus": [mean - (s.low or mean) for s, mean in zip(own, means, strict=True)],
-            },
+            error_y=bars(means, width=2),
             customdata=[[s.scale, s.samples] for s in own],
             hovertemplate=(
                 "γ = %{customdata[0]:g}: %{y:.3g} at %{x:.1f}% novel, of %{customdata[1]}"
@@ -55,19 +51,7 @@ def figure(spots: Sequence[Spot], property: str, title: str, most: float | None 
             ),
         )  # fmt: skip
     if most is not None:
-        made.add_hline(y=most, line={"color": "#8a8f98", "width": 1, "dash": "dot"})
-    _look(made, property, title)
-    return made
-
-
-def _look(made: go.Figure, property: str, title: str) -> None:
-    made.update_layout(
-        title={"text": title, "x": 0, "xref": "paper", "y": 0.985, "yanchor": "top", "font": {"size": 14}},
-        height=420, margin={"l": 54, "r": 14, "t": 78, "b": 46}, paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": "#8a8f98"}, template="none",
-        dragmode=False, hovermode="closest",
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left"},
-    )  # fmt: skip
-    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
-    made.update_xaxes(**axis, title={"text": "novel molecules, % of all samples", "standoff": 6})
-    made.update_yaxes(**axis, title={"text": AXES.get(property, property), "standoff": 6})
+        made.add_hline(y=most, line={"color": GREY, "width": 1, "dash": "dot"})
+    titles = ("novel molecules, % of all samples", AXES.get(property, property))
+    x, y = ({**AXIS, "title": {"text": text, "standoff": 6}} for text in titles)
+    return made.update_layout(layout_of(title, 420, (54, 14, 78, 46), xaxis=x, yaxis=y))

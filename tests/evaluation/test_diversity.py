@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from remdm.evaluation.metrics.diversity import distinct_n, distinct_samples, mean_entropy, token_entropy
+from remdm.evaluation.metrics.diversity import distinct_n, distinct_samples, token_entropy
 from remdm.evaluation.metrics.statistics import bootstrap, wilson
 
 
@@ -14,7 +14,6 @@ def test_entropy_of_known_counts() -> None:
     assert token_entropy([]) == 0
     assert token_entropy(list(range(128))) == pytest.approx(math.log(128))
     assert token_entropy([1, 1, 2, 3]) == pytest.approx(1.5 * math.log(2))
-    assert mean_entropy([[1, 2], [3, 3]]) == pytest.approx(math.log(2) / 2)
 
 
 def test_distinct_n_counts_over_all_samples() -> None:
@@ -32,7 +31,7 @@ def test_distinct_samples_takes_texts_and_ids() -> None:
     assert distinct_samples([[1, 2], [1, 2], (1, 2), [2, 1]]) == 0.5
 
 
-@pytest.mark.parametrize("function", [mean_entropy, distinct_samples, bootstrap])
+@pytest.mark.parametrize("function", [distinct_samples, bootstrap])
 def test_no_samples_are_refused(function: object) -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         function([])

@@ -3,7 +3,8 @@
 import pytest
 from scipy import stats
 
-from remdm.evaluation.metrics.statistics import Interval, figure, over_seeds, pooled, student, wilson
+from remdm.evaluation.metrics.statistics import over_seeds, pooled, student, wilson
+from remdm.views.interval import Interval, figure
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 from remdm.cli import main
 from remdm.domains import registry
 from remdm.evaluation.measurement import Bench, Objective
-from remdm.evaluation.metrics.statistics import Interval
 from remdm.evaluation.sweeps import sweep
 from remdm.evaluation.sweeps.samples import Cell
 from remdm.evaluation.tuning import search, tuning_analysis
 from remdm.evaluation.tuning.search import CONFIRMED, PAPER, Study
+from remdm.views.interval import Interval
 
 GOAL = Objective("right", floors={"distinct": 0.9})
 

@@ -12,7 +12,7 @@ from remdm.domains.image import imagenet
 from remdm.domains.image.imagenet_classes import ANY, LABELS, NAMES
 from remdm.hub import loading, store
 from remdm.hub.loading import load
-from remdm.models.labels import LabelDenoiser, gamma
+from remdm.models.labels import LabelDenoiser
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
 from remdm.runs.record import record
@@ -55,7 +55,7 @@ def test_guidance_is_the_published_formula(tmp_path):
     tokens = torch.full((2, 16), 40)
     tokens[:, 3] = 7
     rows, w = tokens == 40, 1.5
-    asked = Asked(category="Golden Retriever", guidance_scale=gamma(w))
+    asked = Asked(category="Golden Retriever", guidance_scale=1 + w)
     network = loaded.denoiser.network
     with torch.inference_mode():
         cond, uncond = (network(tokens, torch.tensor([label] * 2))[rows] for label in (207, 1000))

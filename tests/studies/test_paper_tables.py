@@ -6,10 +6,10 @@ import pytest
 from result_rows import row, write
 
 from remdm.cli import main
-from remdm.evaluation.metrics.statistics import Interval
 from remdm.studies import claims, paper_tables, published
 from remdm.studies.claims import AGREES, DISAGREES, MIXED, UNDECIDED, UNMEASURED, better, gained, steady
 from remdm.studies.side_by_side import table
+from remdm.views.interval import Interval
 
 PAGE = Path("docs/results.md")
 

@@ -9,6 +9,8 @@ more: each given number once, and the first result in the second equation.
 The reference evaluates an equation as Python; here it may hold + - * / and brackets, nothing else, in exact fractions.
 """
 
+import ast
+import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -62,70 +64,36 @@ class Verdict:
         return self.complete and not self.issues
 
 
-class _Reader:
-    """Evaluates words by the usual grammar: sums of products of numbers and brackets."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self.words, self.place = words, 0
-
-    def whole(self) -> Fraction:
-        """The value of all words together; ValueError if they are not an expression, or it divides by 0."""
-        value = self._sum()
-        if self.place < len(self.words):
-            raise ValueError(self.words[self.place])
-        return value
-
-    def _take(self, *allowed: str) -> str | None:
-        word = self.words[self.place] if self.place < len(self.words) else None
-        if word is None or word not in allowed:
-            return None
-        self.place += 1
-        return word
-
-    def _sum(self) -> Fraction:
-        value = self._product()
-        while sign := self._take("+", "-"):
-            value += self._product() if sign == "+" else -self._product()
-        return value
-
-    def _product(self) -> Fraction:
-        value = self._atom()
-        while sign := self._take("*", "/"):
-            factor = self._atom()
-            if sign == "/" and factor == 0:
-                raise ValueError("division by 0")
-            value = value * factor if sign == "*" else value / factor
-        return value
-
-    def _atom(self) -> Fraction:
-        if self._take("("):
-            value = self._sum()
-            if not self._take(")"):
-                raise ValueError("a bracket is not closed")
-            return value
-        if self._take("-"):
-            return -self._atom()
-        word = self.words[self.place] if self.place < len(self.words) else ""
-        if not _is_number(word):
-            raise ValueError(word)
-        self.place += 1
-        return Fraction(word)
-
-
-def _is_number(word: str | None) -> bool:
-    """Whether a word is a whole number as Python writes one: digits, no leading zero."""
-    return word is not None and re.fullmatch(r"0|[1-9][0-9]{0,11}", word) is not None
+_WORD = re.compile(r"0|[1-9][0-9]{0,11}|[-+*/()]")
+_OPERATIONS: dict[type, Callable[[Fraction, Fraction], Fraction]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+}  # fmt: skip
 
 
 def value(words: Sequence[str]) -> Fraction:
-    """What an expression is worth.
+    """What an expression is worth, read as Python reads it.
 
     Raises:
-        ValueError: if the words are not an expression of whole numbers, + - * / and brackets, or divide by 0.
+        ValueError: if the words are not an expression of whole numbers, + - * / and brackets.
+        ZeroDivisionError: if it divides by 0.
     """
-    if len(words) > MOST_WORDS:
-        raise ValueError("too long")
-    return _Reader(words).whole()
+    if len(words) > MOST_WORDS or not all(map(_WORD.fullmatch, words)):
+        raise ValueError("not an expression")
+    try:
+        return _worth(ast.parse(" ".join(words), mode="eval").body)
+    except SyntaxError as error:
+        raise ValueError("not an expression") from error
+
+
+def _worth(node: ast.expr) -> Fraction:
+    match node:
+        case ast.Constant(value=int(number)):
+            return Fraction(number)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_worth(operand)
+        case ast.BinOp(left=left, op=sign, right=right):
+            return _OPERATIONS[type(sign)](_worth(left), _worth(right))
+    raise ValueError("not an expression")
 
 
 def _result(words: Sequence[str]) -> int | None:
@@ -159,8 +127,10 @@ def _line(positions: Sequence[int], words: Sequence[str | None]) -> Line:
     result = _result(right)
     try:
         worth = value(left)
-    except ValueError as error:
-        return line(WRONG, "Nothing can be divided by 0." if str(error) == "division by 0" else shape)
+    except ZeroDivisionError:
+        return line(WRONG, "Nothing can be divided by 0.")
+    except ValueError:
+        return line(WRONG, shape)
     if result is None:
         return line(WRONG, shape)
     if worth != result:

@@ -13,7 +13,7 @@ from typing import Any
 
 from remdm.domains.countdown.domain import COUNTDOWN
 from remdm.domains.countdown.problems import Problem, test_problems, tuning_problems
-from remdm.domains.countdown.scores import answer, figures, gain, render, score
+from remdm.domains.countdown.scores import answer, figures, over_problems, render, score
 from remdm.evaluation.measurement import Bench, Measure, Measurement, Objective
 from remdm.evaluation.sweeps.compiled import compiled, number_type
 from remdm.evaluation.sweeps.results import KEY, Row, with_ends
@@ -42,8 +42,8 @@ def compared(cell: Cell, samples: Samples, problems: Sequence[Problem], file: Pa
     other = load(file)
     if other is None or len(other) != len(samples):
         return {"reference": "", "gain": None}
-    found = gain(score(samples.tokens).correct, score(other.tokens).correct, problems)
-    return {"reference": reference(cell).sampler, "gain": found}
+    gain = score(samples.tokens).correct.astype(float) - score(other.tokens).correct
+    return {"reference": reference(cell).sampler, "gain": over_problems(gain, problems)}
 
 
 @dataclass(frozen=True)

@@ -101,14 +101,11 @@ def triples(held_out: bool, largest: int = LARGEST) -> tuple[tuple[int, int, int
 
 
 @cache
-def problems(held_out: bool) -> tuple[Problem, ...]:
-    """The solvable problems of one side of the split, numbers sorted: both triple and target belong to that side."""
-    return tuple(
-        Problem(numbers, target)
-        for numbers in triples(held_out)
-        for target in solutions(numbers)
-        if is_held_out(str(target)) == held_out
-    )
+def problems(held_out: bool, target_held_out: bool | None = None) -> tuple[Problem, ...]:
+    """The solvable problems of one side of the split, numbers sorted; targets are of the same side if not said."""
+    wanted = held_out if target_held_out is None else target_held_out
+    every = (Problem(numbers, target) for numbers in triples(held_out) for target in solutions(numbers))
+    return tuple(each for each in every if is_held_out(str(each.target)) == wanted)
 
 
 def _in_every_order(some: tuple[Problem, ...]) -> tuple[Problem, ...]:
@@ -131,14 +128,7 @@ def draw(seed: int) -> str:
 @cache
 def tuning_problems() -> tuple[Problem, ...]:
     """Problems to choose settings by: held-out triples with targets of training, so none of the test."""
-    return _in_every_order(
-        tuple(
-            Problem(numbers, target)
-            for numbers in triples(True)
-            for target in solutions(numbers)
-            if not is_held_out(str(target))
-        )
-    )
+    return _in_every_order(problems(True, False))
 
 
 def row(numbers: tuple[int, ...], target: int, answer: tuple[Equation, ...]) -> list[int]:
@@ -196,14 +186,8 @@ def batch(index: int, size: int) -> np.ndarray:
     rng = np.random.default_rng((1, index))
     shares = next(shares for first, shares in MIX if index >= first)
     sums, pairs, wide = (int(size * share) for share in shares)
-    return np.concatenate(
-        (
-            _problems(rng, _tables().near, size - pairs - sums - wide),
-            _problems(rng, _tables().wide, wide),
-            _pairs(rng, pairs),
-            _sums(rng, sums),
-        )
-    )
+    near = _problems(rng, _tables().near, size - pairs - sums - wide)
+    return np.concatenate((near, _problems(rng, _tables().wide, wide), _pairs(rng, pairs), _sums(rng, sums)))
 
 
 def _mixed(rng: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray:
@@ -225,20 +209,14 @@ def _facts(rng: np.random.Generator, size: int) -> np.ndarray:
     return np.array([kinds[kind][rng.integers(len(kinds[kind]))] for kind in chosen], int)
 
 
-def _blank(size: int) -> np.ndarray:
-    rows = np.full((size, LENGTH), IDS["<pad>"])
-    rows[:, 3], rows[:, 5] = IDS["→"], IDS[":"]
-    return rows
-
-
 def _equation(rows: np.ndarray, place: int, facts: np.ndarray) -> None:
     rows[:, place : place + 3], rows[:, place + 3], rows[:, place + 4] = facts[:, :3], IDS["="], facts[:, 3]
 
 
 def _pairs(rng: np.random.Generator, size: int) -> np.ndarray:
     """Problems of two numbers: `a b <pad> → N : left op right = N`."""
-    facts, rows = _tables().facts[_facts(rng, size)], _blank(size)
-    rows[:, 0], rows[:, 1], rows[:, 4] = facts[:, 0], facts[:, 2], facts[:, 3]
+    facts, rows = _tables().facts[_facts(rng, size)], np.full((size, LENGTH), IDS["<pad>"])
+    rows[:, [0, 1, 4]], rows[:, [3, 5]] = facts[:, [0, 2, 3]], (IDS["→"], IDS[":"])
     _equation(rows, PROMPT, facts)
     return _mixed(rng, rows, 2)
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from remdm.domains.countdown.problems import test_problems
 from remdm.domains.countdown.scores import answer, score
-from remdm.evaluation.metrics.statistics import Interval, over_seeds, wilson
+from remdm.evaluation.metrics.statistics import over_seeds, wilson
 from remdm.evaluation.sweeps.samples import Stopped, until
 from remdm.runs.request import run_seed
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings
+from remdm.views.interval import Interval
 
 AT_ONCE = 25
 

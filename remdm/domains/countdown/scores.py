@@ -13,13 +13,14 @@ from torch import Tensor
 from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.domain import verdict
 from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, Problem
-from remdm.evaluation.metrics.statistics import Interval, bootstrap, mean_interval, pooled, ratio
+from remdm.evaluation.metrics.statistics import bootstrap, mean_interval, pooled, ratio
 from remdm.evaluation.sweeps.results import Row, grouped
 from remdm.evaluation.sweeps.samples import Samples, Tick, silent, timed
 from remdm.evaluation.sweeps.table import markdown
 from remdm.runs.tokens import TokenView
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings, run
+from remdm.views.interval import Interval
 
 
 def starts(problems: Sequence[Problem]) -> Tensor:
@@ -100,24 +101,11 @@ def figures(tokens: np.ndarray, problems: Sequence[Problem]) -> dict[str, Any]:
     return {"solved": over_problems(found.correct, problems), **shares, **found.broken}
 
 
-def over_problems(correct: np.ndarray, problems: Sequence[Problem]) -> Interval:
-    """The share of correct answers; its interval takes problems that differ in order alone together.
-
-    Args:
-        correct: bool `[n]`.
-        problems: as many.
-    """
-    return _over_groups(correct.astype(float), problems)
-
-
-def gain(correct: np.ndarray, plain: np.ndarray, problems: Sequence[Problem]) -> Interval:
-    """How much more is solved than by a plain sampler, problem by problem; the interval as in `over_problems`."""
-    return _over_groups(correct.astype(float) - plain.astype(float), problems)
-
-
-def _over_groups(values: np.ndarray, problems: Sequence[Problem]) -> Interval:
+def over_problems(values: np.ndarray, problems: Sequence[Problem]) -> Interval:
+    """The mean of what each answer came to, `[n]`; its interval takes problems that differ in order alone together."""
     same = pd.Index([str((*sorted(each.numbers), each.target)) for each in problems])
-    return bootstrap(pd.Series(values, same).groupby(level=0, sort=False).agg(["sum", "count"]).to_numpy(), ratio)
+    groups = pd.Series(values.astype(float), same).groupby(level=0, sort=False)
+    return bootstrap(groups.agg(["sum", "count"]).to_numpy(), ratio)
 
 
 @dataclass(frozen=True)

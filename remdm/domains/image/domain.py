@@ -13,6 +13,7 @@ from remdm.domains.image.exports import animation
 from remdm.domains.image.rendering import GRID, NAME, atlas, drawn, load_part, scene, tile
 from remdm.models.checkpoints import Checkpoint, load_embedded
 from remdm.models.classifier import Classifier, load_classifier
+from remdm.models.vq import as_input
 from remdm.runs.domain import Domain, Model
 from remdm.runs.tokens import TokenView
 from remdm.sampling.denoiser import Denoiser
@@ -56,7 +57,7 @@ def prefix(checkpoint: Checkpoint, *conditions: str) -> tuple[int, ...]:
 def answers(states: Sequence[Sequence[int]]) -> list[str]:
     """What the classifier takes each finished picture for, by its ids `[256]`."""
     pixels, _ = drawn(states)
-    logits = classifier()(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    logits = classifier()(as_input(torch.from_numpy(pixels)))
     return [emoji.NAMES[place] for place in logits.argmax(dim=1).tolist()]
 
 

@@ -23,6 +23,7 @@ from remdm.evaluation.sweeps.samples import Cell, Free, Samples, load
 from remdm.evaluation.sweeps.table import markdown
 from remdm.models.checkpoints import ROOT, weights_hash
 from remdm.models.network import compute
+from remdm.models.vq import as_input
 
 GROUPS = tuple(itertools.product(emoji.NAMES, emoji.STYLES))
 """What is asked for: every category in every style, equally often."""
@@ -46,7 +47,7 @@ def measured(tokens: np.ndarray, asked: np.ndarray) -> dict[str, object]:
     features, logits = [], []
     for part in np.array_split(tokens, max(1, len(tokens) // 64)):
         pixels, _ = drawn(part)
-        seen = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+        seen = as_input(torch.from_numpy(pixels))
         features.append(judge.features(seen))
         logits.append(judge(seen))
     right = int((torch.cat(logits).argmax(dim=1).numpy() == asked).sum())

@@ -7,9 +7,7 @@ import plotly.graph_objects as go
 
 from remdm.domains.molecule.novelty import QED_EDGES, Known
 from remdm.domains.molecule.properties import Measured, properties
-
-BLUE, GREY = "#2478bd", "#8a8f98"
-FONT = "Source Sans Pro, ui-sans-serif, system-ui, sans-serif"
+from remdm.views.plot import AXIS, BLUE, GREY, over_steps
 
 
 def histograms(found: Measured, facts: Known) -> dict[str, go.Figure]:
@@ -38,13 +36,5 @@ def _histogram(title: str, x: Sequence[float], generated: np.ndarray, qm9: np.nd
         "type": "scatter", "x": x, "y": qm9 / max(1, qm9.sum()), "name": "QM9", "mode": "lines",
         "hovertemplate": "%{y:.1%}", "line": {"color": GREY, "width": 2, "shape": "hvh", "dash": "dot"},
     }  # fmt: skip
-    axis = {"gridcolor": "rgba(128,128,128,.2)", "zeroline": False, "fixedrange": True}
-    layout = {
-        "title": {"text": title, "x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 14}},
-        "height": 230, "margin": {"l": 40, "r": 10, "t": 58, "b": 36}, "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)", "font": {"family": FONT, "size": 12, "color": GREY}, "template": "none",
-        "hovermode": "x unified", "dragmode": False, "bargap": 0.15,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left", "itemclick": False},
-        "xaxis": axis, "yaxis": {**axis, "rangemode": "tozero", "tickformat": ".0%"},
-    }  # fmt: skip
-    return go.Figure([bars, steps], layout)
+    shares = {**AXIS, "rangemode": "tozero", "tickformat": ".0%"}
+    return go.Figure([bars, steps], over_steps(title, 40, bargap=0.15, yaxis=shares))

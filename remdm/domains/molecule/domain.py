@@ -215,7 +215,7 @@ def longest(ids: Sequence[int]) -> tuple[int, list[str]] | None:
     for end in range(1, len(positions) + 1):
         if end < len(positions) and positions[end] == positions[end - 1] + 1:
             continue
-        cut = fragment(tokens[begin:end])
+        cut = fragment(tuple(tokens[begin:end]))
         if cut and (best is None or cut[1] - cut[0] > len(best[1])):
             best = positions[begin + cut[0]], tokens[begin + cut[0] : begin + cut[1]]
         begin = end

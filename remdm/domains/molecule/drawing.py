@@ -1,6 +1,5 @@
 """Molecules as SVG, drawn by RDKit: always in the same frame, so that nothing jumps from step to step."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -68,16 +67,12 @@ def _tidy(text: str) -> str:
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" xmlns="http://www.w3.org/2000/svg">{inner}'
 
 
-def fragment(tokens: Sequence[str]) -> tuple[int, int] | None:
+@lru_cache(4096)
+def fragment(tokens: tuple[str, ...]) -> tuple[int, int] | None:
     """The longest stretch of these tokens that is a molecule by itself: its first place and the one after its last.
 
     None where not even two atoms hang together.
     """
-    return _fragment(tuple(tokens))
-
-
-@lru_cache(4096)
-def _fragment(tokens: tuple[str, ...]) -> tuple[int, int] | None:
     starts = [place for place, token in enumerate(tokens) if token[0].isalpha() or token[0] == "["]
     for size in range(len(tokens), 1, -1):
         for first in starts:

@@ -11,12 +11,13 @@ import numpy as np
 
 from remdm.domains.molecule.domain import QM9, Asked, denoiser
 from remdm.domains.molecule.scores import figures, measured
-from remdm.evaluation.metrics.statistics import Interval, differ, ends, wilson
+from remdm.evaluation.metrics.statistics import differ, wilson
 from remdm.evaluation.sweeps.samples import Stopped, draw, until
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.request import run_seed
 from remdm.sampling.methods import METHODS, Settings
 from remdm.views.frontier import Spot
+from remdm.views.interval import Interval, ends
 
 AT_ONCE = 32
 

@@ -8,10 +8,11 @@ import numpy as np
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.domain import FOLDER, text
 from remdm.domains.molecule.properties import Measured, measure, properties
-from remdm.evaluation.metrics.statistics import Interval, bootstrap, figure, wilson
+from remdm.evaluation.metrics.statistics import bootstrap, wilson
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.sweeps.table import markdown
 from remdm.models.checkpoints import Checkpoint
+from remdm.views.interval import Interval, figure
 
 MEANS = ("rings", "qed", "sa")
 

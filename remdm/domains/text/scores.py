@@ -10,11 +10,12 @@ from remdm.domains.text.domain import issues_of
 from remdm.domains.text.storyworld import lines
 from remdm.evaluation.metrics import judge
 from remdm.evaluation.metrics.diversity import distinct_n, distinct_samples, token_entropy
-from remdm.evaluation.metrics.statistics import NORMAL, Interval, bootstrap, ratio, wilson
+from remdm.evaluation.metrics.statistics import NORMAL, bootstrap, ratio, wilson
 from remdm.evaluation.sweeps.results import with_ends
 from remdm.evaluation.sweeps.samples import Samples
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.domain import Model
+from remdm.views.interval import Interval
 
 MAUVE = ("mauve", "mauve_samples")
 

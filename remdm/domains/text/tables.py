@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from remdm.domains.text.checker import KINDS
 from remdm.evaluation.metrics.judge import NAME as JUDGE
-from remdm.evaluation.metrics.statistics import Interval, figure
 from remdm.evaluation.sweeps.results import Row, grouped
 from remdm.evaluation.sweeps.samples import DATA
 from remdm.evaluation.sweeps.table import by_steps, markdown
+from remdm.views.interval import Interval, figure
 
 SHARE = ".1%"
 

@@ -19,15 +19,6 @@ def token_entropy(sample: Sequence[int]) -> float:
     return float(abs((share * np.log(share)).sum()))
 
 
-def mean_entropy(samples: Sequence[Sequence[int]]) -> float:
-    """Mean of the samples' token entropies, as the paper's OpenWebText tables have it.
-
-    The paper's samples have no padding; leave it out of these too, or a short text looks dull.
-    """
-    require(samples)
-    return float(np.mean([token_entropy(sample) for sample in samples]))
-
-
 def distinct_n(samples: Sequence[Sequence[int]], n: int) -> float:
     """Different n-grams over all n-grams of the samples together, in [0, 1]; 0 if no sample has n tokens."""
     if n < 1:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from remdm.evaluation.metrics.statistics import Interval, bootstrap
+from remdm.evaluation.metrics.statistics import bootstrap
+from remdm.views.interval import Interval
 
 NAME = "SmolLM2-135M-Instruct (4-bit, bfloat16)"
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -1,55 +1,17 @@
-"""How sure a figure is: 95% intervals of shares, of means and over seeds, and the one notation for them."""
+"""How sure a figure is: 95% intervals of shares, of means and over seeds."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
+
+from remdm.views.interval import Interval, Row, ends
 
 ENOUGH = 3
 """From so many seeds on, the interval is over them; of fewer, the mean of their own intervals."""
 NORMAL = 1.959964
 """The standard normal distribution at 97.5%."""
-
-Row = Mapping[str, str]
-
-
-def figure(value: float, spec: str = "") -> str:
-    """A number by a format of Python's, such as `.1%` or `+.2f`; by none with three significant digits."""
-    if spec:
-        return f"{value:{spec}}"
-    return f"{value:#.3g}" if abs(value) < 100 else f"{value:,.0f}"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its 95% interval; the value alone, with equal ends, where it has none."""
-
-    value: float
-    low: float
-    high: float
-
-    def __format__(self, spec: str) -> str:
-        """`61.2% (58.0 to 64.4)`, each number as `figure` prints it, the unit once."""
-        value, low, high = (figure(each, spec) for each in (self.value, self.low, self.high))
-        return value if self.low == self.high else f"{value} ({low.rstrip('%')} to {high.rstrip('%')})"
-
-    def __str__(self) -> str:
-        return format(self)
-
-    def __neg__(self) -> "Interval":
-        return Interval(-self.value, -self.high, -self.low)
-
-    @classmethod
-    def of(cls, row: Row, name: str) -> "Interval":
-        """A figure of a results file, whose ends stand in columns of their own; its value alone where they are not."""
-        return cls(*(float(row.get(each) or row[name]) for each in ends(name)))
-
-
-def ends(name: str) -> tuple[str, str, str]:
-    """The columns of a figure with an interval."""
-    return name, f"{name}_low", f"{name}_high"
 
 
 def require(samples: Sequence | np.ndarray) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from remdm.evaluation.metrics.statistics import Interval, ends
+from remdm.views.interval import Interval, ends
 
 KEY = ("domain", "model", "model_hash", "sampler", "overrides", "steps", "seed")
 """What names a cell."""

@@ -8,11 +8,12 @@ from typing import Any
 
 from remdm.evaluation import curves
 from remdm.evaluation.measurement import Measure, Measurement, Objective
-from remdm.evaluation.metrics.statistics import Interval, pooled
+from remdm.evaluation.metrics.statistics import pooled
 from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.tuning.search import CONFIRMED, PAPER, file_of
 from remdm.sampling.methods import METHODS, Settings, settings
+from remdm.views.interval import Interval
 
 NEAR = 2.0
 """A T further off than this factor says nothing."""

@@ -18,10 +18,10 @@ from tqdm import tqdm
 
 import remdm
 from remdm.evaluation.measurement import Bench, Measurement, Objective
-from remdm.evaluation.metrics.statistics import Interval
 from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.samples import Cell, Samples, batches, machine
 from remdm.evaluation.tuning.tuning_analysis import SPACES, best_of, chosen, knobs_of, merit, optuna, space, summary
+from remdm.views.interval import Interval
 
 PLAIN, TRIAL, CONFIRMED, PAPER = "plain", "trial", "confirmed", "paper"
 """What a row is for: MDLM, which sets the floors; the search; its best again, and the paper's values, both with fresh
@@ -89,9 +89,9 @@ class Study:
             groups = [draw(first, stop).after(old) for draw, old in zip(draws, groups, strict=True)]
         drawn = [group for group in groups if group is not None]
         found = self.bench.score(cell, drawn)
-        variety = {name: round(_value(found[name]), 4) for name in self.objective.floors}
+        variety = {name: round(Interval.around(found[name]).value, 4) for name in self.objective.floors}
         row = results.flat({
-            **key, "phase": phase, "goal": _interval(found[self.objective.column]),
+            **key, "phase": phase, "goal": Interval.around(found[self.objective.column]),
             "kept": "yes" if self.objective.varied(variety, plain) else "no",
             "variety": json.dumps(variety, sort_keys=True),
             "samples": self.samples, "forwards": float(np.mean([group.forwards.mean() for group in drawn])),
@@ -105,14 +105,6 @@ class Study:
         """MDLM's variety at this T, which sets the floors."""
         row = self.measure(self.cell("mdlm"), PLAIN, {})
         return json.loads(row["variety"])
-
-
-def _value(figure: Any) -> float:
-    return float(figure.value if isinstance(figure, Interval) else figure)
-
-
-def _interval(figure: Any) -> Interval:
-    return figure if isinstance(figure, Interval) else Interval(float(figure), float(figure), float(figure))
 
 
 def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: None) -> list[dict[str, str]]:

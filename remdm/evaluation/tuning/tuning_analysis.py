@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from remdm.evaluation.measurement import Objective
-from remdm.evaluation.metrics.statistics import Interval
 from remdm.evaluation.sweeps.results import Row
+from remdm.views.interval import Interval
 
 INSTALL = "pip install 'optuna>=4'"
 SPACES: dict[str, dict[str, tuple[float, float, bool]]] = {

@@ -16,7 +16,7 @@ from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.checker import judge, value, words_of
 from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, WORDS, Problem
 from remdm.domains.countdown.race import Race
-from remdm.domains.countdown.scores import answer, gain, over_problems, render, score, starts
+from remdm.domains.countdown.scores import answer, over_problems, render, score, starts
 from remdm.domains.countdown.train import OCTAVES, PERIODS, circles, heldout, known
 from remdm.evaluation.metrics.statistics import over_seeds
 from remdm.models.network import compute
@@ -315,7 +315,7 @@ def test_the_interval_over_seeds_is_students():
 def test_a_gain_is_counted_problem_by_problem():
     problems = [Problem((1, 2, number), 5) for number in range(3, 13)]
     plain = np.arange(10) < 4
-    same, better = gain(plain, plain, problems), gain(np.arange(10) < 6, plain, problems)
+    same, better = (over_problems(own * 1.0 - plain, problems) for own in (plain, np.arange(10) < 6))
     assert (same.value, same.low, same.high) == (0, 0, 0)  # shares alone would leave an interval of 60 points
     assert better.value == pytest.approx(0.2) and better.low == 0 and better.high < 0.6
 

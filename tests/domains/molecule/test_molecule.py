@@ -105,9 +105,9 @@ def test_molecules_have_no_issues_and_every_atom_its_place_in_the_drawing(smiles
 
 
 def test_a_fragment_is_the_longest_stretch_that_is_whole():
-    tokens = split(")C(=O)N1CC1(")
+    tokens = tuple(split(")C(=O)N1CC1("))
     assert fragment(tokens) == (1, 11)
-    assert fragment(split("C1=(")) is None
+    assert fragment(tuple(split("C1=("))) is None
 
 
 # Measures
