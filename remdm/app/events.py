@@ -1,8 +1,9 @@
 """What the events of the page have in common: what their callbacks are given and give, and where they wait."""
 
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import gradio as gr
@@ -10,16 +11,25 @@ from gradio.blocks import Block
 from gradio.components import Component
 from gradio.events import Dependency
 
+from remdm.app.components.ranges import OutOfRange
+from remdm.app.errors import failure
+
 Changes = dict[Any, Any]
 """What a callback changes on the page: new values or properties by component."""
 Values = Mapping[Component, Any]
-"""What a callback is given: the values of its inputs by component (the inputs are a set, so that none has a place)."""
+"""What a callback is given: the values of its inputs by component (the inputs are a set, so that none has a place).
+
+To read a number that its control does not allow raises ValueError with a sentence, see `Given`.
+"""
 Event = Callable[..., Dependency]
 """What adds a listener: `button.click`, or `then` of an event before it."""
 Blocks = Block | Sequence[Block] | AbstractSet[Block] | None
 
 MODEL_QUEUE = "model"
 """The queue that all sampling waits in; runs that are under way share forwards (remdm/serving/batcher.py)."""
+
+SIDE_QUEUE: dict[str, Any] = {"concurrency_id": "side", "concurrency_limit": 4}
+"""For what takes a moment and needs no network: opening a file, writing one, the experiments of the theory."""
 
 UI_EVENT: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
 """For events that the page answers at once: no dimming, and nothing in the list of endpoints.
@@ -29,15 +39,72 @@ as an output how far that event is, and looks it up in the whole page first. It 
 """
 
 
+class Given(Mapping[Component, Any]):
+    """The values that a browser sent, each checked against its control as it is read."""
+
+    def __init__(self, values: Mapping[Component, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, component: Component) -> Any:
+        value = self._values[component]
+        if isinstance(value, OutOfRange):
+            raise ValueError(value.sentence)
+        return value
+
+    def __contains__(self, component: object) -> bool:
+        return component in self._values
+
+    def __iter__(self) -> Iterator[Component]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _checked(arguments: Sequence[Any]) -> list[Any]:
+    """A callback's arguments: a table of values checks itself when it is read, a single value is checked here."""
+    for each in arguments:
+        if isinstance(each, OutOfRange):
+            raise ValueError(each.sentence)
+    return [Given(each) if isinstance(each, dict) else each for each in arguments]
+
+
+def guarded(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """A callback as the page calls it: numbers out of their range and all that it raises become one sentence each."""
+
+    @wraps(callback)
+    def call(*arguments: Any) -> Any:
+        try:
+            return callback(*_checked(arguments))
+        except Exception as error:
+            raise failure(error) from error
+
+    @wraps(callback)
+    def stream(*arguments: Any) -> Iterator[Any]:
+        try:
+            yield from callback(*_checked(arguments))
+        except Exception as error:
+            raise failure(error) from error
+
+    made = stream if inspect.isgeneratorfunction(callback) else call
+    made.__dict__["guarded"] = True
+    return made
+
+
 def on(
     event: Event | Sequence[Event], callback: Callable[..., Any] | None, inputs: Blocks, outputs: Blocks, **more: Any
 ) -> Dependency:
-    """Let an event, or each of several, call back at once; `more` is for Gradio's listener."""
+    """Let an event, or each of several, call back; `more` is for Gradio's listener.
+
+    It is answered at once: only what names a queue by its `concurrency_id` waits in one, so that nobody's settings
+    stand still behind the work of others.
+    """
     listen = event if callable(event) else partial(gr.on, event)
-    return listen(callback, inputs, outputs, **UI_EVENT, **more)
+    queue = {} if "concurrency_id" in more else {"queue": False}
+    return listen(callback and guarded(callback), inputs, outputs, **UI_EVENT, **queue, **more)
 
 
 def ask_page(event: Event, script: str) -> tuple[Dependency, gr.State]:
     """Let an event ask the page: what to go on from, and the state that then holds what `script` returned, a string."""
     returned, answer = gr.Textbox(visible=False), gr.State("")  # a State would not take what the browser sends
-    return on(event, lambda text: text, returned, answer, js=script, queue=False), answer
+    return on(event, lambda text: text, returned, answer, js=script), answer

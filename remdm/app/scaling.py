@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from remdm.app.components.controls import Dial
+from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values, on
 from remdm.app.workbench.settings import MOST_STEPS, whole

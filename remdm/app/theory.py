@@ -2,9 +2,8 @@
 
 import gradio as gr
 
-from remdm.app.components.controls import Dial
-from remdm.app.errors import refusal
-from remdm.app.events import Changes, Values, on
+from remdm.app.components.ranges import Dial
+from remdm.app.events import SIDE_QUEUE, Changes, Values, on
 from remdm.evaluation.theorems import CORRECTORS, LENGTH, marginals, twins
 from remdm.sampling.methods import METHODS, settings
 from remdm.views.chains import panel, side_by_side
@@ -57,9 +56,9 @@ class Theory:
         with gr.Row(elem_classes="charts"):
             self.held = gr.Plot(show_label=False, visible=False, elem_id="theory-held")
         outputs = {self.notes, self.chart, self.remasks}
-        on(self.measure.click, self.measured, {self.sampler, self.eta, self.chains}, outputs)
-        on(self.both.click, self.paired, {self.corrector, self.steps, self.seed}, self.pictures)
-        on(self.hold.click, self.stood_still, None, {self.counted, self.held})
+        on(self.measure.click, self.measured, {self.sampler, self.eta, self.chains}, outputs, **SIDE_QUEUE)
+        on(self.both.click, self.paired, {self.corrector, self.steps, self.seed}, self.pictures, **SIDE_QUEUE)
+        on(self.hold.click, self.stood_still, None, {self.counted, self.held}, **SIDE_QUEUE)
 
     def _twins(self) -> None:
         gr.Markdown(
@@ -83,13 +82,9 @@ class Theory:
 
     def measured(self, values: Values) -> Changes:
         """The marginals of many chains."""
-        sampler, eta, chains = values[self.sampler], values[self.eta], int(values[self.chains] or 0)
-        try:
-            plain = settings(sampler, 32)
-            strength = {"eta": float(eta if eta is not None else -1)} if "eta" in plain.values else {}
-            found = marginals(settings(sampler, 32, **strength), chains, 1)
-        except ValueError as error:
-            raise refusal(error) from error
+        sampler, eta, chains = values[self.sampler], values[self.eta], values[self.chains]
+        strength = {"eta": float(eta)} if "eta" in settings(sampler, 32).values else {}
+        found = marginals(settings(sampler, 32, **strength), chains, 1)
         sentences = (
             f"{chains * LENGTH} positions, {found.remasks.sum():.1f} remasks a chain. The measurement leaves the 95 % "
             f"band at {found.outside} of {len(found.alpha)} steps. Neighbouring steps hang together, so that one "
@@ -104,10 +99,7 @@ class Theory:
     def paired(self, values: Values) -> str:
         """A corrector as its own paper writes it, as ReMDM, and ReMDM with another sigma, cell by cell."""
         corrector = values[self.corrector]
-        try:
-            found = twins(corrector, int(values[self.steps] or 0), SHOWN, int(values[self.seed] or 0))
-        except ValueError as error:
-            raise refusal(error) from error
+        found = twins(corrector, values[self.steps], SHOWN, values[self.seed])
         first, name = found[0], METHODS[corrector].title
         titles = (f"{name}, its own coefficients", f"ReMDM with the σ of {name}", "ReMDM, σ at most 0.1")
         apart = [each.differs(first) for each in found]

@@ -234,9 +234,9 @@ def test_controls_that_do_not_apply_disappear(studio):
         (lambda s: s.prompt("the " * 200), "The prompt takes more than 10 lines of 16 words"),
         (lambda s: s.prompt("Rosa " * 157 + "."), "There is nothing to write"),
         (lambda s: s.typed("t_off", 0.9), "t_off must lie below t_on, got t_off 0.9 and t_on 0.55"),
-        (lambda s: s.typed("seed", ""), "seed must be a whole number from 0 to .*, got nothing"),
-        (lambda s: s.typed("seed", -1), "seed must be a whole number from 0 to .*, got -1"),
-        (lambda s: s.typed("seed", 1.5), "seed must be a whole number from 0 to .*, got 1.5"),
+        (lambda s: s.typed("seed", ""), "Seed must be a whole number from 0 to .*, got nothing"),
+        (lambda s: s.typed("seed", -1), "Seed must be a whole number from 0 to .*, got -1"),
+        (lambda s: s.typed("seed", 1.5), "Seed must be a whole number from 0 to .*, got 1.5"),
     ],
 )  # fmt: skip
 def test_impossible_values_get_one_sentence(studio, app, set_up, sentence):

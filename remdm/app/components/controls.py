@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from remdm.app.components.ranges import Dial
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import METHODS, TABLES, applicable, part_knobs, settings
@@ -22,18 +23,6 @@ PART_LABELS = {
     "weighting": ("Which tokens", "Uniform, or the less confident ones more."),
     "plan": ("When", "At every step, late, or in a loop at constant alpha."),
 }
-
-
-class Dial(gr.Slider):
-    """A slider that hands on what was typed: the sampler's own checks refuse it, with its name and range."""
-
-    def preprocess(self, payload: float) -> float:
-        """The value as it came (None where the field is empty, whatever Gradio's annotation says)."""
-        return payload
-
-    def get_block_name(self) -> str:
-        """What the browser draws: an ordinary slider."""
-        return "slider"
 
 
 MOST_BUTTONS = 4

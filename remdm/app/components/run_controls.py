@@ -63,7 +63,7 @@ class RunControls:
         def begin() -> Changes:
             return {**self.busy(self.waiting), **more, self.ticket: RUNS.begin()}
 
-        begun = event(begin, None, {*self.buttons, *more, self.ticket}, queue=False)
+        begun = on(event, begin, None, {*self.buttons, *more, self.ticket})
         inputs, outputs = {self.ticket, *inputs}, {*outputs, *self.buttons}
         return on(begun.then, self.guarded(job), inputs, outputs, concurrency_id=MODEL_QUEUE)
 
@@ -89,7 +89,7 @@ class RunControls:
             RUNS.group(ticket).stop()
             return gr.Button(interactive=False)
 
-        on(self.stop.click, stop, self.ticket, self.stop, queue=False)
+        on(self.stop.click, stop, self.ticket, self.stop)
 
     def cancels(
         self, running: Dependency, stopped: Callable[[RunGroup], Changes] = lambda group: {},
@@ -106,5 +106,5 @@ class RunControls:
         def settled(ticket: str | None) -> Changes:  # what was sent just before may arrive behind that answer
             return self.ready() if RUNS.group(ticket).stopped.is_set() else {self.stop: gr.skip()}
 
-        halted = on(self.stop.click, stop, self.ticket, {*outputs, *self.buttons}, cancels=[running], queue=False)
+        halted = on(self.stop.click, stop, self.ticket, {*outputs, *self.buttons}, cancels=[running])
         on(halted.then, settled, self.ticket, self.buttons)

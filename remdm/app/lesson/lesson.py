@@ -6,14 +6,13 @@ from html import escape
 
 import gradio as gr
 
-from remdm.app.components.controls import Dial
+from remdm.app.components.ranges import Dial
+from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import player
-from remdm.app.errors import refusal
-from remdm.app.events import MODEL_QUEUE, Changes, Values, ask_page, on
+from remdm.app.events import Changes, Values, ask_page, on
 from remdm.app.lesson.stations import STATIONS, Seen, Station, Verdict
 from remdm.app.samples import Sample
 from remdm.app.streams import Stream, made, steps_of
-from remdm.models.checkpoints import CheckpointError
 from remdm.runs.domain import Domain
 from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest
@@ -48,7 +47,7 @@ class Lesson:
                     elem_id="lesson-turned",
                 )  # fmt: skip
                 with gr.Row(elem_classes="files"):
-                    self.run = gr.Button("Run", variant="primary", size="sm", elem_id="lesson-run")
+                    self.controls = RunControls("Run", "lesson-run", "lesson-stop", "The run", "Running …", size="sm")
                     self.check = gr.Button("Check", size="sm", elem_id="lesson-check")
                     self.next = gr.Button("Next station", size="sm", visible=False, elem_id="lesson-next")
                 self.answer = gr.HTML("", elem_id="lesson-said", elem_classes="said")
@@ -62,13 +61,12 @@ class Lesson:
         going = {self.text, self.turned, self.answer, self.next}
         on(self.where.input, self.gone, self.where, going)
         on(self.next.click, self.onward, self.where, {self.where, *going})
-        on(
-    self.run.click, self.runs, {self.where, self.turned}, {self.player, self.run, self.sample, self.answer},
-            concurrency_id=MODEL_QUEUE,
-        )  # fmt: skip
+        controls, outputs = self.controls, {self.player, self.sample, self.answer}
+        controls.begins(controls.run.click, self.runs, {self.where, self.turned}, outputs)
+        controls.ends()
         asked, self.in_player = ask_page(self.check.click, _IN_PLAYER)
         on(
-    asked.then, self.checked, {self.in_player, self.where, self.sample, self.done, self.kept},
+            asked.then, self.checked, {self.in_player, self.where, self.sample, self.done, self.kept},
             {self.answer, self.where, self.next, self.done, self.kept},
         )  # fmt: skip
 
@@ -88,37 +86,34 @@ class Lesson:
         place = min(place + 1, len(STATIONS) - 1)
         return {self.where: place, **self.gone(place)}
 
-    def request(self, station: Station, turned: float | None) -> RunRequest:
+    def request(self, station: Station, turned: float) -> RunRequest:
         """The run of a station.
 
         Raises:
             ValueError: for a setting that is invalid.
         """
         steps, given = station.steps, dict(station.settings)
-        if station.turned and turned is None:
-            raise ValueError("Give the setting a value first")
         if station.turned and station.turned[0] == "steps":
-            steps = int(turned or steps)
+            steps = int(turned)
         elif station.turned:
-            given["eta"] = float(turned or 0)
+            given["eta"] = float(turned)
         model = self.domain.models[0]
         chosen = settings(station.sampler, steps, **given)
         return RunRequest(self.domain, model, "", model.length, chosen, station.seed)
 
-    def runs(self, values: Values) -> Iterator[Changes]:
+    def runs(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Make the run of a station, step by step."""
-        try:
-            prepared = prepare(self.request(STATIONS[values[self.where]], values[self.turned]))
-        except (ValueError, CheckpointError) as error:
-            raise refusal(error) from error
-        shown = RUNS.open(prepared, RunGroup())
+        prepared = prepare(self.request(STATIONS[values[self.where]], values[self.turned]))
+        shown = RUNS.open(prepared, group)
         stream = Stream(shown)
-        yield {self.player: stream.begin(), self.run: gr.Button("Running …", interactive=False), self.answer: ""}
+        yield {self.player: stream.begin(), self.answer: ""}
         for step in steps_of(prepared):
-            if write := stream.take(step):
-                yield {self.player: write()}
+            write = stream.take(step)
+            if write is None:  # stopped
+                break
+            yield {self.player: write()}
         sample = made(shown)
-        yield {self.player: stream.end(sample), self.sample: sample, self.run: gr.Button("Run", interactive=True)}
+        yield {self.player: stream.end(sample, group.stopped.is_set()), self.sample: sample}
 
     def checked(self, values: Values) -> Changes:
         """Whether what the visitor did is what the station asks for."""

@@ -115,7 +115,7 @@ class Compare:
         inputs, outputs = {self.count, *chosen, *panel.inputs}, controls.outputs
         controls.begins(controls.run.click, self.compare, inputs, outputs)
         controls.begins(self.another.click, self.compare_anew, inputs, {*outputs, panel.seed})
-        on(self.settings.click, None, None, None, js=_DRAWER, queue=False)
+        on(self.settings.click, None, None, None, js=_DRAWER)
         controls.ends()
 
     def compare(self, values: Values, group: RunGroup) -> Iterator[Changes]:

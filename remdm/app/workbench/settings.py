@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from remdm.app.components.controls import Dial, choices, control, defaults, part_control, shown
+from remdm.app.components.controls import choices, control, defaults, part_control, shown
+from remdm.app.components.ranges import Dial, NumberField
 from remdm.app.events import Changes, Values
 from remdm.runs.domain import Domain, Model
 from remdm.runs.request import MAX_SEED, RunRequest
@@ -78,7 +79,9 @@ class Panel:
             *(model.lengths or (1, model.length)), step=1, value=model.length, label="Length · L", info="Positions.",
             visible=model.lengths is not None, elem_id=self._id("length"), elem_classes="whole", buttons=[],
         )  # fmt: skip
-        self.seed = gr.Number(7, label="Seed", elem_id=self._id("seed"), info="The same seed, the same run.")
+        self.seed = NumberField(
+            7, 0, MAX_SEED, label="Seed", elem_id=self._id("seed"), info="The same seed, the same run."
+        )
         self.samples = Dial(
             1, self.domain.most_samples, step=1, value=1, label="Samples", info="Runs of this seed.",
             elem_id=self._id("count"), buttons=[],
@@ -205,7 +208,8 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     Raises:
         ValueError: for anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or not low <= value <= high:
-        got = "nothing" if value is None else f"{value}"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high or value != int(value):
+        got = "nothing" if value is None else str(value)[:40]
         raise ValueError(f"{name} must be a whole number from {low} to {high}, got {got}.")
     return int(value)

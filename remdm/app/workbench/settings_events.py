@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from remdm.app.components.controls import defaults, shown
 from remdm.app.errors import refusal
@@ -37,7 +38,7 @@ class Reactions:
         panel, sampler = self.panel, values[self.panel.sampler]
         own = next((each.defaults for each in panel.domain.models if each.name == values[panel.model]), {})
         own = own if own.get("sampler") == sampler else {name: own[name] for name in panel.drawing if name in own}
-        return self._preset(sampler, _steps(values[panel.steps]), own)
+        return self._preset(sampler, self._steps(values), own)
 
     def _preset(self, sampler: str, steps: int, own: Mapping[str, Any]) -> Changes:
         """A sampler with its paper's values, changed where a model has its own."""
@@ -48,11 +49,12 @@ class Reactions:
 
     def retimed(self, values: Values) -> Changes:
         """T changed: knobs that still stand at the paper's value for another T follow it."""
-        sampler, steps = values[self.panel.sampler], _steps(values[self.panel.steps])
+        sampler, steps = values[self.panel.sampler], self._steps(values)
         known, now = [defaults(sampler, 1), defaults(sampler, LONG)], defaults(sampler, steps)
         changes: Changes = {}
         for name, each in self.panel.knobs.items():
-            follows = values[each] != now[name] and any(values[each] == paper[name] for paper in known)
+            value = readable(values, each)
+            follows = value != now[name] and any(value == paper[name] for paper in known)
             changes[each] = gr.update(value=now[name]) if follows else gr.skip()
         return changes
 
@@ -91,6 +93,14 @@ class Reactions:
         sampler, steps = own["sampler"], own["steps"]
         return {**self._preset(sampler, steps, own), self.panel.sampler: sampler, self.panel.steps: steps}
 
+    def _steps(self, values: Values) -> int:
+        """T as it stands; the page's first T while what was typed is none."""
+        return int(readable(values, self.panel.steps) or FIRST_STEPS)
 
-def _steps(value: float | None) -> int:
-    return int(value) if value and 1 <= value <= 8192 else FIRST_STEPS
+
+def readable(values: Values, control: Component) -> Any:
+    """A control's value, None while it is none that can be used: Run says so, nothing else has to."""
+    try:
+        return values[control]
+    except ValueError:
+        return None

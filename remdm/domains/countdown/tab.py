@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from remdm.app.components.controls import Dial
+from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values
 from remdm.app.workbench.workbench import Workbench
@@ -78,7 +78,7 @@ class CountdownTab:
 
     def race(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Measure, showing the standings as they change."""
-        steps, problems, seeds = (int(values[each]) for each in (self.steps, self.problems, self.seeds))
+        steps, problems, seeds = (values[each] for each in (self.steps, self.problems, self.seeds))
         chosen = {_title(name): self._settings(name, steps, values) for name in values[self.samplers]}
         restarts = {_title(name): count for name, (_, count) in AGAIN.items()}
         denoiser = self.model.load(compute()).denoiser

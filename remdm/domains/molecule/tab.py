@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample
@@ -82,8 +83,8 @@ class MoleculeTab:
         self.scales = gr.CheckboxGroup(
             [1, 2, 3, 4, 5], value=[1, 3, 5], label="Guidance scale · γ", elem_id="molecule-frontier-scales"
         )
-        self.steps = gr.Slider(4, 128, 32, step=1, label="Steps · T", elem_id="molecule-frontier-steps")
-        self.count = gr.Slider(
+        self.steps = Dial(4, 128, 32, step=1, label="Steps · T", elem_id="molecule-frontier-steps")
+        self.count = Dial(
             32, 1024, 64, step=32, label="Molecules", elem_id="molecule-frontier-count", info="For each mark."
         )
 
@@ -143,7 +144,7 @@ class MoleculeTab:
     def frontier(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Measure, drawing the frontier as it grows."""
         property, guidance, scales = values[self.property], values[self.guidance], sorted(values[self.scales])
-        steps, count = int(values[self.steps]), int(values[self.count])
+        steps, count = values[self.steps], values[self.count]
         chosen = {METHODS[name].title: preset(name, steps) for name in values[self.samplers]}
         checkpoint = self.domain.models[0].load(compute())
         running = Frontier(checkpoint, Asked(property, guidance), chosen, scales, count, halt=group.stopped)
