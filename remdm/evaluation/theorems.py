@@ -49,8 +49,8 @@ def marginals(chosen: Settings, chains: int, seed: int) -> Marginals:
     """
     if not 10 <= chains <= 20_000:
         raise ValueError(f"chains must be a whole number from 10 to 20000, got {chains}")
-    rows = []
-    for record in run(letters(), chosen, _masks(chains), tuple(range(seed, seed + chains)), watch=False):
+    rows, masks = [], torch.full((chains, LENGTH), len(LETTERS))
+    for record in run(letters(), chosen, masks, tuple(range(seed, seed + chains)), watch=False):
         if record.step.phase == FINISH:
             break
         share = float((~record.after.masked).double().mean())
@@ -58,10 +58,6 @@ def marginals(chosen: Settings, chains: int, seed: int) -> Marginals:
     alpha, measured, remasks, held = np.array(rows, dtype=float).T
     reach = 1.96 * np.sqrt(alpha * (1 - alpha) / (chains * LENGTH))
     return Marginals(alpha, measured, reach, remasks, held.astype(bool))
-
-
-def _masks(chains: int) -> torch.Tensor:
-    return torch.full((chains, LENGTH), len(LETTERS))
 
 
 # Twins: correctors as their own papers write them, and as ReMDM with a sigma
@@ -144,9 +140,9 @@ def twins(corrector: str, steps: int, chains: int, seed: int) -> tuple[Picture, 
         if not 1 <= value <= 64:
             raise ValueError(f"{name} must be a whole number from 1 to 64, got {value}")
     seeds, chosen = tuple(range(seed, seed + chains)), settings(corrector, steps, nucleus_p=1.0)
-    noise, walk = Coupled(seeds), build(chosen)[1]
-    its_own = sample(letters(), Velocities(CORRECTORS[corrector]), keyed(walk, noise),
-                     start(_masks(chains), len(LETTERS)), noise)  # fmt: skip
+    noise, walk, masks = Coupled(seeds), build(chosen)[1], torch.full((chains, LENGTH), len(LETTERS))
+    own = Velocities(CORRECTORS[corrector])
+    its_own = sample(letters(), own, keyed(walk, noise), start(masks, len(LETTERS)), noise)
     others = (chosen, settings(corrector, steps, rule="cap", eta=0.1, nucleus_p=1.0))
-    first, second = (picture(run(letters(), each, _masks(chains), seeds, coupled=True, watch=False)) for each in others)
+    first, second = (picture(run(letters(), each, masks, seeds, coupled=True, watch=False)) for each in others)
     return picture(its_own), first, second

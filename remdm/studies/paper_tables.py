@@ -1,7 +1,7 @@
 """`python -m remdm tables`: the paper's tables and ours, as Markdown, from the result files alone."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from remdm.domains.registry import measurements
@@ -13,7 +13,7 @@ from remdm.paths import ASSETS
 from remdm.studies import published, study_tables
 from remdm.studies.claims import Claim, better, gained, steady
 from remdm.studies.side_by_side import Line, Ours, table
-from remdm.views.interval import figure
+from remdm.views.interval import Interval, figure
 
 RESULTS = ASSETS / "results"
 HEAD = """# The paper's tables, and ours
@@ -37,21 +37,19 @@ STORY_LENGTH = 160
 SHARE, POINTS = ".1%", "+.1%"
 
 
-def _short(t: int) -> bool:
-    return t < STORY_LENGTH
-
-
-def _long(t: int) -> bool:
-    return t >= STORY_LENGTH
-
-
 Section = tuple[str, list[str], list[Claim]]
 QUALITY = ("perfect", "correct", "judge_perplexity", "token_entropy", "distinct", "mauve")
 
 
 def text(ours: Ours) -> list[Section]:
     """OpenWebText and the story model."""
-    perfect = ours.values
+
+    def short(line: Line) -> dict[int, Interval]:
+        return ours.values(line, "perfect", lambda t: t < STORY_LENGTH)
+
+    def long(line: Line, column: str = "perfect") -> dict[int, Interval]:
+        return ours.values(line, column, lambda t: t >= STORY_LENGTH)
+
     world = curves.data(ours.kind, ours.rows, ours.kind.measure("token_entropy"), ours.condition)
     closed = "A story of the closed world has about the same entropy whoever tells it" + (
         "; prose can lose much more."
@@ -60,32 +58,32 @@ def text(ours: Ours) -> list[Section]:
     )
     owt = [
         better("ReMDM-loop beats MDLM at T >= L", published.OWT_LONG, "MAUVE", "ReMDM (loop, cap 0.02)", "MDLM",
-               (perfect(LOOP, "perfect", _long), perfect(MDLM, "perfect", _long)), SHARE),
+               (long(LOOP), long(MDLM)), SHARE),
         better("ReMDM-cap beats MDLM at T < L", published.OWT_SHORT, "MAUVE", "ReMDM (cap 0.04)", "MDLM",
-               (perfect(CAP, "perfect", _short), perfect(MDLM, "perfect", _short)), SHARE),
+               (short(CAP), short(MDLM)), SHARE),
         steady("MDLM gains nothing from more steps at T >= L", published.OWT_LONG, "MAUVE", "MDLM",
-               perfect(MDLM, "perfect", _long), SHARE),
+               long(MDLM), SHARE),
         better("ReMDM-loop beats the DFM corrector at T >= L", published.OWT_LONG, "MAUVE", "ReMDM (loop, cap 0.02)",
-               "MDLM + DFM", (perfect(LOOP, "perfect", _long), perfect(DFM, "perfect", _long)), SHARE,
+               "MDLM + DFM", (long(LOOP), long(DFM)), SHARE,
                why=f"The paper's eta is too small for these stories, whatever the rule (see Tuning): {STUDIED.name} "
                "is level with DFM where both were measured."),
         better("The price is entropy: ReMDM-loop's is below MDLM's at T >= L", published.OWT_LONG, "entropy",
                "ReMDM (loop, cap 0.02)", "MDLM",
-               (perfect(LOOP, "token_entropy", _long), perfect(MDLM, "token_entropy", _long)), "",
+               (long(LOOP, "token_entropy"), long(MDLM, "token_entropy")), "",
                lower=(True, True), why=closed, unsure=closed),
     ]  # fmt: skip
     strategies = [
         better("The loop is the best strategy at T >= L: it beats cap", published.STRATEGIES_LONG, "MAUVE",
-               "loop 0.02", "cap 0.008", (perfect(LOOP, "perfect", _long), perfect(CAP, "perfect", _long)), SHARE,
+               "loop 0.02", "cap 0.008", (long(LOOP), long(CAP)), SHARE,
                why="Why is open. What differs here: L = 160 is reached at T where the paper still uses its large eta, "
                "9 of 10 positions are decoded while the loop runs, and a sentence of a story is right or wrong as a "
                "whole, so that remasking at all times, as cap does, goes on repairing while the rest is empty. A lower "
                "alpha_on alone does not mend it (rows of 0.5 and 0.7 are there), a larger eta does (see Tuning)."),
         better("The loop beats rescale at T >= L", published.STRATEGIES_LONG, "MAUVE", "loop 0.02", "rescale 0.015",
-               (perfect(LOOP, "perfect", _long), perfect(RESCALE, "perfect", _long)), SHARE,
+               (long(LOOP), long(RESCALE)), SHARE,
                why="Why is open, as for cap."),
         better("Cap beats rescale at T < L", published.STRATEGIES_SHORT, "MAUVE", "cap 0.04", "rescale 0.045",
-               (perfect(CAP, "perfect", _short), perfect(RESCALE, "perfect", _short)), SHARE),
+               (short(CAP), short(RESCALE)), SHARE),
     ]  # fmt: skip
     plain = [
         Line("MDLM, no nucleus, 32-bit noise", "mdlm", "nucleus_p=1.0, precision=32"),
@@ -201,9 +199,7 @@ def countdown(ours: Ours) -> list[Section]:
 
 def sections(folder: Path) -> list[Section]:
     """All of them, from the result files of a folder."""
-    rows: Mapping[str, Sequence[Row]] = {
-        name: results.read(folder / kind.file) for name, kind in measurements().items()
-    }
+    rows = {name: results.read(folder / kind.file) for name, kind in measurements().items()}
     own = {name: Ours(kind, rows[name], kind.own) for name, kind in measurements().items()}
     return [*text(own["text"]), *image(own["image"]), *molecule(rows["molecule"]), *countdown(own["countdown"])]
 
@@ -215,15 +211,13 @@ def render(folder: Path = RESULTS) -> str:
         parts += [f"## {title}", *tables]
         if claims:
             parts += ["What the paper says, and whether ours say so:", "\n".join(claim.line for claim in claims)]
-    for title, about, found in (
-        ("Tuning: settings at a fixed number of steps", TUNED, study_tables.tuned(folder)),
-        (
-            "32-bit noise (Zheng et al. 2024, arXiv 2409.02908)",
-            "By `python -m remdm precision`.",
-            study_tables.noise(folder),
-        ),
-    ):
-        parts += [f"## {title}", about, *found] if found else []
+    tuned, noise = study_tables.tuned(folder), study_tables.noise(folder)
+    parts += ["## Tuning: settings at a fixed number of steps", TUNED, *tuned] if tuned else []
+    parts += (
+        ["## 32-bit noise (Zheng et al. 2024, arXiv 2409.02908)", "By `python -m remdm precision`.", *noise]
+        if noise
+        else []
+    )
     missing = "\n".join(f"- {kind.missing}" for kind in measurements().values())
     parts += ["## What is not measured, and how ours are to be read", missing]
     return "\n\n".join(parts) + "\n"

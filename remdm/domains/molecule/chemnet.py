@@ -3,7 +3,6 @@
 It has 512 features, so that a cell of a few hundred molecules is far off for that alone: compare cells of one size.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from remdm.domains.molecule import qm9
 from remdm.evaluation.metrics.frechet import frechet, moments
+from remdm.evaluation.needed import need
 from remdm.models.checkpoints import ROOT
 
 NEEDED = ("fcd", "scipy")
@@ -22,9 +22,7 @@ DATA = ROOT / "qm9" / "training" / "data"
 
 def ready() -> None:
     """Raise ValueError, in one sentence, if the package or the held-out molecules are missing."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ValueError(f"the ChemNet distance needs {', '.join(missing)}, not installed here: run `{INSTALL}`")
+    need("the ChemNet distance", INSTALL, *NEEDED)
     if not (DATA / "qm9.npz").is_file():
         raise ValueError(f"{DATA} holds no molecules of QM9; run: python -m remdm train molecule")
 

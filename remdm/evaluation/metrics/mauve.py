@@ -4,10 +4,11 @@ The paper takes gpt2-large's features and 5,000 texts. With few texts MAUVE is u
 far other texts of the world come.
 """
 
-import importlib.util
 from collections.abc import Callable
 
 import numpy as np
+
+from remdm.evaluation.needed import need
 
 NEEDED = ("mauve", "faiss", "sklearn")
 INSTALL = "pip install mauve-text faiss-cpu"
@@ -16,10 +17,7 @@ SCALING = 5
 
 
 def ready() -> None:
-    """Raise ValueError, in one sentence, if a package is missing."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ValueError(f"MAUVE needs {', '.join(missing)}, not installed here: run `{INSTALL}`")
+    need("MAUVE", INSTALL, *NEEDED)
 
 
 def mauve(reference: np.ndarray, own: np.ndarray) -> float:

@@ -6,28 +6,17 @@ here alone, each batch as soon as those before it are there, so that a stopped s
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import remdm
-from remdm.evaluation.sweeps.samples import Draw, Part, Samples, batches, load, save
+from remdm.evaluation.needed import need
+from remdm.evaluation.sweeps.samples import Part, Samples, batches, load, save
 
 INSTALL = "pip install 'ray>=2.50'"
 AHEAD = 2
 """Batches that wait for each core."""
-
-
-def _ray() -> Any:
-    try:
-        import ray
-    except ImportError:
-        raise ValueError(f"--ray needs the package ray, which is not installed here: run `{INSTALL}`") from None
-    return ray
-
-
-def _drawn(made: Draw, first: int, stop: int) -> Samples:
-    """What a worker does."""
-    return made(first, stop)
 
 
 class _File:
@@ -56,7 +45,9 @@ def fill(
     Raises:
         ValueError: if Ray is not installed.
     """
-    ray = ray or _ray()
+    if ray is None:
+        need("--ray", INSTALL, "ray")
+        ray = import_module("ray")
     started = not ray.is_initialized()
     if started:
         package = str(Path(remdm.__file__).parent)
@@ -70,7 +61,7 @@ def fill(
 
 
 def _fill(parts: Sequence[Part], batch: int, tick: Callable[[int], Any], ray: Any) -> Iterator[Samples]:
-    work = ray.remote(_drawn)
+    work = ray.remote(lambda draw, first, stop: draw(first, stop))
     files = [_File(part) for part in parts]
     waiting = ((file, first, stop) for file in files for first, stop in batches(len(file), file.part.count, batch))
     lent: dict[int, Any] = {}

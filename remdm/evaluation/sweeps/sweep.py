@@ -7,7 +7,6 @@ stopped, more samples begin with those that are there, and two commands with dif
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -110,7 +109,7 @@ class Sweep:
         bench, cell = job.bench, job.cell
         return {
             "domain": self.kind.domain, "model": bench.name, "model_hash": bench.digest, "dtype": groups[0].dtype,
-            "version": getattr(remdm, "__version__", ""), "machine": groups[0].machine,
+            "version": remdm.__version__, "machine": groups[0].machine,
             "parameters": total_parameters(bench.checkpoint.denoiser.network), "length": groups[0].tokens.shape[1],
             "sampler": cell.sampler if cell else DATA, "overrides": job.changes, "steps": cell.steps if cell else 0,
             "seed": cell.seed if cell else 0, self.kind.unit: sum(map(len, groups)),
@@ -118,16 +117,6 @@ class Sweep:
             "forwards": float(np.mean([group.forwards.mean() for group in groups])),
             "seconds": float(np.mean([group.seconds.mean() for group in groups])), **bench.about,
         }  # fmt: skip
-
-
-@contextmanager
-def stoppable(args: argparse.Namespace) -> Iterator[None]:
-    """Says on an interruption that nothing is lost."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f"\nStopped. What was drawn is in {args.out}; the same command goes on from there.")
-        raise
 
 
 def _filled(args: argparse.Namespace, jobs: Sequence[Job], bar: tqdm) -> Iterator[tuple[Job, list[Samples]]]:
@@ -154,11 +143,14 @@ def _draw(args: argparse.Namespace, kind: Measurement) -> None:
     jobs = sweep.jobs()
     torch.set_num_threads(args.threads)
     missing = sum(part.missing for job in jobs for part in job.parts)
-    with stoppable(args):
+    try:
         with tqdm(total=missing, unit="step", unit_scale=True, smoothing=0.02) as bar:
             for job, samples in _filled(args, jobs, bar):
                 sweep.write(job, samples)
         kind.finish(args, jobs, sweep.write)
+    except KeyboardInterrupt:
+        print(f"\nStopped. What was drawn is in {args.out}; the same command goes on from there.")
+        raise
 
 
 def run(args: argparse.Namespace, kind: Measurement) -> None:

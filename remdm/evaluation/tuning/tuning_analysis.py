@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from remdm.evaluation.measurement import Objective
+from remdm.evaluation.needed import need
 from remdm.evaluation.sweeps.results import Row
 from remdm.views.interval import Interval
 
@@ -30,10 +31,9 @@ def optuna() -> Any:
     Raises:
         ValueError: if it is not installed.
     """
-    try:
-        import optuna as package
-    except ImportError:
-        raise ValueError(f"tuning needs the package optuna, not installed here: run `{INSTALL}`") from None
+    need("tuning", INSTALL, "optuna")
+    import optuna as package
+
     package.logging.set_verbosity(package.logging.WARNING)
     return package
 

@@ -24,7 +24,6 @@ SAME = ("name", "geometry", "dtype", "visitors")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
     names = ", ".join((*GEOMETRIES, "the embedded models, visitors, page, click, scrub"))
     parser.add_argument("--json", type=Path, help="write the rows to this file; others that it has stay")
     parser.add_argument("--table", action="store_true", help="only print what is in that file, as Markdown")
@@ -40,10 +39,7 @@ def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], I
     """What can be measured, by name."""
 
     def step(make: Callable) -> Callable[[], Iterator[Row]]:
-        def rows() -> Iterator[Row]:
-            yield measured(make(), args.clock, args.repeats)
-
-        return rows
+        return lambda: iter([measured(make(), args.clock, args.repeats)])
 
     def visitors() -> Iterator[Row]:
         checkpoint = load_embedded(CROWDED, chosen)
@@ -54,15 +50,14 @@ def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], I
         checkpoint = load_embedded(CROWDED, chosen)
         yield page_row("text", CROWDED, alone_ms(checkpoint.denoiser, checkpoint.length))
 
-    def click() -> Iterator[Row]:
-        yield click_row("text", CROWDED)
-
-    def scrub() -> Iterator[Row]:
-        yield scrub_row()
-
     made = {geometry: step(lambda geometry=geometry: random_case(geometry, chosen)) for geometry in GEOMETRIES}
     made |= {name: step(make) for name, make in embedded_cases(chosen)}
-    return made | {"visitors": visitors, "page": page, "click": click, "scrub": scrub}
+    return made | {
+        "visitors": visitors,
+        "page": page,
+        "click": lambda: iter([click_row("text", CROWDED)]),
+        "scrub": lambda: iter([scrub_row()]),
+    }
 
 
 def run(args: argparse.Namespace) -> None:
@@ -121,10 +116,5 @@ def read(path: Path) -> list[Row]:
 
 def write(path: Path, made: Row) -> None:
     """Put a row into a file, in the place of the one that measured the same before."""
-    rows, same = read(path), [made.get(key) for key in SAME]
-    places = [place for place, each in enumerate(rows) if [each.get(key) for key in SAME] == same]
-    if places:
-        rows[places[0]] = made
-    else:
-        rows.append(made)
-    path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    rows = {tuple(each.get(key) for key in SAME): each for each in (*read(path), made)}
+    path.write_text(json.dumps([*rows.values()], indent=2) + "\n", encoding="utf-8")

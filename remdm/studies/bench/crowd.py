@@ -33,11 +33,6 @@ class _Crowd:
         """Milliseconds a step."""
         return 1000 * self.seconds / self.steps
 
-    @property
-    def cpu_ms(self) -> float:
-        """Milliseconds of CPU a step: what counts on a machine that does other work too."""
-        return 1000 * self.cpu / self.steps
-
 
 def _visits(denoisers: list[Denoiser], length: int, steps: int, gate: AbstractContextManager, batch: int = 1) -> _Crowd:
     """Each denoiser's run in a thread of its own, all arriving at once; `gate` lets in how many it will."""
@@ -87,5 +82,5 @@ def crowds(
         yield row(
             "visitors", geometry, ours.ms, line.ms, visitors=size, batch_ms=batched, first_ms=1000 * ours.first,
             line_first_ms=1000 * line.first, forwards=meeting.forwards, steps=ours.steps,
-            cpu_ms=ours.cpu_ms, line_cpu_ms=line.cpu_ms,
+            cpu_ms=1000 * ours.cpu / ours.steps, line_cpu_ms=1000 * line.cpu / line.steps,
         )  # fmt: skip

@@ -22,8 +22,7 @@ DRAWN = ("plot", "hero", "key")
 def _entropy(values: Iterable[str | None]) -> float:
     """Entropy in nats of the values that are known."""
     counts = Counter(value for value in values if value is not None)
-    total = sum(counts.values())
-    return -sum(count / total * log(count / total) for count in counts.values())
+    return -sum(count / counts.total() * log(count / counts.total()) for count in counts.values())
 
 
 def _mean(entropies: dict[str, float]) -> dict[str, float]:
