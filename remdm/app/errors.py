@@ -6,7 +6,7 @@ from html import escape
 
 import gradio as gr
 
-from remdm.models.checkpoints import CheckpointError
+from remdm.runs.request import readable
 
 MOST_SAID = 500
 """Letters of a refusal: whatever was refused, it is not repeated at length."""
@@ -16,7 +16,7 @@ MOST_LOGGED = 4000
 
 def refusal(error: Exception) -> gr.Error:
     """One sentence as a toast, which the browser reads as HTML."""
-    said = str(error)
+    said = readable(str(error))
     if len(said) > MOST_SAID:
         said = f"{said[:MOST_SAID]} …"
     return gr.Error(escape(f"{said.rstrip('.')}."), print_exception=False)
@@ -26,7 +26,7 @@ def failure(error: Exception, what: str = "This") -> gr.Error:
     """The toast for work that failed: what was wrong with the request, or else that `what` broke off."""
     if isinstance(error, gr.Error):
         return error
-    if isinstance(error, ValueError | CheckpointError):
+    if isinstance(error, ValueError):
         return refusal(error)
     logged = "".join(traceback.format_exception(error))
     print(logged if len(logged) <= MOST_LOGGED else f"{logged[:MOST_LOGGED // 2]} …\n… {logged[-MOST_LOGGED // 2:]}",

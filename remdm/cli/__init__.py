@@ -1,6 +1,8 @@
 """The command line: the same runs without a page. Each command is a module with `add_arguments` and `run`."""
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -39,13 +41,15 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command; what the user got wrong is one sentence on stderr and exit status 2."""
-    argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):  # a terminal or a pipe that is not UTF-8 gets ? for what it cannot print
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    # in such a locale the flags' letters arrive as single bytes
+    argv = [os.fsencode(word).decode("utf-8", "replace") for word in (sys.argv[1:] if argv is None else argv)]
     args = parser(argv).parse_args(argv)
-    from remdm.models.checkpoints import CheckpointError  # takes torch along, which `--help` can do without
-
     try:
         args.run(args)
-    except (ValueError, CheckpointError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"remdm: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:

@@ -1,14 +1,16 @@
 """`sample`: runs of one seed without a page, written as traces or printed."""
 
 import argparse
+import sys
 from collections.abc import Iterable
 from dataclasses import Field
 from pathlib import Path
 
 from remdm.domains.registry import DOMAINS
 from remdm.hub.listing import get
+from remdm.models.network import DEVICES
 from remdm.runs.domain import Domain, Model
-from remdm.runs.record import record
+from remdm.runs.record import BrokenRun, prepare, record
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import save
 from remdm.sampling import methods
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(_flag(name), help=_help(each))
     help_confidence = "recorded of every masked position at each step (default), or of decoded tokens only: faster"
     parser.add_argument("--confidence", default="all", choices=("all", "decoded"), help=help_confidence)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.add_argument(
         "--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed"
     )
@@ -123,17 +125,27 @@ def run(args: argparse.Namespace) -> None:
     extra = asked(domain, model, args)
     stem = f"{args.domain}-{settings.sampler}-{settings.steps}-{args.seed}"
     targets = paths(args.out, args.count, stem) if args.out else [None] * args.count
-    length, watch = args.length or model.length, args.confidence == "all"
+    length, watch = model.length if args.length is None else args.length, args.confidence == "all"
     for index, target in enumerate(targets):
         request = RunRequest(
             domain, model, args.prompt, length, settings, args.seed, index, args.device, extra, watch=watch
         )
         if model.fetch is not None:
             get(model.name, args.device)
-        trace = record(request)
+        if target is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)  # before the run, which would be lost
+        try:
+            prepared = prepare(request)
+            for note in prepared.notes if index == 0 else ():
+                print(f"remdm: {note}", file=sys.stderr)
+            trace = record(prepared)
+        except BrokenRun as broken:
+            if target is not None and broken.trace.steps:
+                save(broken.trace, target)
+                raise ValueError(f"{broken} What was made before is in {target}.") from broken
+            raise
         if target is None:
             print(trace.text)
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
         save(trace, target)
         print(target)

@@ -16,7 +16,7 @@ from remdm.models.checkpoints import total_parameters
 from remdm.models.dit import DiTConfig
 from remdm.models.dit_files import blank as blank_dit
 from remdm.models.llada import LLaDA, LLaDAConfig
-from remdm.models.network import compute
+from remdm.models.network import DEVICES, compute
 from remdm.models.weights import blank
 
 SKELETONS = {
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skeleton", choices=tuple(SKELETONS), help="count the weights of a published shape without downloading it"
     )
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--device", default="auto", choices=DEVICES)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -210,6 +210,8 @@ def _load(name: str, compute: Compute) -> Checkpoint:
     family = entry.family or detect_family(places[0])
     try:
         loaded = FAMILIES[family].load(tuple(places), entry.name, compute)
+    except CheckpointError:
+        raise
     except (ValueError, OSError, RuntimeError) as error:
         raise CheckpointError(f"{entry.name} cannot be loaded: {_one_line(error, places)}") from error
     return replace(loaded, name=entry.name)

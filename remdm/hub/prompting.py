@@ -1,7 +1,7 @@
 """Prompts of public language models: given text and blanks as ids in the model's own frame, and ids printed as text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,8 @@ from remdm.models.checkpoints import Checkpoint
 
 UNKNOWN = "�"
 _TIGHT = frozenset(".,!?;:)]}'’”%")
-_BLANK = re.compile(r"(?<!\S)_(\d{0,3})(?!\w)")
+_BLANK = re.compile(r"(?<!\w)(?:_(?P<count>\d+)|_+)(?!\w)|[\[<{]\|?(?:mdm_)?(?:mask|blank)\|?[\]>}]", re.IGNORECASE)
+MOST_BLANK = 999
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ class TextCheckpoint(Checkpoint):
 def segments(prompt: str) -> tuple[list[str | int], bool]:
     """A prompt as texts and blank counts in turn, and whether the text continues after it.
 
-    `_` is a blank of one token, `_3` one of three; a prompt without blanks, or with `...` at its end, continues.
+    `_` is a blank of one token, `_3` one of three; `____`, `[MASK]`, `<mask>` and their like are one of one. An
+    underscore that belongs to a word is text. A prompt without blanks, or with `...` at its end, continues.
+
+    Raises:
+        ValueError: for a blank of no token, or of more than any model has room for.
     """
     prompt = prompt.strip()
     ellipsis = prompt.endswith(("...", "…"))
@@ -54,7 +59,10 @@ def segments(prompt: str) -> tuple[list[str | int], bool]:
     parts: list[str | int] = []
     place = 0
     for blank in _BLANK.finditer(prompt):
-        parts += [prompt[place : blank.start()], int(blank.group(1) or 1)]
+        count = blank["count"] or "1"
+        if not 1 <= int(count[:9]) <= MOST_BLANK:
+            raise ValueError(f"_{count[:9]} is not a blank: _ is one token, and _2 to _{MOST_BLANK} are so many.")
+        parts += [prompt[place : blank.start()], int(count)]
         place = blank.end()
     parts.append(prompt[place:])
     blanks = any(isinstance(part, int) for part in parts)
@@ -130,6 +138,42 @@ def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
             documents.append([])
     printed = [checkpoint.tokenizer.decode(each, skip_special_tokens=True).strip() for each in documents if each]
     return "\n\n".join(part for part in (printed[:1] if frame.end_ids else printed) if part)
+
+
+def ends(checkpoint: Checkpoint) -> frozenset[int]:
+    """The ids that end an answer."""
+    assert isinstance(checkpoint, TextCheckpoint)
+    return checkpoint.frame.end_ids
+
+
+def notes(prompt: str, checkpoint: Checkpoint) -> list[str]:
+    """Where the model reads something else than what was typed: words that it lacks, and special tokens."""
+    tokenizer = checkpoint.tokenizer
+    special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
+    unknown = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "")
+    lacking: dict[str, None] = {}
+    acting: dict[str, None] = {}
+    for part in segments(prompt)[0]:
+        if isinstance(part, int):
+            continue
+        read = tokenizer.encode(part, add_special_tokens=False)
+        for token, (first, last) in zip(read.ids, read.offsets, strict=True):
+            if part[first:last] in special:
+                acting[part[first:last]] = None
+            elif token == unknown:
+                lacking[part[first:last]] = None
+    found = []
+    if lacking:
+        mark = tokenizer.model.unk_token
+        found.append(f"The model has no token for {_quoted(lacking)}: it reads {mark} there.")
+    if acting:
+        found.append(f"{_quoted(acting)} in the prompt acts as a special token of the model, not as text.")
+    return found
+
+
+def _quoted(words: Iterable[str]) -> str:
+    shown = [f"“{word[:20]}”" for word in words]
+    return ", ".join(shown[:5]) + (" and others" if len(shown) > 5 else "")
 
 
 def _answer(ids: list[int], checkpoint: TextCheckpoint) -> list[int]:

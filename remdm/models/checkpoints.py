@@ -29,7 +29,7 @@ ARCHITECTURES: dict[str, tuple[Callable[..., EmbeddedNetwork], Callable[..., Any
 """Networks of embedded models and their configs, by their name in config.json; a config has a `length`."""
 
 
-class CheckpointError(Exception):
+class CheckpointError(ValueError):
     """A checkpoint cannot be used; the message says which and what to do."""
 
 

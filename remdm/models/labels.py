@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from remdm.sampling.denoiser import Unguided, subs
+from remdm.sampling.denoiser import Unguided, probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,4 +67,4 @@ class LabelDenoiser(Unguided):
         device = next(self.network.parameters()).device
         labels = torch.full((len(tokens),), self.label, device=device)
         hidden = self.network.hidden(tokens.to(device), labels)
-        return subs(self.network.head(hidden[rows.to(device)]), self.mask_id).to(tokens.device)
+        return probabilities(self.network.head(hidden[rows.to(device)]), self.mask_id).to(tokens.device)

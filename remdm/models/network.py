@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from remdm.sampling.denoiser import Unguided, subs
+from remdm.sampling.denoiser import Unguided, probabilities
 
 
 class Network(nn.Module):
@@ -56,17 +56,28 @@ def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
     return best
 
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+"""What can be asked for; `auto` takes CUDA where there is any, and else the CPU."""
+
+
 @cache
 def compute(device: str = "auto") -> Compute:
     """Choose device and number type by a short trial, once a process: machines of one kind differ.
 
+    An Apple GPU (`mps`) has to be asked for. It has no 64-bit floats; the draws, which need them, are made on the CPU
+    whatever the device.
+
     Raises:
-        ValueError: for an unknown device, or `cuda` where there is none.
+        ValueError: for an unknown device, or one that is not there.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu or cuda, got {device}")
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device}")
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device is cuda, but this machine shows no CUDA device; use cpu or auto")
+    if device == "mps":
+        if not torch.backends.mps.is_available():
+            raise ValueError("device is mps, but this machine shows no Apple GPU; use cpu or auto")
+        return Compute(torch.device("mps"), torch.float32, "an Apple GPU was asked for")
     if device != "cpu" and torch.cuda.is_available():
         return Compute(torch.device("cuda"), torch.bfloat16, "a CUDA device is there")
     ratio = _matmul_seconds(torch.float32) / _matmul_seconds(torch.bfloat16)
@@ -97,4 +108,4 @@ class NetworkDenoiser(Unguided):
         count = max(1, AT_ONCE // tokens.shape[1]) if device.type == "cpu" else len(tokens)
         parts = zip(tokens.to(device).split(count), rows.to(device).split(count), strict=True)
         wanted = torch.cat([self.network.hidden_at(part, where) for part, where in parts])
-        return subs(self.network.head(wanted), self.mask_id).to(tokens.device)
+        return probabilities(self.network.head(wanted), self.mask_id).to(tokens.device)

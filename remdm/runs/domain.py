@@ -58,6 +58,8 @@ class Model:
         recommended: where no sampler is named, the settings that were measured to be best and calm for the model; a
             sampler that is named keeps its paper's values.
         fetch: device -> its download with progress, iterated to its end before `load`; None where nothing is lacking.
+        ends: ids behind which nothing of an answer is printed; given words stay though one was written before them.
+        notes: (prompt, checkpoint) -> sentences on what the model makes of the prompt otherwise than one may think.
     """
 
     name: str
@@ -86,6 +88,8 @@ class Model:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     recommended: Mapping[str, Any] = field(default_factory=dict)
     fetch: Callable[[Compute], Iterator[Fetched]] | None = None
+    ends: Callable[[Checkpoint], frozenset[int]] | None = None
+    notes: Callable[[str, Checkpoint], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)

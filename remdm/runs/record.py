@@ -14,9 +14,9 @@ import torch
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import compute
 from remdm.runs.frames import frame
-from remdm.runs.request import RunRequest, run_seed
+from remdm.runs.request import RunRequest, readable, run_seed
 from remdm.runs.tokens import Issue, TokenView
-from remdm.runs.trace import Frame, Trace
+from remdm.runs.trace import MAX_WORD, Frame, Trace, fits
 from remdm.sampling.knobs import one_of
 from remdm.sampling.methods import Running, build, run
 from remdm.sampling.time_grid import FINISH
@@ -57,6 +57,12 @@ class PreparedRun:
         """Of its random numbers."""
         return run_seed(self.request.seed, self.request.index)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what the model makes of the prompt otherwise than one may think."""
+        model = self.request.model
+        return tuple(model.notes(self.request.prompt, self.checkpoint)) if model.notes else ()
+
     def steps(self) -> Iterator[TimedFrame]:
         """Its steps as they are made."""
         for (timed,) in Batch((self,)).steps():
@@ -74,7 +80,7 @@ class PreparedRun:
 
     def _piece(self, token: int) -> str:
         if token not in self._printed:
-            self._printed[token] = self.request.model.piece(token, self.checkpoint)
+            self._printed[token] = readable(self.request.model.piece(token, self.checkpoint))[:MAX_WORD]
         return self._printed[token]
 
     def view(self, ids: Sequence[int]) -> TokenView:
@@ -88,8 +94,17 @@ class PreparedRun:
         ids |= {token for each in frames for top in each.alternatives for token, _ in top}
         run = facts(request, self.checkpoint)
         trace = Trace(run, request.length, mask_id, self.start, self.pieces(ids), tuple(frames), "")
-        text = request.model.text([token for token in trace.final if token != mask_id], self.checkpoint)
-        return replace(trace, text=text)
+        return replace(trace, text=readable(request.model.text(self._printable(trace), self.checkpoint)))
+
+    def _printable(self, trace: Trace) -> list[int]:
+        """The ids of its text: no masks, and no end mark that was written in front of given words."""
+        ends = self.request.model.ends(self.checkpoint) if self.request.model.ends else frozenset()
+        behind = max(trace.given, default=0)
+        return [
+            token
+            for place, token in enumerate(trace.final)
+            if token != trace.mask_id and not (token in ends and place < behind and trace.start[place] == trace.mask_id)
+        ]
 
 
 def _received(request: RunRequest, start: tuple[int, ...], expected: int) -> PreparedRun:
@@ -164,6 +179,9 @@ def prepare(request: RunRequest) -> PreparedRun:
         allowed = f"{low}" if low == high else f"{low} to {high}"
         raise ValueError(f"length must be {allowed} for the model {request.model.name}, got {request.length}")
     seed = run_seed(request.seed, request.index)
+    expected = len(build(request.settings)[1])
+    if not fits(request.length, expected):
+        raise ValueError(f"{expected:,} steps of {request.length:,} positions are more than a trace keeps; take fewer.")
     for name, choices in request.model.choices.items():
         one_of(name, getattr(request.asked, name), choices)
     checkpoint = request.model.load(compute(request.device))
@@ -175,7 +193,7 @@ def prepare(request: RunRequest) -> PreparedRun:
         raise ValueError(f"start must hold {request.length} ids, got {len(start)}")
     if (start != checkpoint.mask_id).all():
         raise ValueError("There is nothing to write: the prompt fills every position. Leave a blank or end it with ...")
-    return PreparedRun(request, checkpoint, tuple(start.tolist()), len(build(request.settings)[1]))
+    return PreparedRun(request, checkpoint, tuple(start.tolist()), expected)
 
 
 def together(requests: Sequence[RunRequest]) -> Batch:
@@ -183,7 +201,25 @@ def together(requests: Sequence[RunRequest]) -> Batch:
     return Batch(tuple(prepare(request) for request in requests))
 
 
-def record(request: RunRequest) -> Trace:
-    """A whole run."""
-    prepared = prepare(request)
-    return prepared.trace([step.frame for step in prepared.steps()])
+class BrokenRun(ValueError):
+    """A run that could not go on; `trace` holds the steps before."""
+
+    def __init__(self, why: Exception, trace: Trace) -> None:
+        super().__init__(f"The run broke off after {len(trace.steps)} steps. {why}")
+        self.trace = trace
+
+
+def record(asked: RunRequest | PreparedRun) -> Trace:
+    """A whole run.
+
+    Raises:
+        ValueError: as `prepare`. BrokenRun: where a step fails, with the steps before it.
+    """
+    prepared = asked if isinstance(asked, PreparedRun) else prepare(asked)
+    frames: list[Frame] = []
+    try:
+        for step in prepared.steps():
+            frames.append(step.frame)
+    except (ValueError, RuntimeError) as error:  # RuntimeError: torch's, out of memory among them
+        raise BrokenRun(error, prepared.trace(frames)) from error
+    return prepared.trace(frames)

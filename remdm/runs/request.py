@@ -1,15 +1,25 @@
 """What is asked for before anything is loaded: a run, and the seed that it draws its numbers from."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from remdm.runs.domain import Domain, Model
+from remdm.runs.trace import MAX_NAME, MAX_PROMPT
 from remdm.sampling.methods import Settings
 
 MAX_SEED = 2**53 - 1
 """The largest seed: still exact as a JSON number in every browser."""
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def readable(text: str) -> str:
+    """Text that can be encoded: half a surrogate pair, as a browser or a shell may send it, becomes U+FFFD."""
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,9 @@ class RunRequest:
     of the domain's kind (`Domain.ask`), None for its defaults. `start` (ids `[L]`) takes the prompt's place. `watch`:
     whether the confidence of every masked position is computed and recorded at each step, or only of those that decode,
     which takes less time where the vocabulary is large; the tokens are the same.
+
+    Raises:
+        ValueError: for a prompt or a model name that no trace could keep.
     """
 
     domain: Domain
@@ -35,6 +48,11 @@ class RunRequest:
     watch: bool = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "prompt", readable(self.prompt))
+        if len(self.prompt) > MAX_PROMPT:
+            raise ValueError(f"The prompt has {len(self.prompt):,} letters; at most {MAX_PROMPT:,} can be kept.")
+        if len(self.model.name) > MAX_NAME:
+            raise ValueError(f"The model's name has more than {MAX_NAME:,} letters, which no trace can keep.")
         if self.asked is None:
             object.__setattr__(self, "asked", self.domain.ask())
 

@@ -17,7 +17,14 @@ from remdm.runs.untrusted import TraceError, entries, number, packed_bytes, refu
 FORMAT, VERSION = "remdm-trace", 1
 TABLES = ("settings", "asked")
 """Tables inside the facts of a run."""
-MAX_BYTES, MAX_LENGTH, MAX_STEPS, MAX_ID, MAX_TEXT = 32 << 20, 8192, 20_000, 1 << 24, 200_000
+MAX_BYTES, MAX_LENGTH, MAX_STEPS, MAX_ID, MAX_TEXT = 32 << 20, 8192, 20_000, 1 << 24, 2_000_000
+MAX_PROMPT, MAX_NAME, MAX_WORD = 20_000, 1000, 1000
+"""Letters of a prompt (or another setting), of a name (a model's may be a path), and of a word.
+
+All of these hold for what is written as for what is read: what was kept can be opened again.
+"""
+
+TOO_LARGE = f"The trace is larger than {MAX_BYTES >> 20} MB, the most that can be opened."
 
 
 @dataclass(frozen=True)
@@ -161,8 +168,22 @@ def _frame_json(frame: Frame) -> dict[str, Any]:
 
 
 def dumps(trace: Trace) -> bytes:
-    """The file's bytes, uncompressed: the same trace gives the same bytes."""
-    return json.dumps(to_json(trace), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    """The file's bytes, uncompressed: the same trace gives the same bytes.
+
+    Raises:
+        TraceError: for a trace that could not be read again: it is too long.
+    """
+    _run(dict(trace.run))
+    text(trace.text, "the final text", MAX_TEXT)
+    entries(list(trace.steps), "steps", MAX_STEPS)
+    whole(trace.length, 1, MAX_LENGTH, "length")
+    data = json.dumps(to_json(trace), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return data if len(data) <= MAX_BYTES else refuse(TOO_LARGE)
+
+
+def fits(length: int, steps: int) -> bool:
+    """Whether a run of so many positions and steps can be kept, as far as that is known before it is made."""
+    return length <= MAX_LENGTH and steps <= MAX_STEPS and steps * (length * 4 // 3 + 200) <= MAX_BYTES
 
 
 def save(trace: Trace, path: Path) -> None:
@@ -178,9 +199,7 @@ def load(path: Path) -> Trace:
         TraceError: if it is not one, or breaks a rule of the format.
     """
     try:
-        return (
-            loads(path.read_bytes()) if path.stat().st_size <= MAX_BYTES else refuse("The file is larger than 32 MB.")
-        )
+        return loads(path.read_bytes()) if path.stat().st_size <= MAX_BYTES else refuse(TOO_LARGE)
     except OSError as error:
         raise TraceError(f"The file cannot be read: {error.strerror}.") from error
 
@@ -190,7 +209,7 @@ def loads(data: bytes) -> Trace:
     if data[:2] == b"\x1f\x8b":
         data = unzipped(data, MAX_BYTES)
     if len(data) > MAX_BYTES:
-        refuse("The file is larger than 32 MB.")
+        refuse(TOO_LARGE)
     try:
         content = json.loads(data, parse_constant=lambda name: refuse(f"The file holds {name}, which is not a number."))
     except (ValueError, RecursionError) as error:
@@ -222,7 +241,7 @@ def _trace(content: Any) -> Trace:
         refuse("start has another length than the trace says.")
     run = _run(content["run"])
     words = {
-        whole(int(token), 0, MAX_ID, "a word's id"): text(word, "a word", 200)
+        whole(int(token), 0, MAX_ID, "a word's id"): text(word, "a word", MAX_WORD)
         for token, word in content.get("words", {}).items()
     }
     frames = tuple(_frame(frame, length) for frame in entries(content["steps"], "steps", MAX_STEPS))
@@ -245,9 +264,9 @@ def _run(run: Any) -> dict[str, Any]:
             if isinstance(value, list) or (isinstance(value, dict) and (table is not run or name not in TABLES)):
                 refuse("run must hold plain values.")
             if isinstance(value, str):
-                text(value, "a setting", 4000)
+                text(value, "a setting", MAX_PROMPT)
     for name in ("domain", "model", "sampler"):
-        text(run.get(name, ""), name, 100)
+        text(run.get(name, ""), name, MAX_NAME)
     for name in ("steps", "seed", "index"):
         whole(run.get(name, 0), 0, 1 << 60, name)
     return run

@@ -86,6 +86,25 @@ def subs(logits: Tensor, mask_id: int) -> Tensor:
     return logits.log_softmax(dim=-1)
 
 
+class NotFinite(ValueError):
+    """A network gives no probabilities: its logits are not finite."""
+
+
+def probabilities(logits: Tensor, mask_id: int) -> Tensor:
+    """As `subs`, for logits that nobody has looked at yet.
+
+    Raises:
+        NotFinite: where a row holds NaN or infinity, or nothing that may be written.
+    """
+    log_x = subs(logits, mask_id)
+    if log_x[:, 0].isnan().any():  # such a row is NaN all over
+        raise NotFinite(
+            "The model's output is not a number (NaN or infinity): its weights are damaged, or too large for "
+            f"{str(logits.dtype).removeprefix('torch.')}. Fetch its files again, or use another model."
+        )
+    return log_x
+
+
 TOPK_STAGES = (64, 512, 2048)
 """How many of the likeliest tokens are looked at first, in search of the nucleus's end."""
 AT_ONCE = 1 << 21

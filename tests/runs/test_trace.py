@@ -14,7 +14,7 @@ import torch
 from remdm.models.ideal import letters
 from remdm.runs import trace as module
 from remdm.runs.frames import frame
-from remdm.runs.trace import Frame, Trace, TraceError, dumps, load, loads, replay, save
+from remdm.runs.trace import MAX_PROMPT, MAX_TEXT, Frame, Trace, TraceError, dumps, load, loads, replay, save
 from remdm.sampling.methods import METHODS, run, settings
 
 IDEAL = letters()
@@ -255,8 +255,11 @@ HOSTILE = {
     "a word that is no text": (changed("words", {"1": 2}), "a word must be text"),
     "half a surrogate pair": (changed("final", "text", "\ud800"), "wrong kind"),
     "half a surrogate pair in run": (changed("run", {"model": "\ud800"}), "wrong kind"),
-    "a long text": (changed("final", "text", "a" * 200_001), "at most 200000 characters"),
-    "a long run": (changed("run", {"model": "a" * 200_001}), "a setting must be text of at most 4000"),
+    "a long text": (changed("final", "text", "a" * (MAX_TEXT + 1)), f"at most {MAX_TEXT} characters"),
+    "a long run": (
+        changed("run", {"model": "a" * (MAX_PROMPT + 1)}),
+        f"a setting must be text of at most {MAX_PROMPT}",
+    ),
     "truncated gzip": (gzip.compress(TEXT)[:-20], "not a whole gzip file"),
     "damaged gzip": (gzip.compress(TEXT)[:60] + b"\0" * 80, "not a whole gzip file"),
     "gzip of something else": (gzip.compress(b"hello"), "not JSON"),

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from remdm.app.errors import refusal
 from remdm.app.events import Changes, Values, on
 from remdm.app.workbench.settings import MOST_STEPS, Panel, whole
 from remdm.evaluation.measurement import Measurement
@@ -35,13 +34,10 @@ class Recommended:
         """Set the controls to the best that is known, and say what it is worth against the sampler chosen before."""
         panel, domain = self.panel, self.panel.domain
         model = values[panel.model]
-        try:
-            wanted = whole("steps", values[panel.steps], 1, MOST_STEPS)
-            assert self.measurement is not None
-            condition = self.measurement.own if model == domain.models[0].name else model
-            found = known(self.measurement, wanted, condition, self.folder)
-        except ValueError as error:
-            raise refusal(error) from error
+        wanted = whole("steps", values[panel.steps], 1, MOST_STEPS)
+        assert self.measurement is not None
+        condition = self.measurement.own if model == domain.models[0].name else model
+        found = known(self.measurement, wanted, condition, self.folder)
         if found is None:
             return {panel.known: f"Nothing was measured of this model near T = {wanted}; the settings stay."}
         worth = recommendation(found, wanted, values[panel.sampler])

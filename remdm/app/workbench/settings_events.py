@@ -7,10 +7,8 @@ import gradio as gr
 from gradio.components import Component
 
 from remdm.app.components.controls import defaults, shown
-from remdm.app.errors import refusal
 from remdm.app.events import Changes, Values, on
 from remdm.app.workbench.settings import FIRST_STEPS, Panel, another_seed, first_of, opening_settings
-from remdm.models.checkpoints import CheckpointError
 from remdm.runs.domain import Model
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import LONG, settings
@@ -66,10 +64,7 @@ class Reactions:
     def remodelled(self, name: str) -> Changes:
         """Another model: what it is, its lengths, its prompts, its choices, and the settings that suit it."""
         panel, domain = self.panel, self.panel.domain
-        try:
-            model, asked = domain.model(name), domain.ask()
-        except (ValueError, CheckpointError) as error:
-            raise refusal(error) from error
+        model, asked = domain.model(name), domain.ask()
         low, high = model.lengths or (1, model.length)
         changes: Changes = {
             panel.about: model.about,

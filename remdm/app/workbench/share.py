@@ -10,7 +10,6 @@ import gradio as gr
 
 from remdm.app.components.board import Comparison
 from remdm.app.components.scripted_html import scripts, styles
-from remdm.app.errors import refusal
 from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample, file_of
 from remdm.app.workbench.settings import Panel
@@ -104,15 +103,12 @@ class Share:
 
     def linked(self, values: Values) -> Any:
         """The link's query for the settings as they stand."""
-        try:
-            return gr.Textbox(value=query(self.panel.requests(values)[0]), visible=True)
-        except ValueError as error:
-            raise refusal(error) from error
+        return gr.Textbox(value=query(self.panel.requests(values)[0]), visible=True)
 
     def exported(self, sample: Sample | None) -> Any:
         """The run in the player as one HTML file and as a GIF."""
         if sample is None:
-            raise refusal(ValueError("There is no run to export yet: press Run first"))
+            raise ValueError("There is no run to export yet: press Run first")
         trace = Path(file_of(sample.trace))
         stem = trace.name.removesuffix(".json.gz")
         made = [trace.with_name(f"{stem}.html")]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from collections.abc import Set as AbstractSet
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -121,8 +122,15 @@ class Workbench:
         prepared = [prepare(request) for request in requests]
         if group.stopped.is_set():  # stopped before it began
             return
+        for note in prepared[0].notes:
+            gr.Info(escape(note))
         together = self.domain.together and len(prepared) > 1
-        samples = yield from self._together(prepared, group) if together else self._in_turn(prepared, group)
+        try:
+            samples = yield from self._together(prepared, group) if together else self._in_turn(prepared, group)
+        except Exception:
+            group.stop()
+            yield self.stopped(group)  # what was made before it broke off can be looked at and saved
+            raise
         if not group.stopped.is_set():  # else `stopped` has told the page; a cancel alone may come some steps late
             yield self._after(samples, group.focus if together else -1)
 

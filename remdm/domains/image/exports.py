@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from remdm.domains.image.pictures import hatched
-from remdm.domains.image.rendering import drawn
+from remdm.domains.image.rendering import GRID, drawn
 from remdm.runs.trace import Trace, replay
 
 SHOWN = 24
@@ -24,7 +24,15 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def states(trace: Trace, wanted: Sequence[int]) -> np.ndarray:
-    """Pictures after the wanted steps (0 is the start), masked cells hatched, uint8 `[n, 128, 128, 3]`."""
+    """Pictures after the wanted steps (0 is the start), masked cells hatched, uint8 `[n, 128, 128, 3]`.
+
+    Raises:
+        ValueError: for a run of another model, whose codes the embedded one cannot draw.
+    """
+    if trace.length != GRID**2:
+        raise ValueError(
+            f"This run has {trace.length} codes, and the model that draws it is not at hand; open it there"
+        )
     every = [np.array(trace.start), *replay(trace)]
     pixels, known = drawn([every[k] for k in wanted])
     large = pixels.repeat(SCALE, axis=1).repeat(SCALE, axis=2)

@@ -18,7 +18,7 @@ def histograms(found: Measured, facts: Known) -> dict[str, go.Figure]:
     most = max(len(facts.rings) - 1, *(each.rings for each in measured))
     counts = np.bincount([each.rings for each in measured], minlength=most + 1)
     rings = np.pad(facts.rings, (0, most + 1 - len(facts.rings)))
-    bins = np.histogram([each.qed for each in measured], QED_EDGES)[0]
+    bins = np.histogram(found.values("qed", "valid"), QED_EDGES)[0]
     middle = (QED_EDGES[:-1] + QED_EDGES[1:]) / 2
     return {
         "rings": _histogram("Rings", list(range(most + 1)), counts, rings),

@@ -8,7 +8,7 @@ import importlib.util
 import logging
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -62,10 +62,26 @@ def molecule(smiles: str) -> Chem.Mol | None:
     return read(smiles)[0]
 
 
+@lru_cache(65536)
 def canonical(smiles: str) -> str | None:
-    """RDKit's canonical SMILES of a molecule, None if it is not one: two spellings of a molecule become the same."""
+    """RDKit's canonical SMILES of a molecule, None if it is not one: two spellings of a molecule become the same.
+
+    A few canonical forms are not molecules to the parser that wrote them (rdkit 2139); there the string stays as it is.
+    """
     mol = molecule(smiles)
-    return Chem.MolToSmiles(mol) if mol is not None else None
+    if mol is None:
+        return None
+    form = Chem.MolToSmiles(mol)
+    return form if form == smiles or molecule(form) is not None else smiles
+
+
+def has_double_bonds(mol: Chem.Mol) -> bool:
+    """Whether double bonds can be placed in its aromatic rings: a few molecules pass the checks and have none."""
+    try:
+        Chem.Kekulize(Chem.Mol(mol))
+    except Chem.MolSanitizeException:
+        return False
+    return True
 
 
 def rings(mol: Chem.Mol) -> int:
@@ -73,9 +89,9 @@ def rings(mol: Chem.Mol) -> int:
     return len(Chem.GetSymmSSSR(mol))
 
 
-def qed(mol: Chem.Mol) -> float:
-    """Quantitative estimate of drug-likeness, in [0, 1]."""
-    return float(QED.qed(mol))
+def qed(mol: Chem.Mol) -> float | None:
+    """Quantitative estimate of drug-likeness, in [0, 1]; None where RDKit finds no double bonds to work it out with."""
+    return float(QED.qed(mol)) if has_double_bonds(mol) else None
 
 
 @cache
@@ -94,7 +110,7 @@ def sa_score(mol: Chem.Mol) -> float:
     return float(_sa_module().calculateScore(mol))
 
 
-PROPERTIES: dict[str, Callable[[Chem.Mol], float]] = {"rings": rings, "qed": qed}
+PROPERTIES: dict[str, Callable[[Chem.Mol], float | None]] = {"rings": rings, "qed": qed}
 """What a sample can be guided towards, by the name in flags and files."""
 
 
@@ -118,8 +134,19 @@ def issues_in(tokens: tuple[str, ...]) -> tuple[Issue, ...]:
     if bare is None:
         return (_syntax(tokens, " ".join(complaints)),)
     where = atoms(tokens)
-    found = tuple(_failed_check(problem, bare, where) for problem in Chem.DetectChemistryProblems(bare))
-    return found or (Issue((), "chemistry", (complaints or ("RDKit refuses the molecule.",))[0]),)
+    found = tuple(_failed_check(problem, bare, where) for problem in _problems(bare))
+    return found or (Issue((), "chemistry", "RDKit refuses the molecule and does not say which atom is wrong."),)
+
+
+def _problems(mol: Chem.Mol) -> Iterator[Any]:
+    """What RDKit's checks refuse; at least what its sanitising breaks off at, which its checks sometimes pass over."""
+    problems = Chem.DetectChemistryProblems(mol)
+    yield from problems
+    if not problems:
+        try:
+            Chem.SanitizeMol(Chem.Mol(mol))
+        except Chem.MolSanitizeException as error:
+            yield getattr(error, "cause")  # noqa: B009, of which its type stubs know nothing
 
 
 def _failed_check(problem: Any, mol: Chem.Mol, where: Sequence[int]) -> Issue:

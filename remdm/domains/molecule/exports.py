@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rdkit.Chem import SDWriter, rdDepictor
 
-from remdm.domains.molecule.chemistry import canonical, issues_in, molecule, split
+from remdm.domains.molecule.chemistry import canonical, has_double_bonds, issues_in, molecule, split
 from remdm.domains.molecule.novelty import Known
-from remdm.domains.molecule.properties import properties
+from remdm.domains.molecule.properties import Properties, properties
 
 COLUMNS = ("sample", "smiles", "valid", "novel", "canonical_smiles", "rings", "qed", "sa_score", "why_not")
 
@@ -27,9 +27,13 @@ def table(strings: Sequence[str], known: Known) -> str:
         found, novel = properties(form), not known.holds([form])[0]
         writer.writerow([
             place + 1, text, "yes", "yes" if novel else "no", form,
-            found.rings, f"{found.qed:.4f}", f"{found.sa:.3f}", "",
+            found.rings, _drug_likeness(found), f"{found.sa:.3f}", "",
         ])  # fmt: skip
     return out.getvalue()
+
+
+def _drug_likeness(found: Properties) -> str:
+    return "" if found.qed is None else f"{found.qed:.4f}"
 
 
 def smiles_file(strings: Sequence[str]) -> str:
@@ -48,8 +52,9 @@ def structures(strings: Sequence[str]) -> str:
         rdDepictor.Compute2DCoords(mol)
         found = properties(text)
         for name, value in (("_Name", f"sample-{place + 1}"), ("SMILES", text), ("rings", found.rings),
-                            ("QED", f"{found.qed:.4f}"), ("SA_score", f"{found.sa:.3f}")):  # fmt: skip
+                            ("QED", _drug_likeness(found)), ("SA_score", f"{found.sa:.3f}")):  # fmt: skip
             mol.SetProp(name, str(value))
+        writer.SetKekulize(has_double_bonds(mol))  # else its aromatic bonds are written as such
         writer.write(mol)
     writer.close()
     return out.getvalue()

@@ -17,11 +17,11 @@ from remdm.domains.molecule.novelty import Known
 
 @dataclass(frozen=True)
 class Properties:
-    """Of one molecule: rings, QED, SA score (1 easy to make, 10 hard)."""
+    """Of one molecule: rings, QED (None where it has none), SA score (1 easy to make, 10 hard)."""
 
     smiles: str
     rings: int
-    qed: float
+    qed: float | None
 
     @cached_property
     def sa(self) -> float:
@@ -61,9 +61,14 @@ class Measured:
     novel_strings: int
 
     def mean(self, name: str, among: str = "novel") -> float | None:
-        """The mean of a property over the novel (or `unique`, `valid`) molecules; None where there are none."""
-        chosen = getattr(self, among)
-        return sum(getattr(properties(each), name) for each in chosen) / len(chosen) if chosen else None
+        """The mean of a property over the novel (or `unique`, `valid`) molecules; None where none has it."""
+        found = self.values(name, among)
+        return sum(found) / len(found) if found else None
+
+    def values(self, name: str, among: str = "novel") -> list[float]:
+        """A property of each of the novel (or `unique`, `valid`) molecules that has it."""
+        found = (getattr(properties(each), name) for each in getattr(self, among))
+        return [float(value) for value in found if value is not None]
 
 
 def measure(strings: Sequence[str], known: Known) -> Measured:

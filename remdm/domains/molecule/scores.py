@@ -7,7 +7,7 @@ import numpy as np
 
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.domain import FOLDER, text
-from remdm.domains.molecule.properties import Measured, measure, properties
+from remdm.domains.molecule.properties import Measured, measure
 from remdm.evaluation.metrics.statistics import bootstrap, wilson
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.sweeps.table import markdown
@@ -31,7 +31,7 @@ def figures(found: Measured) -> dict[str, Any]:
         "novel_strings": found.novel_strings / found.total,
     }
     for name in MEANS:
-        values = [float(getattr(properties(each), name)) for each in found.novel]
+        values = found.values(name)
         made[name] = bootstrap(values) if values else None
     return made
 

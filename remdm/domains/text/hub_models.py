@@ -4,7 +4,7 @@ from functools import partial
 
 from remdm.hub.catalog import ENTRIES, Entry, offered
 from remdm.hub.loading import fetching, find, load
-from remdm.hub.prompting import piece, start, text
+from remdm.hub.prompting import ends, notes, piece, start, text
 from remdm.hub.store import local
 from remdm.runs.domain import Model
 
@@ -38,6 +38,8 @@ def model_of(entry: Entry) -> Model:
         prompt_help="A question." if asks else Model.prompt_help,
         defaults=entry.defaults,
         fetch=partial(fetching, entry.name),
+        ends=ends,
+        notes=notes,
     )
 
 

@@ -21,6 +21,7 @@ from remdm.evaluation.measurement import Bench, Job, Measurement
 from remdm.evaluation.sweeps import cluster, results
 from remdm.evaluation.sweeps.samples import DATA, Cell, Part, Samples, fill, variants
 from remdm.models.checkpoints import total_parameters
+from remdm.models.network import DEVICES
 from remdm.sampling.methods import METHODS, build
 
 
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser, kind: Measurement) -> None:
     parser.add_argument("--batch", type=int, default=kind.at_once, help=help_batch)
     help_threads = "of torch (default 1: on few cores two commands with half the samplers each are faster than 2)"
     parser.add_argument("--threads", type=int, default=1, help=help_threads)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--device", default="auto", choices=DEVICES)
     help_compile = "compile the network first (a minute, needs a C++ compiler): a fifth to a third faster"
     parser.add_argument("--compile", action="store_true", help=help_compile)
     help_ray = "draw batches in parallel through Ray, on this machine's cores or on the cluster at ADDRESS"

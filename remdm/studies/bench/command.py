@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from remdm.models.checkpoints import load_embedded
-from remdm.models.network import Compute, NetworkDenoiser, compute
+from remdm.models.network import DEVICES, Compute, NetworkDenoiser, compute
 from remdm.studies.bench.browser import click_row, scrub_row
 from remdm.studies.bench.crowd import alone_ms, crowds
 from remdm.studies.bench.page import PageError, page_row
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="of torch (default all cores)")
     help_clock = "time that passed, or the process's own: for a machine with other work, with one thread"
     parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall", help=help_clock)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--device", default="auto", choices=DEVICES)
 
 
 def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], Iterator[Row]]]:
