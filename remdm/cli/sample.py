@@ -14,7 +14,6 @@ from remdm.runs.record import BrokenRun, prepare, record
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import save
 from remdm.sampling import methods
-from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs, parse
 from remdm.sampling.methods import METHODS, Settings
 
@@ -85,7 +84,7 @@ def chosen(model: Model, args: argparse.Namespace) -> Settings:
     own = {"sampler": "remdm-loop", "steps": 64, **model.defaults, **({} if args.sampler else model.recommended)}
     sampler = args.sampler or own["sampler"]
     if sampler != own["sampler"]:  # only how tokens are drawn suits other samplers too
-        own = {name: own[name] for name in ("steps", *knobs(Truncation)) if name in own}
+        own = {"steps": own["steps"], **methods.drawn_as(own, sampler, own["steps"])}
     options = methods.options()
     own = {name: value for name, value in own.items() if name in options}
     return methods.settings(sampler, **own | methods.parse(_given(args, options)))

@@ -61,7 +61,7 @@ def _filler(name: str, title: str, repo: str, weights: int, download: int, licen
     about = "It was trained to fill a few blanks of a given text: it does that well, and writes freely badly."
     return Entry(
         name, title, about, "text", "masked-lm", (Source(repo),), weights, download, licence, 32, (8, 256),
-        {"sampler": "remdm-conf", "steps": 64, "nucleus_p": 0.9},
+        {"sampler": "remdm-conf-mean", "steps": 64, "nucleus_p": 0.9},
     )  # fmt: skip
 
 

@@ -100,6 +100,7 @@ class NetworkDenoiser(Unguided):
     network: Network
     mask_id: int
     timed: bool = False
+    end_ids: tuple[int, ...] = ()
 
     @torch.inference_mode()
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:

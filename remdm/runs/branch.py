@@ -106,7 +106,7 @@ def pane(branch: BranchRequest) -> Pane:
     if prepared.checkpoint.mask_id != trace.mask_id:
         raise ValueError("This run was made by another version of the model; make one of your own first")
     state = state_after(trace, branch.step)
-    walk = build(request.settings)[1]
+    walk = build(request.settings, int((~state.given).sum()))[1]
     same = trace.run.get("settings") == request.settings.flat() and trace.run.get("steps") == request.settings.steps
     t = trace.steps[branch.step - 1].s if branch.step else 1.0
     first = min(branch.step, len(walk)) if same else taken_up(walk, t)

@@ -193,7 +193,8 @@ def prepare(request: RunRequest) -> PreparedRun:
         raise ValueError(f"start must hold {request.length} ids, got {len(start)}")
     if (start != checkpoint.mask_id).all():
         raise ValueError("There is nothing to write: the prompt fills every position. Leave a blank or end it with ...")
-    return PreparedRun(request, checkpoint, tuple(start.tolist()), expected)
+    free = int((start == checkpoint.mask_id).sum())
+    return PreparedRun(request, checkpoint, tuple(start.tolist()), len(build(request.settings, free)[1]))
 
 
 def together(requests: Sequence[RunRequest]) -> Batch:

@@ -32,9 +32,9 @@ def mixed(*numbers: int) -> int:
 class Coupled(Noise):
     """As `Noise`, but each number has an address: the seed of its sequence, the step, the position."""
 
-    def __init__(self, seeds: Sequence[int], precision: int = 64) -> None:
+    def __init__(self, seeds: Sequence[int], precision: int = 64, greedy: bool = False) -> None:
         """See `Noise`."""
-        super().__init__(seeds, precision)
+        super().__init__(seeds, precision, greedy)
         self._seeds, self._step = tuple(seeds), 0
 
     def at(self, step: int) -> None:

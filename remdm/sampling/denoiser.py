@@ -4,7 +4,6 @@ A denoiser gives log x_theta only for the positions that are asked for: a sample
 other half of SUBS, carry-over (a decoded token stays what it is), is the transition's: it never draws there.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.knobs import check, knob
+from remdm.sampling.nucleus import nuclei, nucleus
 from remdm.sampling.state import State
 
 
@@ -21,6 +21,7 @@ class Denoiser(Protocol):
     Attributes:
         mask_id: the mask's id.
         timed: whether x_theta depends on t besides z_t; if not, its output may be reused while tokens do not change.
+        end_ids: the tokens that end a text, that of the end of all text first; empty where the model has none.
         unguided: x_theta as the model has it, before truncation and a classifier's guidance.
     """
 
@@ -31,6 +32,10 @@ class Denoiser(Protocol):
     @property
     def timed(self) -> bool:
         """Whether the output depends on t."""
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """The tokens that end a text."""
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta at the wanted positions.
@@ -60,6 +65,11 @@ class Denoiser(Protocol):
 
 class Unguided:
     """What a denoiser does that no classifier guides: the posterior is as the sampler has it."""
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """None, unless a model has some."""
+        return ()
 
     @property
     def unguided(self: Denoiser) -> Denoiser:
@@ -105,73 +115,6 @@ def probabilities(logits: Tensor, mask_id: int) -> Tensor:
     return log_x
 
 
-TOPK_STAGES = (64, 512, 2048)
-"""How many of the likeliest tokens are looked at first, in search of the nucleus's end."""
-AT_ONCE = 1 << 21
-"""Entries of a 64-bit `[n, V]` that may exist at a time, 16 MiB."""
-
-
-@dataclass(frozen=True)
-class _Nuclei:
-    """The nuclei of some rows: which rows `[r]`, their likeliest ids `[r, k]`, log-probabilities float64 `[r, k]`."""
-
-    rows: Tensor
-    ids: Tensor
-    log_p: Tensor
-
-
-def _likeliest(log_x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` likeliest tokens of each row, as a stable sort has them: values and ids, `[n, count]` each."""
-    if count >= log_x.shape[1]:
-        return log_x.sort(dim=-1, descending=True, stable=True)
-    ids = log_x.topk(count, dim=-1, sorted=False).indices.sort(dim=-1).values  # of equal ones the first id comes first
-    ordered, places = log_x.gather(1, ids).sort(dim=-1, descending=True, stable=True)
-    return ordered, ids.gather(1, places)
-
-
-def _nuclei(log_x: Tensor, nucleus_p: float, keep_crossing: bool) -> Iterator[_Nuclei]:
-    """Every row's nucleus, renormalised; rows come in groups, by how far one had to look for its end.
-
-    A sort of the vocabulary is the last resort: where fewer tokens hold a nucleus, they are found without it. They
-    are certain to be it if the last one looked at is less likely than all that are kept; with equally likely ones
-    at the edge, more have to be seen.
-    """
-    size = log_x.shape[1]
-    left = torch.arange(len(log_x), device=log_x.device)
-    for count in (*(look for look in TOPK_STAGES if 4 * look <= size), size):
-        if not len(left):
-            return
-        unsure = []
-        for rows in left.split(max(1, AT_ONCE // count)):
-            ordered, ids = _likeliest(log_x if len(rows) == len(log_x) else log_x[rows], count)
-            mass = ordered.double().exp()
-            reached = mass.cumsum(dim=-1)
-            kept = (reached - mass < nucleus_p) if keep_crossing else (reached <= nucleus_p + 1e-12)
-            kept[:, 0] = True
-            sure = ~(kept & (ordered == ordered[:, -1:])).any(1) if count < size else torch.ones_like(kept[:, 0])
-            unsure.append(rows[~sure])
-            rows, ids, cut = rows[sure], ids[sure], ordered.double().where(kept, -torch.inf)[sure]
-            yield _Nuclei(rows, ids, cut.log_softmax(dim=-1))
-        left = torch.cat(unsure)
-
-
-def nucleus(log_x: Tensor, nucleus_p: float, keep_crossing: bool) -> Tensor:
-    """Keep the likeliest tokens up to a mass of nucleus_p and renormalise (before the posterior is built).
-
-    Args:
-        log_x: log-probabilities `[n, V]`.
-        nucleus_p: mass to keep, in (0, 1].
-        keep_crossing: whether the token that crosses nucleus_p stays, as in most libraries. The reference drops it:
-            a token stays if the mass up to and including it is at most nucleus_p, or if it is the likeliest.
-    """
-    if nucleus_p >= 1.0:
-        return log_x
-    cut = torch.full_like(log_x, -torch.inf)
-    for found in _nuclei(log_x, nucleus_p, keep_crossing):
-        cut[found.rows[:, None], found.ids] = found.log_p.to(log_x.dtype)
-    return cut
-
-
 CONVENTIONS = ("drop", "keep")
 
 
@@ -180,13 +123,20 @@ class Truncation:
     """How x_theta is sharpened before a token is drawn."""
 
     nucleus_p: float = knob(0.9, 0.01, 1, symbol="p", help="Draw from the likeliest tokens up to this mass; 1 is off.")
-    temperature: float = knob(1.0, 0.05, 5, step=0.05, symbol="τ", help="Below 1 sharpens the model's distribution.")
+    temperature: float = knob(
+        1.0, 0, 5, step=0.05, symbol="τ", help="Below 1 sharpens the model's distribution; 0: the likeliest token."
+    )
     nucleus: str = knob(
         "drop", choices=CONVENTIONS, help="The token that crosses p: dropped as in the paper's code, or kept."
     )
 
     def __post_init__(self) -> None:
         check(self)
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken. Its probability is then that of the untempered distribution."""
+        return self.temperature == 0.0
 
     def __call__(self, log_x: Tensor) -> Tensor:
         """The truncated log-probabilities, `[n, V]`."""
@@ -197,12 +147,12 @@ class Truncation:
         log_x = self._tempered(log_x)
         highest = log_x.amax(dim=-1)
         if self.nucleus_p < 1.0:
-            for found in _nuclei(log_x, self.nucleus_p, self.nucleus == "keep"):
+            for found in nuclei(log_x, self.nucleus_p, self.nucleus == "keep"):
                 highest[found.rows] = found.log_p[:, 0].to(log_x.dtype)
         return highest
 
     def _tempered(self, log_x: Tensor) -> Tensor:
-        return log_x if self.temperature == 1.0 else (log_x / self.temperature).log_softmax(dim=-1)
+        return log_x if self.temperature in (0.0, 1.0) else (log_x / self.temperature).log_softmax(dim=-1)
 
 
 class DenoiserWrapper(Unguided):
@@ -219,6 +169,11 @@ class DenoiserWrapper(Unguided):
     def timed(self) -> bool:
         """As the denoiser within."""
         return self.denoiser.timed
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """As the denoiser within."""
+        return self.denoiser.end_ids
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,18 @@ class Guided(DenoiserWrapper):
 
 
 @dataclass(frozen=True)
+class PromptMasked(DenoiserWrapper):
+    """A denoiser that does not see the prompt: masks stand in its place. `given`: where it stands, bool `[B, L]`."""
+
+    denoiser: Denoiser
+    given: Tensor
+
+    def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+        """log x_theta without the prompt, `[n, V]`."""
+        return self.denoiser(tokens.masked_fill(self.given, self.mask_id), rows, t)
+
+
+@dataclass(frozen=True)
 class Without(DenoiserWrapper):
     """A denoiser that gives some tokens no mass, such as those that only ever stand in a condition."""
 

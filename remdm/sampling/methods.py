@@ -9,19 +9,19 @@ from dataclasses import Field, dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from remdm.sampling.answering import Answering
 from remdm.sampling.coupled_noise import Coupled, keyed
 from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation, Widened
 from remdm.sampling.knobs import canonical, knob, knobs, one_of
 from remdm.sampling.knobs import parse as parse_knobs
 from remdm.sampling.noise import DTYPES, Noise
-from remdm.sampling.parts import TABLE_HELP, TABLES, Plan, applicable, part_knobs
+from remdm.sampling.parts import HOLDING, TABLE_HELP, TABLES, Plan, applicable, part_knobs
 from remdm.sampling.sampler import observe, sample
 from remdm.sampling.schedule import SCHEDULES
 from remdm.sampling.state import State, start
-from remdm.sampling.time_grid import Step, steps
+from remdm.sampling.time_grid import Grid, Step, in_blocks, steps
 from remdm.sampling.transition import Ancestral, StepRecord, Transition
 
 LONG = 1024
@@ -48,6 +48,7 @@ class Method:
     rule: str = "never"
     weighting: str = "even"
     plan: str = "always"
+    schedule: str = "linear"
     defaults: Callable[[int], Mapping[str, Any]] = _fixed()
 
     @property
@@ -67,20 +68,30 @@ METHODS: dict[str, Method] = {
                rule="cap", defaults=_short_or_long(0.04, 0.008)),
         Method("remdm-rescale", "ReMDM-rescale", f"{_REMDM}, section 4.1, Table 6",
                rule="rescale", defaults=_short_or_long(0.045, 0.015)),
-        Method("remdm-conf", "ReMDM-conf", f"{_REMDM}, section 4.1: sigma_max, weighted by confidence",
-               rule="rescale", weighting="conf", defaults=_fixed(eta=1.0)),
+        Method("remdm-conf", "ReMDM-conf", f"{_REMDM}, section 4.1: sigma_max, weighted by confidence; masked "
+               "positions decode as in MDLM, so that more masks are left until late than in the others",
+               rule="rescale", weighting="conf", defaults=_fixed(eta=1.0, masked_sigma="zero")),
+        Method("remdm-conf-mean", "ReMDM-conf, marginals kept", f"ours, after {_REMDM}, section 4.1: as "
+               "ReMDM-conf, but masked positions make up for what is remasked",
+               rule="rescale", weighting="conf", defaults=_fixed(eta=1.0, masked_sigma="mean")),
         Method("remdm-switch", "ReMDM-switch", f"{_REMDM}, Algorithm 2; eta as for cap, t_switch ours",
                rule="cap", plan="switch", defaults=_short_or_long(0.04, 0.008)),
         Method("remdm-loop", "ReMDM-loop", f"{_REMDM}, section 4.1, Tables 1 and 6",
                rule="cap", plan="loop", defaults=_short_or_long(0.055, 0.02)),
         Method("fb", "Forward-backward", f"Campbell et al. 2022; {_REMDM}, Proposition 4.2", rule="fb"),
         Method("dfm", "DFM", f"Gat et al. 2024; {_REMDM}, Proposition 4.3", rule="dfm", plan="capped"),
-        Method("maskgit", "MaskGIT", "arXiv 2202.04200",
-               transition="maskgit", defaults=_fixed(nucleus_p=1.0, choice_temperature=4.5)),
-        Method("llada", "LLaDA", "arXiv 2502.09992", transition="llada", defaults=_fixed(nucleus_p=1.0)),
-        Method("remdm-llada", "ReMDM-LLaDA", f"{_REMDM}, Appendix D.4",
+        Method("maskgit", "MaskGIT", "arXiv 2202.04200: cosine schedule",
+               transition="maskgit", schedule="maskgit-cosine",
+               defaults=_fixed(nucleus_p=1.0, temperature=1.0, choice_temperature=4.5)),
+        Method("llada", "LLaDA, sampled", f"arXiv 2502.09992, drawn at random as in {_REMDM}, Appendix D.4",
+               transition="llada", defaults=_fixed(nucleus_p=1.0)),
+        Method("llada-greedy", "LLaDA, greedy", "arXiv 2502.09992: the defaults of its generate.py, one block",
+               transition="llada", defaults=_fixed(nucleus_p=1.0, temperature=0.0, block_length=0)),
+        Method("llada-chat", "LLaDA, greedy in blocks", "arXiv 2502.09992: its chat and README, 128 tokens, 128 calls",
+               transition="llada", defaults=_fixed(nucleus_p=1.0, temperature=0.0, block_length=32)),
+        Method("remdm-llada", "ReMDM-LLaDA", f"{_REMDM}, Appendix D.4: 32 tokens in 64 steps, 28 + 32 + 4",
                transition="llada-loop", plan="draft", defaults=_fixed(nucleus_p=1.0, swaps=1)),
-        Method("llada-dfm", "LLaDA-DFM", f"{_REMDM}, Appendix D.4",
+        Method("llada-dfm", "LLaDA-DFM", f"{_REMDM}, Appendix D.4; its code is not public, so details are ours",
                transition="llada-swap", defaults=_fixed(nucleus_p=1.0, swaps=1)),
     )
 }
@@ -102,21 +113,29 @@ class Settings:
     truncation: Truncation = Truncation()
     schedule: str = "linear"
     precision: int = 64
+    answering: Answering = Answering()
 
     def flat(self) -> dict[str, Any]:
-        """One level of plain values, for files and addresses."""
+        """One level of plain values, for files and addresses; of `answering` what is not off, or is of the preset."""
         truncation = {name: getattr(self.truncation, name) for name in knobs(Truncation)}
-        return {**self.parts, **self.values, **truncation, "schedule": self.schedule, "precision": self.precision}
+        plain = {"schedule": self.schedule, "precision": self.precision}
+        answering = self.answering.stated(METHODS[self.sampler].defaults(self.steps).keys())
+        return {**self.parts, **self.values, **truncation, **plain, **answering}
 
     @cached_property
     def built(self) -> tuple[Transition, tuple[Step, ...]]:
-        """See `build`."""
+        """See `build`; not in blocks."""
         plan: Plan = self._make("plan")
         walk = steps(plan.grid, self.steps, SCHEDULES[self.schedule])
         if self.parts["transition"] != "ancestral":
             return self._make("transition"), walk
         rule = self._make("weighting", inner=self._make("rule"))
         return Ancestral(plan.when(rule)), walk
+
+    @property
+    def grid(self) -> Grid:
+        """The times of a run, or of a block."""
+        return self._make("plan").grid
 
     def _make(self, table: str, **more: Any) -> Any:
         part = TABLES[table][self.parts[table]]
@@ -129,6 +148,7 @@ def options() -> dict[str, Field]:
     return {
         "steps": knob(64, 1, MAX_STEPS, step=1, symbol="T", help="The number of steps."),
         **part_knobs(), **parts, **knobs(Truncation),
+        **knobs(Answering),
         "schedule": knob("linear", choices=tuple(SCHEDULES), help="How fast tokens are decoded: alpha(t)."),
         "precision": knob(64, choices=tuple(DTYPES), help="Bits of the noise; 32 truncates it: less diverse samples."),
     }  # fmt: skip
@@ -150,7 +170,8 @@ def settings(sampler: str, steps: int, **given: Any) -> Settings:
         sampler: a name of METHODS.
         steps: T, the number of steps asked for.
         given: parts (`rule`, `weighting`, `plan`, `transition`), knobs of the chosen parts (`eta`, `t_on`, ...),
-            `nucleus_p`, `temperature`, `nucleus`, `schedule`, `precision`. None means the default.
+            `nucleus_p`, `temperature`, `nucleus`, `schedule`, `precision`, and what `Answering` has, such as
+            `block_length`. None means the default.
 
     Raises:
         ValueError: for an unknown name, a value out of range, or one that does not apply to the chosen parts.
@@ -165,13 +186,18 @@ def settings(sampler: str, steps: int, **given: Any) -> Settings:
         if value is not None
     }
     parts = {table: given.pop(table, row) for table, row in method.parts.items()}
-    schedule = given.pop("schedule", "linear")
+    schedule = given.pop("schedule", method.schedule if parts["plan"] != "capped" else "linear")
     for name, value in {**parts, "schedule": schedule}.items():
         one_of(name, value, fields[name].metadata["knob"]["choices"])
     precision = given.pop("precision", 64)
     Noise((), precision)
-    defaults = method.defaults(steps)
-    drawing = {name: given.pop(name, defaults.get(name, each.default)) for name, each in knobs(Truncation).items()}
+    defaults = dict(method.defaults(steps))
+    if parts["plan"] in HOLDING:
+        defaults.pop("masked_sigma", None)
+    drawing, answering = (
+        {name: given.pop(name, defaults.get(name, each.default)) for name, each in knobs(kind).items()}
+        for kind in (Truncation, Answering)
+    )
     allowed = applicable(parts)
     for name in given:
         if name not in allowed:
@@ -179,18 +205,31 @@ def settings(sampler: str, steps: int, **given: Any) -> Settings:
                 f"{name} does not apply to {sampler} with {', '.join(f'{k} {v}' for k, v in parts.items())}"
             )
     values = {name: given.get(name, defaults.get(name, each.default)) for name, each in allowed.items()}
-    made = Settings(sampler, steps, parts, values, Truncation(**drawing), schedule, precision)
+    made = Settings(sampler, steps, parts, values, Truncation(**drawing), schedule, precision, Answering(**answering))
     build(made)  # raises for values that are out of range or do not go together
     return made
 
 
-def build(chosen: Settings) -> tuple[Transition, tuple[Step, ...]]:
+def build(chosen: Settings, free: int | None = None) -> tuple[Transition, tuple[Step, ...]]:
     """The transition and the steps of a run; made once for the same settings.
+
+    Args:
+        chosen: the settings.
+        free: positions to write; with None, steps in blocks are given as if there was one block.
 
     Raises:
         ValueError: for values that are out of range or do not go together.
     """
-    return chosen.built
+    length = chosen.answering.block_length
+    if not length or free is None:
+        return chosen.built
+    return chosen.built[0], in_blocks(chosen.grid, chosen.steps, SCHEDULES[chosen.schedule], free, length)
+
+
+def drawn_as(own: Mapping[str, Any], sampler: str, steps: int) -> dict[str, Any]:
+    """How tokens are drawn, out of a model's or a page's own settings: a sampler's paper's way where it has one."""
+    papers = METHODS[sampler].defaults(steps)
+    return {name: papers.get(name, own[name]) for name in (*knobs(Truncation), *knobs(Answering)) if name in own}
 
 
 @dataclass
@@ -199,7 +238,7 @@ class Running:
 
     records: Iterator[StepRecord]
     steps: tuple[Step, ...]
-    _cache: Cached
+    _caches: tuple[Cached, ...]
 
     def __iter__(self) -> Iterator[StepRecord]:
         return self.records
@@ -207,7 +246,7 @@ class Running:
     @property
     def forwards(self) -> Tensor:
         """NFE of each sequence, int64 `[B]`."""
-        return self._cache.forwards
+        return sum((cache.forwards for cache in self._caches[1:]), self._caches[0].forwards)
 
 
 def run(
@@ -232,13 +271,12 @@ def run(
         first: the index of the first step taken; those before it are over.
         coupled: whether the random numbers have addresses (see coupling.py) rather than come in turn.
     """
-    transition, walk = build(chosen)
-    cache = Cached(denoiser.unguided)
-    # guidance tilts the posterior, which is built from the truncated x_theta
-    x_theta = denoiser.around(Truncated(Widened(cache) if watch else cache, chosen.truncation))
-    cache.forwards = torch.zeros(len(seeds), dtype=torch.int64)  # a run taken up may go on for steps without a call
     state = tokens if isinstance(tokens, State) else start(tokens, denoiser.mask_id)
-    noise = Coupled(seeds, chosen.precision) if coupled else Noise(seeds, chosen.precision)
+    transition, walk = build(chosen, chosen.answering.free(state))
+    asked, caches = chosen.answering.around(denoiser.unguided, state.given)
+    # guidance tilts the posterior, which is built from the truncated x_theta
+    x_theta = denoiser.around(Truncated(Widened(asked) if watch else asked, chosen.truncation))
+    noise = (Coupled if coupled else Noise)(seeds, chosen.precision, chosen.truncation.greedy)
     rest = keyed(walk[first:], noise) if isinstance(noise, Coupled) else walk[first:]
     records = sample(x_theta, transition, rest, state, noise)
-    return Running((observe(record, x_theta) for record in records) if watch else records, walk, cache)
+    return Running((observe(record, x_theta) for record in records) if watch else records, walk, caches)

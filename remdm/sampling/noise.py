@@ -16,9 +16,9 @@ DTYPES = {64: torch.float64, 32: torch.float32}
 class Noise:
     """Uniform and Gumbel-max draws for B sequences, each from its own seeded generator on the CPU."""
 
-    def __init__(self, seeds: Sequence[int], precision: int = 64) -> None:
+    def __init__(self, seeds: Sequence[int], precision: int = 64, greedy: bool = False) -> None:
         """`precision` is that of the Gumbel noise: 32 bits truncate it, which acts like a lower temperature
-        (Zheng et al., arXiv 2409.02908).
+        (Zheng et al., arXiv 2409.02908). `greedy` draws the likeliest token, and leaves the other numbers random.
 
         Raises:
             ValueError: if precision is neither 64 nor 32.
@@ -26,7 +26,7 @@ class Noise:
         if precision not in DTYPES:
             raise ValueError(f"precision must be 64 or 32 bits, got {precision}")
         self.generators = tuple(Generator().manual_seed(seed) for seed in seeds)
-        self.dtype = DTYPES[precision]
+        self.dtype, self.greedy = DTYPES[precision], greedy
 
     def uniform(self, length: int) -> Tensor:
         """One number in [0, 1) for each position, float64 `[B, length]`."""
@@ -52,6 +52,8 @@ class Noise:
 
     def _gumbel_argmax(self, log_x: Tensor, generator: Generator) -> Tensor:
         """Draws of one sequence. Every token takes its number, but only what can be drawn needs its logarithm."""
+        if self.greedy:
+            return log_x.argmax(dim=-1)
         uniform = torch.rand(log_x.shape, generator=generator, dtype=self.dtype).to(log_x.device)
         possible = log_x > -torch.inf
         race = torch.full_like(uniform, -torch.inf)

@@ -36,10 +36,12 @@ class Part:
     knobs: Mapping[str, Field] = field(default_factory=dict)
 
 
-def _part(title: str, kind: type, make: Callable[..., Any] | None = None, only: tuple[str, ...] = ()) -> Part:
-    """A part that brings the knobs of a class, or only some of them; its hint is the first line of the docstring."""
+def _part(
+    title: str, kind: type, make: Callable[..., Any] | None = None, only: tuple[str, ...] = (), hint: str = ""
+) -> Part:
+    """A part that brings the knobs of a class, or only some; its hint is the docstring's first line if not given."""
     brought = {name: each for name, each in knobs(kind).items() if not only or name in only}
-    return Part(title, (kind.__doc__ or "").splitlines()[0], make or kind, brought)
+    return Part(title, hint or (kind.__doc__ or "").splitlines()[0], make or kind, brought)
 
 
 RULES: dict[str, Part] = {
@@ -83,31 +85,37 @@ PLANS: dict[str, Part] = {
     "draft": _part("draft, revise, complete", Draft, lambda **values: Plan(Draft(**values))),
 }
 """When remasking is on, and which times are visited."""
+HOLDING = frozenset({"loop", "loop-times", "draft"})
+"""Plans that hold alpha for a while: then masked positions decode by sigma alone, and never if theirs is zero."""
 
 TRANSITIONS: dict[str, Part] = {
     "ancestral": Part("each position alone", "Every position decides alone, by the posterior.", Ancestral),
     "maskgit": _part(
         "most confident first (MaskGIT)",
         TopConfidence,
-        lambda **values: TopConfidence(MaskgitCounts(), **values),
+        lambda **values: TopConfidence(MaskgitCounts(), tempered=True, **values),
         ("choice_temperature",),
     ),
-    "llada": Part(
+    "llada": _part(
         "most confident first (LLaDA)",
+        TopConfidence,
+        lambda **values: TopConfidence(EvenCounts(), **values),
+        ("order",),
         "Even numbers of tokens a step, the most confident first.",
-        lambda: TopConfidence(EvenCounts()),
     ),
     "llada-loop": _part(
         "most confident first, swapping while held",
         TopConfidence,
         lambda **values: TopConfidence(EvenCounts(), **values),
-        ("swaps",),
+        ("swaps", "order"),
+        "Even numbers; while alpha is held, the least sure tokens are remasked and as many decoded.",
     ),
     "llada-swap": _part(
         "most confident first, swapping always",
         TopConfidence,
         lambda **values: TopConfidence(EvenCounts(), held_only=False, **values),
-        ("swaps",),
+        ("swaps", "order"),
+        "Remasks and decodes again at every step. The paper's own code of this baseline is not public.",
     ),
 }
 """How the positions that decode are chosen."""

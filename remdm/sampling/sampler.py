@@ -26,7 +26,9 @@ def sample(
     """
     taken = 0
     for step in steps:
-        record = transition(denoiser, state, step, noise)
+        record = transition(denoiser, step.inside(state), step, noise)
+        if step.block is not None:
+            record = replace(record, before=state, after=replace(record.after, given=state.given))
         yield record
         state = record.after
         taken += 1

@@ -13,7 +13,8 @@ class State:
     Attributes:
         tokens: z_t, int64 `[B, L]`.
         psi: probability that each token had when it was last decoded, float64 `[B, L]`; inf where masked or given.
-        given: prompt positions, bool `[B, L]`: never changed.
+        given: positions that are not the sampler's to change, bool `[B, L]`: the prompt, and what lies outside the
+            block that is being written.
         mask_id: the mask's id.
     """
 
@@ -24,8 +25,8 @@ class State:
 
     @property
     def masked(self) -> Tensor:
-        """Where z_t is the mask, bool `[B, L]`."""
-        return self.tokens == self.mask_id
+        """Where z_t is a mask that the sampler may decode, bool `[B, L]`."""
+        return (self.tokens == self.mask_id) & ~self.given
 
     @property
     def decoded(self) -> Tensor:

@@ -1,13 +1,14 @@
 """Time grids: which times a run visits, as data. A sampler walks consecutive pairs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from math import floor
 from typing import Protocol
 
 from remdm.sampling.knobs import check, knob
 from remdm.sampling.schedule import SCHEDULES, Linear, Schedule
+from remdm.sampling.state import State
 
 DRAFT, LOOP, COMPLETE, FINISH = "draft", "loop", "complete", "finish"
 
@@ -17,7 +18,8 @@ class Step:
     """One interval from t down to s, as the schedule sees it.
 
     `phase` names the part of the plan, `left` counts its steps that are not yet done (this one included) and
-    `alpha_goal` is the alpha at its end: what samplers with exact counts need.
+    `alpha_goal` is the alpha at its end: what samplers with exact counts need. `block`: the step is taken in these of
+    the free positions alone, counted from the left, first and last + 1; None: in all of them.
     """
 
     index: int
@@ -28,6 +30,16 @@ class Step:
     phase: str = DRAFT
     left: int = 1
     alpha_goal: float = 1.0
+    block: tuple[int, int] | None = None
+
+    def inside(self, state: State) -> State:
+        """The state as this step sees it: what lies outside its block is not its to change."""
+        if self.block is None:
+            return state
+        free = ~state.given
+        place = free.cumsum(1) - 1
+        first, stop = self.block
+        return replace(state, given=~(free & (place >= first) & (place < stop)))
 
     @property
     def held(self) -> bool:
@@ -70,6 +82,27 @@ def steps(grid: Grid, n: int, schedule: Schedule) -> tuple[Step, ...]:
         goal = inside[-1][3]
         for place, (a, b, alpha_t, alpha_s) in enumerate(inside):
             made.append(Step(len(made), float(a.t), float(b.t), alpha_t, alpha_s, phase, len(inside) - place, goal))
+    return tuple(made)
+
+
+def in_blocks(grid: Grid, n: int, schedule: Schedule, free: int, block_length: int) -> tuple[Step, ...]:
+    """The steps of a run that writes block after block, each as a run of its own (LLaDA's semi-autoregressive mode).
+
+    The n steps are spread evenly over the blocks, the remainder over the first ones; each block has at least one.
+
+    Args:
+        grid: the times within a block.
+        n: steps in all.
+        schedule: alpha within a block.
+        free: positions to write.
+        block_length: positions of a block; the last one may have fewer.
+    """
+    count = max(1, -(-free // block_length))
+    made: list[Step] = []
+    for block in range(count):
+        place = (block * block_length, (block + 1) * block_length)
+        for step in steps(grid, max(1, n // count + (block < n % count)), schedule):
+            made.append(replace(step, index=len(made), block=place))
     return tuple(made)
 
 

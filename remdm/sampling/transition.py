@@ -145,12 +145,17 @@ class EvenCounts:
         return -(-max(0, masked - goal) // step.left)
 
 
+CONFIDENT, ENDS_LAST, RANDOM = "confident", "ends-last", "random"
+
+
 @dataclass(frozen=True)
 class TopConfidence:
     """Exact counts: all masked positions draw a token, the most confident of them keep it.
 
-    With `swaps`, as many of the least sure decoded tokens (by psi) are remasked first and as many more decoded:
-    ReMDM on LLaDA while the plan holds (arXiv 2503.00307, Appendix D.4), or at every step (its DFM baseline).
+    Confidence is x_theta's probability of the drawn token: as the network gives it, whatever the temperature (LLaDA),
+    or `tempered`, as it was drawn (MaskGIT). With `swaps`, as many of the least sure decoded tokens (by psi) are
+    remasked first and as many more decoded: ReMDM on LLaDA while the plan holds (arXiv 2503.00307, Appendix D.4), or at
+    every step (its DFM baseline).
     """
 
     counts: Counts
@@ -158,7 +163,12 @@ class TopConfidence:
         0.0, 0, 20, step=0.1, symbol="c", help="Noise on the confidence that decides the order, fading to 0."
     )
     swaps: int = knob(0, 0, 64, step=1, symbol="k", help="How many of the least sure tokens are remasked in a step.")
+    order: str = knob(
+        CONFIDENT, choices=(CONFIDENT, ENDS_LAST, RANDOM), label="First",
+        help="What is decoded first: the most confident, the same with end marks last, or at random.",
+    )  # fmt: skip
     held_only: bool = True
+    tempered: bool = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -173,9 +183,10 @@ class TopConfidence:
         share = remasked.sum(1).double() / state.decoded.sum(1).clamp(min=1)
         if log_x is not None:
             ids = noise.draw(log_x, rows)
-            log_p = log_x.gather(1, ids[:, None]).squeeze(1)
+            likely = log_x if self.tempered else denoiser.unguided(after.tokens, rows, step.t)
+            log_p = likely.gather(1, ids[:, None]).squeeze(1)
             surest = torch.full(rows.shape, -torch.inf, dtype=torch.float64, device=rows.device)
-            surest[rows] = log_p.double()
+            surest[rows] = self._rank(denoiser, likely, ids, log_p, rows, noise)
             if self.choice_temperature:
                 surest += self.choice_temperature * step.s * noise.gumbel(rows.shape[1]).to(rows.device)
             for row, extra in enumerate(count):
@@ -185,6 +196,18 @@ class TopConfidence:
             after = decode(after, decoded, ids[kept], log_p[kept])
         sigma = share[:, None].expand(rows.shape)
         return StepRecord(step, state, after, remasked, decoded, sigma, rows, log_x)
+
+    def _rank(
+        self, denoiser: Denoiser, likely: Tensor, ids: Tensor, log_p: Tensor, rows: Tensor, noise: Noise
+    ) -> Tensor:
+        """What decides who decodes first, higher first: finite, float64 `[n]`."""
+        if self.order == RANDOM:
+            return noise.uniform(rows.shape[1]).to(rows.device)[rows]
+        if self.order == ENDS_LAST and denoiser.end_ids:  # the others are compared as if there were no end marks
+            ends = torch.tensor(denoiser.end_ids, device=likely.device)
+            left = likely.index_fill(1, ends, -torch.inf).logsumexp(dim=-1)
+            log_p = torch.where(torch.isin(ids, ends), -torch.inf, log_p - left)
+        return log_p.double().clamp(min=-1e30)
 
     def _swap(self, state: State, step: Step) -> tuple[Tensor, list[int]]:
         """Which tokens are remasked, and how many in each sequence."""

@@ -53,7 +53,9 @@ def sigma_of(record):
     return torch.as_tensor(record.sigma, dtype=torch.float64).expand(record.after.psi.shape)
 
 
-CHAINS = [(name, {}) for name, method in METHODS.items() if method.transition == "ancestral"]
+CHAINS = [  # but ReMDM-conf as published, which does not keep the marginals
+    (name, {}) for name, method in METHODS.items() if method.transition == "ancestral" and name != "remdm-conf"
+]
 CHAINS += [("remdm-conf", {"plan": "loop"}), ("remdm-rescale", {"eta": 1.0}), ("remdm-cap", {"plan": "loop-times"})]
 
 
@@ -101,7 +103,8 @@ def test_the_seed_decides_the_run(name):
     tokens = torch.full((3, 40), MASK)
     wide = replace(IDEAL, sequences=torch.randint(26, (50, 40), generator=torch.Generator().manual_seed(0)))
     runs = [final(chain(name, tokens, seeds, denoiser=wide, nucleus_p=1.0)[0]) for seeds in ((1, 2, 3), (4, 5, 6))]
-    assert not runs[0].equal(runs[1]) and other.shape == first.shape
+    greedy = settings(name, 8).truncation.greedy
+    assert runs[0].equal(runs[1]) == greedy and other.shape == first.shape
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -146,7 +149,9 @@ def test_memory_changes_only_the_number_of_calls(name, timed):
     records, running = chain(name, PROMPTED, denoiser=network, nucleus_p=1.0)
     assert sum(network.asked) == running.forwards.sum() > 0
     bare = Counting()
-    plain = list(sample(bare, *build(settings(name, 12, nucleus_p=1.0)), start(PROMPTED, MASK), Noise((1, 2, 3))))
+    chosen = settings(name, 12, nucleus_p=1.0)
+    noise = Noise((1, 2, 3), greedy=chosen.truncation.greedy)
+    plain = list(sample(bare, *build(chosen), start(PROMPTED, MASK), noise))
     assert final(plain).equal(final(records))
     if not timed:
         assert sum(network.asked) < sum(bare.asked)

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from remdm.app.components.ranges import Dial
+from remdm.sampling.answering import Answering
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import METHODS, TABLES, applicable, part_knobs, settings
@@ -70,7 +71,8 @@ def defaults(sampler: str, steps: int) -> dict[str, Any]:
     chosen = settings(sampler, steps)
     values = {name: each.default for name, each in part_knobs().items()}
     drawing = {name: getattr(chosen.truncation, name) for name in knobs(Truncation)}
-    return {**values, **chosen.values, **drawing, **chosen.parts}
+    answering = {name: getattr(chosen.answering, name) for name in knobs(Answering)}
+    return {**values, **chosen.values, **drawing, **answering, **chosen.parts, "schedule": chosen.schedule}
 
 
 def shown(parts: Mapping[str, str]) -> dict[str, bool]:

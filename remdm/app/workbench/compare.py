@@ -17,9 +17,10 @@ from remdm.app.workbench.settings import Panel, another_seed
 from remdm.app.workbench.share import comparison_page
 from remdm.runs.branch import BranchRequest
 from remdm.runs.request import RunRequest
+from remdm.sampling.answering import Answering
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs, pairs
-from remdm.sampling.methods import METHODS, Settings, parse, settings
+from remdm.sampling.methods import METHODS, Settings, drawn_as, parse, settings
 from remdm.serving.streamed_runs import RunGroup
 from remdm.views.comparison import table
 
@@ -38,8 +39,9 @@ def resettled(base: Settings, sampler: str, changes: Mapping[str, Any]) -> Setti
     steps = changes.pop("steps", base.steps)
     if not sampler:
         return settings(base.sampler, steps, **{**base.flat(), **changes})
-    drawing = {name: getattr(base.truncation, name) for name in knobs(Truncation)} | {"precision": base.precision}
-    return settings(sampler, steps, **{**drawing, **METHODS[sampler].defaults(steps), **changes})
+    own = {name: getattr(base.truncation, name) for name in knobs(Truncation)}
+    own |= {name: getattr(base.answering, name) for name in knobs(Answering)}
+    return settings(sampler, steps, **{**drawn_as(own, sampler, steps), "precision": base.precision, **changes})
 
 
 class BoardControls(RunControls):

@@ -13,6 +13,7 @@ from remdm.app.components.ranges import Dial, NumberField
 from remdm.app.events import Changes, Values
 from remdm.runs.domain import Domain, Model
 from remdm.runs.request import MAX_SEED, RunRequest
+from remdm.sampling.answering import Answering
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import canonical, knobs
 from remdm.sampling.methods import METHODS, TABLES, Settings, applicable, part_knobs, settings
@@ -41,7 +42,7 @@ class Panel:
         own = opening_settings(domain.models[0])
         self._first, self._first_steps = own["sampler"], own["steps"]
         self._visible = shown(METHODS[self._first].parts)
-        self._start = {"schedule": "linear", **defaults(self._first, self._first_steps), **own}
+        self._start = {**defaults(self._first, self._first_steps), **own}
         self._what_to_generate()
         self._how_to_remask()
         self._token_sampling()
@@ -130,6 +131,11 @@ class Panel:
             [64, 32], value=64, label="Noise precision · bits", info="32 truncates the noise: less diverse text.",
             elem_id=self._id("precision"),
         )  # fmt: skip
+        with gr.Accordion("Behind a prompt", open=False, elem_id=self._id("answering"), elem_classes="parts"):
+            self.answering = {
+                name: control(name, each, self._start[name], self.domain.name)
+                for name, each in knobs(Answering).items()
+            }
         self.recorded = gr.Radio(
             [("every masked position", "all"), ("decoded tokens only", "decoded")], value="all",
             label="Recorded confidence", info="Only decoded ones: faster, and the map stays blank where masked.",
@@ -141,7 +147,8 @@ class Panel:
         """All controls that `requests` reads."""
         return {
             self.model, self.prompt, *self.asked.values(), self.length, self.seed, self.samples, self.sampler,
-            self.steps, *self.shape.values(), *self.drawing.values(), self.precision, self.recorded,
+            self.steps, *self.shape.values(), *self.drawing.values(), *self.answering.values(), self.precision,
+            self.recorded,
         }  # fmt: skip
 
     def requests(self, values: Values) -> list[RunRequest]:
@@ -166,14 +173,14 @@ class Panel:
         given = {**parts, "schedule": "linear" if parts["plan"] == "capped" else values[self.schedule]}
         if all(row in TABLES[table] for table, row in parts.items()):
             given |= _given(values, self.knobs, applicable(parts))
-        given |= _given(values, self.drawing, knobs(Truncation))
+        given |= _given(values, self.drawing, knobs(Truncation)) | _given(values, self.answering, knobs(Answering))
         steps = whole("steps", values[self.steps], 1, MOST_STEPS)
         return settings(values[self.sampler], steps, **given, precision=values[self.precision])
 
     def turned_to(self, chosen: Settings) -> Changes:
         """The controls as they stand for settings; those that do not apply are hidden, at the preset's values."""
         values, visible = {**defaults(chosen.sampler, chosen.steps), **chosen.flat()}, shown(chosen.parts)
-        controls = {**self.shape, **self.drawing, "precision": self.precision}
+        controls = {**self.shape, **self.drawing, **self.answering, "precision": self.precision}
         return {
             self.sampler: chosen.sampler, self.cite: METHODS[chosen.sampler].cite,
             **{each: gr.update(value=values[name], visible=visible.get(name, True)) for name, each in controls.items()},

@@ -11,7 +11,8 @@ from remdm.app.events import Changes, Values, on
 from remdm.app.workbench.settings import FIRST_STEPS, Panel, another_seed, first_of, opening_settings
 from remdm.runs.domain import Model
 from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import LONG, settings
+from remdm.sampling.methods import LONG, drawn_as, settings
+from remdm.sampling.parts import HOLDING
 
 
 class Reactions:
@@ -21,7 +22,7 @@ class Reactions:
         self.panel = panel
         turned, parts = set(panel.knobs.values()), set(panel.parts.values())
         shape = {*panel.shape.values()}
-        preset = {*shape, *panel.drawing.values(), panel.cite}
+        preset = {*shape, *panel.drawing.values(), *panel.answering.values(), panel.cite}
         on(panel.sampler.input, self.preset, {panel.sampler, panel.steps, panel.model}, preset)
         on(panel.steps.change, self.retimed, {panel.sampler, panel.steps, *turned}, turned, trigger_mode="always_last")
         on([part.input for part in panel.parts.values()], self.recombined, parts, shape)
@@ -35,13 +36,13 @@ class Reactions:
         """A sampler was chosen: its paper's values, how tokens of this model are drawn, and what applies."""
         panel, sampler = self.panel, values[self.panel.sampler]
         own = next((each.defaults for each in panel.domain.models if each.name == values[panel.model]), {})
-        own = own if own.get("sampler") == sampler else {name: own[name] for name in panel.drawing if name in own}
-        return self._preset(sampler, self._steps(values), own)
+        steps = self._steps(values)
+        return self._preset(sampler, steps, own if own.get("sampler") == sampler else drawn_as(own, sampler, steps))
 
     def _preset(self, sampler: str, steps: int, own: Mapping[str, Any]) -> Changes:
         """A sampler with its paper's values, changed where a model has its own."""
         panel = self.panel
-        names = {*panel.shape, *panel.drawing}
+        names = {*panel.shape, *panel.drawing, *panel.answering}
         changes = panel.turned_to(settings(sampler, steps, **{name: own[name] for name in names if name in own}))
         return {each: change for each, change in changes.items() if each not in (panel.sampler, panel.precision)}
 
@@ -58,8 +59,12 @@ class Reactions:
 
     def recombined(self, values: Values) -> Changes:
         """A part was chosen: show the controls that apply to the combination."""
-        visible = shown({table: values[each] for table, each in self.panel.parts.items()})
-        return {each: gr.update(visible=visible[name]) for name, each in self.panel.shape.items()}
+        parts = {table: values[each] for table, each in self.panel.parts.items()}
+        visible = shown(parts)
+        changes: Changes = {each: gr.update(visible=visible[name]) for name, each in self.panel.shape.items()}
+        if parts["plan"] in HOLDING:  # there nothing would decode with zero
+            changes[self.panel.knobs["masked_sigma"]] = gr.update(visible=visible["masked_sigma"], value="mean")
+        return changes
 
     def remodelled(self, name: str) -> Changes:
         """Another model: what it is, its lengths, its prompts, its choices, and the settings that suit it."""

@@ -32,6 +32,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "remdm-cap": {},
     "remdm-rescale": {"eta": 0.1},
     "remdm-conf": {"eta": 0.9},
+    "remdm-conf-mean": {"eta": 0.9},
     "remdm-switch": {"rule": "rescale", "eta": 0.1, "weighting": "conf", "t_switch": 0.1},
     "remdm-loop": _LOOP,
     "fb": {},
