@@ -7,12 +7,10 @@ from remdm.evaluation.sweeps import sweep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One subcommand a domain."""
     domains = parser.add_subparsers(dest="domain", required=True)
     for name, kind in registry.measurements().items():
         sweep.add_arguments(domains.add_parser(name), kind)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure the domain that was named."""
     sweep.run(args, registry.measurements()[args.domain])

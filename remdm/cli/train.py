@@ -9,7 +9,6 @@ from remdm.training.loop import Recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
     parser.add_argument("domain", choices=registry.NAMES)
     parser.add_argument("--model", help="one of the domain's models (default: its first)")
     parser.add_argument("--minutes", type=float, default=120, help="training time in all, earlier sessions included")

@@ -176,7 +176,6 @@ class Measurement:
         return self.own
 
     def results(self, args: argparse.Namespace) -> Path:
-        """The results file."""
         return args.out / self.file
 
     def waits(self, cell: Cell) -> bool:

@@ -78,7 +78,6 @@ class Velocities:
     b: Callable[[float], float]
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
-        """As `Transition` has it."""
         gain, masked = step.alpha_s - step.alpha_t, state.masked
         b = min(self.b(step.t), (1.0 - step.alpha_s) / gain, step.alpha_t / gain) if gain else 0.0
         decodes = (1.0 + b) * gain / (1.0 - step.alpha_t)

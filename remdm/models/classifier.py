@@ -31,11 +31,9 @@ class Classifier(nn.Module):
         self.register_buffer("covariance", torch.eye(self.FEATURES))
 
     def features(self, pictures: Tensor) -> Tensor:
-        """Features `[B, 48]` of pictures `[B, 3, 64, 64]`, float32."""
         return self.body(pictures).float()
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits `[B, categories]`."""
         return self.answer(F.relu(self.features(pictures)))
 
 

@@ -208,7 +208,6 @@ class DiT(Network):
         return F.silu(self.sigma_map(total_noise(torch.as_tensor(t, dtype=torch.float32, device=device).reshape(-1))))
 
     def hidden(self, tokens: Tensor, t: float | Tensor | None = None) -> Tensor:
-        """What the head reads, `[B, L, D]`."""
         return self.through(tokens, t)
 
     def hidden_at(self, tokens: Tensor, rows: Tensor, t: float | Tensor | None = None) -> Tensor:
@@ -231,7 +230,6 @@ class DiT(Network):
         return self.output_layer.normalised(self.blocks[-1](x, condition, cos, sin, places), condition)
 
     def head(self, hidden_rows: Tensor) -> Tensor:
-        """Raw logits of rows of `hidden`, `[..., D]` to `[..., V]`."""
         return linear(hidden_rows, self.output_layer.linear.weight, self.output_layer.linear.bias)
 
     def forward(self, tokens: Tensor, t: float | Tensor | None = None) -> Tensor:

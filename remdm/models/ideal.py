@@ -25,7 +25,6 @@ class IdealDenoiser(Unguided):
     timed: bool = False
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
-        """log x_theta, float64 `[n, V]`."""
         agrees = (tokens[:, None] == self.sequences) | (tokens[:, None] == self.mask_id)  # [B, S, L]
         fits = agrees.all(-1).double()
         fits[fits.sum(-1) == 0] = 1.0

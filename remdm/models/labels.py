@@ -25,12 +25,10 @@ class LabelConfig:
 
     @property
     def null(self) -> int:
-        """The class that stands for none."""
         return self.classes
 
     @property
     def mask_id(self) -> int:
-        """The mask's id."""
         return self.codes
 
 

@@ -134,7 +134,6 @@ class LLaDA(Network):
         self.transformer = Transformer(config)
 
     def hidden(self, tokens: Tensor) -> Tensor:
-        """What the head reads, `[B, L, D]`."""
         parts, config = self.transformer, self.config
         x = parts.wte(tokens)
         frequencies = inverse_frequencies(config.width // config.heads, config.theta, x.device)
@@ -144,7 +143,6 @@ class LLaDA(Network):
         return parts.ln_f(x)
 
     def head(self, hidden: Tensor) -> Tensor:
-        """Logits of rows of `hidden`, `[..., D]` to `[..., V]`."""
         head = self.transformer.wte if self.config.tied else self.transformer.ff_out
         return F.linear(hidden, head.weight)
 

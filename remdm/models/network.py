@@ -29,7 +29,6 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits at every position, `[B, L, V]`."""
         return self.head(self.hidden(tokens))
 
 

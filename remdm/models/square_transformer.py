@@ -40,18 +40,12 @@ class GridConfig:
 
     @property
     def mask_id(self) -> int:
-        """The mask's id."""
         return self.codes
-
-    @property
-    def cells(self) -> int:
-        """Cells of the grid."""
-        return self.grid**2
 
     @property
     def length(self) -> int:
         """Cells, the conditions not counted: L."""
-        return self.cells
+        return self.grid**2
 
 
 class CellBlock(nn.Module):
@@ -87,7 +81,7 @@ class GridTransformer(Network):
     def __init__(self, config: GridConfig) -> None:
         super().__init__()
         self.config = config
-        fine, width, squares = config.fine, config.width, config.cells // 4
+        fine, width, squares = config.fine, config.width, config.length // 4
         self.embedding = nn.Embedding(config.codes + 1, fine)
         self.condition = nn.Embedding(config.kinds, width)
         self.cell_place = nn.Parameter(torch.randn(config.grid, config.grid, fine) * 0.3)

@@ -127,7 +127,6 @@ class PlainTransformer(Network):
         self.register_buffer("sin", sin, persistent=False)
 
     def hidden(self, tokens: Tensor) -> Tensor:
-        """What the head reads, `[B, L, width]`."""
         x = words = self.embedding(tokens)
         if self.place is not None:
             x = x + self.place[: tokens.shape[1]]

@@ -157,7 +157,6 @@ class VQGAN(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device it runs on."""
         return self.quantize.embedding.weight.device
 
     def forward(self, codes: Tensor) -> Tensor:

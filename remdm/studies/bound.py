@@ -19,7 +19,6 @@ CHUNK = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
     parser.add_argument("domain", choices=("text",))
     parser.add_argument("--model", default="stories", choices=[model.name for model in DOMAINS["text"].models])
     parser.add_argument("--texts", type=int, default=256, help="held-out texts (default 256)")

@@ -35,7 +35,6 @@ class Claim:
 
     @property
     def line(self) -> str:
-        """As a line of Markdown."""
         sentence = f"- {self.words}: **{self.verdict}**{f' ({self.found})' if self.found else ''}."
         more = {
             UNDECIDED: self.unsure or "The intervals touch: more samples would tell.",

@@ -28,7 +28,6 @@ def pair(domain: str, about: dict) -> list[Trace]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
     parser.add_argument("domains", nargs="*", metavar="DOMAIN", help="default: all that the index names")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="holds index.json and gets the traces")
 

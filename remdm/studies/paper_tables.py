@@ -43,8 +43,6 @@ QUALITY = ("perfect", "correct", "judge_perplexity", "token_entropy", "distinct"
 
 
 def text(ours: Ours) -> list[Section]:
-    """OpenWebText and the story model."""
-
     def short(line: Line) -> dict[int, Interval]:
         return ours.values(line, "perfect", lambda t: t < STORY_LENGTH)
 
@@ -112,7 +110,6 @@ def text(ours: Ours) -> list[Section]:
 
 
 def image(ours: Ours) -> list[Section]:
-    """ImageNet and emoji."""
     even = Line("MaskGIT, linear schedule", "maskgit", "schedule=linear")
     lines = [even, Line("MaskGIT, cosine schedule", "maskgit"), MDLM, FB, DFM, RESCALE, CAP, CONF, KEPT, LOOP]
     few = "The intervals are over three seeds, wide, and touch: more pictures would tell."
@@ -167,7 +164,6 @@ def molecule(rows: Sequence[Row]) -> list[Section]:
 
 
 def countdown(ours: Ours) -> list[Section]:
-    """LLaDA's Countdown and ours."""
     lines = [
         Line("LLaDA", "llada"), Line("LLaDA, best of 3 by its own probability", "llada", "restarts=3"),
         Line("LLaDA-DFM", "llada-dfm"), Line("ReMDM-LLaDA", "remdm-llada"), MDLM, FB, DFM, CAP, CONF, KEPT, LOOP,
@@ -208,7 +204,6 @@ def sections(folder: Path) -> list[Section]:
 
 
 def render(folder: Path = RESULTS) -> str:
-    """The whole page as Markdown."""
     parts = [HEAD]
     for title, tables, claims in sections(folder):
         parts += [f"## {title}", *tables]
@@ -227,13 +222,11 @@ def render(folder: Path = RESULTS) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the result files")
     parser.add_argument("--out", type=Path, help="a file, such as docs/results.md; without it the page is printed")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write or print the page."""
     made = render(args.results)
     if args.out is None:
         print(made, end="")

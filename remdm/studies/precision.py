@@ -46,7 +46,6 @@ class Language:
 
     @property
     def entropy(self) -> float:
-        """Nats a word."""
         return float(-(self.counts * self.each * np.log(self.each)).sum())
 
     @cached_property
@@ -117,7 +116,6 @@ def row(spoken: Language, who: str, steps: int, bits: int, samples: np.ndarray, 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
     parser.add_argument("--steps", nargs="+", type=int, default=STEPS, metavar="T")
     parser.add_argument("--samples", type=int, default=8, help=f"of {LENGTH} words (default 8)")
     parser.add_argument("--seed", type=int, default=0)

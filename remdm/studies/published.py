@@ -24,7 +24,6 @@ class Published:
     rows: Mapping[str, tuple[Numbers, ...]]
 
     def at(self, sampler: str, figure: str) -> dict[int, float]:
-        """A sampler's numbers by T."""
         numbers = self.rows[sampler][self.figures.index(figure)]
         return {t: value for t, value in zip(self.steps, numbers, strict=True) if value is not None}
 

@@ -68,7 +68,6 @@ def panel(title: str, states: np.ndarray, differs: np.ndarray, words: Sequence[s
 
 
 def legend() -> str:
-    """What the looks mean."""
     keys = (("masked", "masked"), ("decoded", "decoded now"), ("kept", "kept"), ("remasked", "remasked now"),
             ("apart", "differs"))  # fmt: skip
     boxes = {"remasked": '<path class="remasked" d="M0 0h9v9h-9z"/><path class="stroke" d="M0 9l9 -9"/>'}

@@ -31,7 +31,6 @@ class Counts:
 
 
 def counts(trace: Trace) -> Counts:
-    """Count a run."""
     start = np.array(trace.start)
     free = start == trace.mask_id
     lost = np.full(trace.length, -1)

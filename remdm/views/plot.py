@@ -33,7 +33,6 @@ def over_steps(title: str, left: int, **more: Any) -> dict[str, Any]:
 
 
 def bars(values: Sequence[Interval], scale: float = 1.0, width: int = 3) -> dict[str, Any]:
-    """The intervals as bars."""
     return {
         "type": "data", "symmetric": False, "thickness": 1, "width": width,
         "array": [scale * (each.high - each.value) for each in values],

@@ -56,5 +56,4 @@ def drawing(outlook: Outlook) -> str:
 
 
 def sentence(text: str) -> str:
-    """What stands there when the settings are invalid."""
     return f'<p class="schedule-none">{escape(text)}</p>'

@@ -106,7 +106,6 @@ def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
 
 
 def model_of(name: str) -> Model:
-    """A LLaDA of the catalog as a model of Countdown."""
     entry = ENTRIES[name]
     return Model(
         name,

@@ -58,7 +58,6 @@ class Asked:
     dtype: str
 
     def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
-        """Answers to problems `first` to `stop - 1`, in one batch."""
         if stop > len(self.problems):
             raise ValueError(f"there are {len(self.problems):,} problems, and no more can be asked")
         seeds = [
@@ -81,14 +80,12 @@ class Countdown(Measurement):
     unit, named, tuning = "problems", ("split",), ("--split", "tuning")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Which problems, and how many answers to each."""
         help_split = "test: held out by numbers and target; tuning: held out by numbers, to choose settings by"
         parser.add_argument("--split", default="test", choices=tuple(SPLITS), help=help_split)
         help_restarts = "answers to a problem, the likeliest of which counts (default 1)"
         parser.add_argument("--restarts", type=int, default=1, help=help_restarts)
 
     def open(self, args: argparse.Namespace) -> Sequence[Bench]:
-        """The model on the problems of a split."""
         problems, digest = SPLITS[args.split](), weights_hash(ROOT / COUNTDOWN.name)
         if len(problems) < args.samples:
             raise ValueError(
@@ -126,7 +123,6 @@ class Countdown(Measurement):
         return cell != reference(cell)
 
     def render(self, rows: Sequence[Row]) -> str:
-        """One table."""
         return render(rows)
 
 

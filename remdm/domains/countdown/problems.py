@@ -56,7 +56,6 @@ class Problem:
     target: int
 
     def __str__(self) -> str:
-        """As a prompt."""
         return f"{', '.join(map(str, self.numbers))} = {self.target}"
 
     @property

@@ -29,12 +29,10 @@ class Standing:
 
     @property
     def done(self) -> int:
-        """Answers so far, over all seeds."""
         return sum(self.answered)
 
     @property
     def nfe(self) -> float:
-        """Network evaluations an answer."""
         return self.forwards / max(1, self.done)
 
     @property
@@ -47,7 +45,6 @@ class Standing:
         return wilson(sum(self.solved), self.done)
 
     def after(self, turn: int, correct: np.ndarray, forwards: np.ndarray) -> "Standing":
-        """With some more answers of a seed."""
         answered, solved = list(self.answered), list(self.solved)
         answered[turn] += len(correct)
         solved[turn] += int(correct.sum())

@@ -142,7 +142,6 @@ def _name(row: Row) -> str:
 
 
 def render(rows: Sequence[Row]) -> str:
-    """The results as Markdown."""
     header = ("sampler", "T", "NFE", "pass@1", "gain", "fair", "equations right", "numbers copied", "seeds")
     body = [
         (

@@ -29,7 +29,6 @@ def piece(token: int, checkpoint: Checkpoint) -> str:
 
 
 def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
-    """The codes row by row."""
     side = isqrt(checkpoint.length)
     rows = [ids[first : first + side] for first in range(0, len(ids), side)]
     return "\n".join(" ".join(str(int(code)) for code in row) for row in rows)

@@ -86,7 +86,6 @@ def tile(name: str, view: TokenView) -> str:
 
 
 def model_of(entry: Entry) -> Model:
-    """A model of the image domain for an entry."""
     facts = f"{size(entry.download)} to download once; licence" if entry.download else "Downloaded once; licence"
     return Model(
         entry.name,

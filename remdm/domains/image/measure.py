@@ -34,7 +34,6 @@ COLUMNS = (
 
 
 def score(cell: Cell | None, groups: Sequence[Samples]) -> dict[str, object]:
-    """Figures of a cell's groups, equally many samples each."""
     tokens = np.concatenate([group.tokens for group in groups])
     asked = np.repeat([emoji.NAMES.index(category) for category, _ in GROUPS], len(groups[0]))
     return measured(tokens, asked)
@@ -100,7 +99,6 @@ def _name(row: Row) -> str:
 
 
 def render(rows: Sequence[Row]) -> str:
-    """A table as the paper's Table 2: a sampler a line, distance and score at each number of steps, seeds together."""
     cells = grouped(rows, lambda row: (_name(row), int(row["steps"])))
     steps = sorted({t for _, t in cells})
     body = [
@@ -132,13 +130,11 @@ class Pictures(Measurement):
     steps, samples, at_once, batch = (16, 32, 64), 256, 32, 1
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Guidance, and a look at training pictures."""
         parser.add_argument("--guidance-scale", type=float, default=1.0, help="1 (default) is none, as in the paper")
         help_near = "how near samples are to training pictures (needs what training left in checkpoints/emoji/training)"
         parser.add_argument("--nearest", action="store_true", help=help_near)
 
     def open(self, args: argparse.Namespace) -> Sequence[Bench]:
-        """The picture model at one guidance scale."""
         if args.samples < len(GROUPS) or args.samples % len(GROUPS):
             raise ValueError(f"samples must be a multiple of {len(GROUPS)}, got {args.samples}")
         scale, model = args.guidance_scale, DOMAIN.models[0]
@@ -159,7 +155,6 @@ class Pictures(Measurement):
         return {"temperature": 1.0 if sampler == "maskgit" else 0.8, "nucleus_p": 1.0, **eta}
 
     def condition(self, row: Row) -> str:
-        """The guidance scale."""
         return f"guidance {float(row['guidance_scale']):g}"
 
     def finish(self, args: argparse.Namespace, jobs: Sequence[Job], write: Write) -> None:
@@ -171,7 +166,6 @@ class Pictures(Measurement):
             print(nearness(np.concatenate([group.tokens for group in last if group]), work))
 
     def render(self, rows: Sequence[Row]) -> str:
-        """A table as the paper's Table 2."""
         return render(rows)
 
 

@@ -35,7 +35,6 @@ def load_part(file: str, load: Callable[[Path], Part]) -> Part:
 
 
 def tokenizer() -> VQ:
-    """The VQ tokenizer of the embedded model."""
     return load_part("vq.safetensors", load_vq)
 
 

@@ -181,7 +181,6 @@ def _syntax(tokens: Sequence[str], complaint: str) -> Issue:
 
 
 def _token_at(tokens: Sequence[str], letter: int) -> int:
-    """The token that a letter of the joined string belongs to."""
     reached = 0
     for place, token in enumerate(tokens):
         reached += len(token)

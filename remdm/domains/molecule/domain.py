@@ -158,7 +158,6 @@ def body(ids: Sequence[int]) -> tuple[list[int], list[str]]:
 
 
 def smiles(ids: Sequence[int]) -> str:
-    """The bare SMILES of finished ids."""
     return "".join(body(ids)[1])
 
 
@@ -263,7 +262,6 @@ def numbers(samples: Sequence[TokenView]) -> Sequence[tuple[str, str, str]]:
 
 
 def charts(samples: Sequence[TokenView]) -> Figures:
-    """Rings and drug-likeness of the valid molecules against QM9's."""
     return histograms(_measured(samples), novelty.load(FOLDER))
 
 

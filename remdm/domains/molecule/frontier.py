@@ -49,7 +49,6 @@ class Frontier:
 
     @property
     def total(self) -> int:
-        """Molecules in all."""
         return len(self.samplers) * len(self.scales) * self.count
 
     def run(self) -> Iterator[list[Spot]]:
@@ -72,7 +71,6 @@ class Frontier:
 
 
 def spot(name: str, asked: Asked, tokens: np.ndarray, checkpoint: Checkpoint) -> Spot:
-    """Where samples `[n, 32]` lie."""
     made = figures(measured(tokens, checkpoint))
     mean: Interval | None = made[asked.property]
     about = (mean.value, mean.low, mean.high) if mean else (None, None, None)

@@ -72,7 +72,6 @@ class Molecules(Measurement):
     costly = FCD
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """A property to guide towards, and the ChemNet distance."""
         parser.add_argument("--property", default="none", choices=PROPERTIES)
         parser.add_argument("--guidance", default="D-CFG", choices=GUIDANCE)
         help_scale = "one cell for each (default: 1 2 3 4 5 with a property)"
@@ -90,17 +89,14 @@ class Molecules(Measurement):
         return [bench(checkpoint, each, args.fcd) for each in asked]
 
     def base(self, sampler: str) -> Mapping[str, Any]:
-        """The settings for QM9."""
         return {"nucleus_p": 1.0, **PRESETS.get(sampler, {})}
 
     def condition(self, row: Row) -> str:
-        """The property with its guidance."""
         if row["property"] == "none":
             return self.own
         return f"{row['property']}, {row['guidance']}, γ = {float(row['guidance_scale']):g}"
 
     def render(self, rows: Sequence[Row]) -> str:
-        """A table of what is not guided, and one of what is."""
         free, guided = ([row for row in rows if (row["property"] == "none") is wanted] for wanted in (True, False))
         tables = [unguided_table(free) if free else "", guided_table(guided) if guided else ""]
         return "\n\n".join(filter(None, (*tables, ABOUT)))

@@ -31,7 +31,6 @@ class Properties:
 
 @lru_cache(65536)
 def properties(smiles: str) -> Properties:
-    """The properties of a valid string."""
     mol = _valid(smiles)
     return Properties(smiles, rings(mol), qed(mol))
 

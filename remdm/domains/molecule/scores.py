@@ -18,7 +18,6 @@ MEANS = ("rings", "qed", "sa")
 
 
 def measured(tokens: np.ndarray, checkpoint: Checkpoint) -> Measured:
-    """What samples `[n, 32]` amount to."""
     return measure([text(row, checkpoint) for row in tokens.tolist()], novelty.load(FOLDER))
 
 

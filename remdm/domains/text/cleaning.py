@@ -94,7 +94,6 @@ def count_words(texts: list[str]) -> Counter[str]:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of clean text, without rows of tables."""
     found: list[str] = []
     start = 0
     for match in SENTENCE_END.finditer(text):

@@ -82,7 +82,6 @@ def prose_start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
 
 
 def story_piece(token: int, checkpoint: Checkpoint) -> str:
-    """A word as printed."""
     word = checkpoint.tokenizer.id_to_token(token)
     return word if word in _CLOSERS or word in SPECIALS else f" {word}"
 
@@ -94,13 +93,11 @@ def prose_piece(token: int, checkpoint: Checkpoint) -> str:
 
 
 def story_text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
-    """The story as printed."""
     words = [checkpoint.tokenizer.id_to_token(int(token)) for token in ids]
     return storyworld.text([word for word in words if word and word not in SPECIALS])
 
 
 def prose_text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
-    """The prose as printed."""
     return checkpoint.tokenizer.decode([int(token) for token in ids], skip_special_tokens=True).strip()
 
 

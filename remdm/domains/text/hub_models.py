@@ -21,7 +21,6 @@ EXAMPLES = {
 
 
 def model_of(entry: Entry) -> Model:
-    """A model of the text domain for an entry."""
     asks = entry.name.endswith("instruct")
     return Model(
         entry.name,

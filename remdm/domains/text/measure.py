@@ -105,7 +105,6 @@ class Text(Measurement):
     data, costly, named = True, MAUVE, ("model",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Another model, the judge and MAUVE."""
         parser.add_argument("--model", default="stories", help="an embedded model, or the path of a checkpoint folder")
         parser.add_argument("--judge", action="store_true", help="perplexity by a judge model (slow)")
         help_judge = "read by the judge in each cell (default 64)"
@@ -115,7 +114,6 @@ class Text(Measurement):
         parser.add_argument("--mauve-samples", type=int, default=256, help="compared in each cell (default 256)")
 
     def open(self, args: argparse.Namespace) -> Sequence[Bench]:
-        """The model of a name or a folder."""
         if args.mauve:
             mauve.ready()
         model, checkpoint, folder = loaded(args.model, args.device)
@@ -133,7 +131,6 @@ class Text(Measurement):
         return [Bench(folder.name, weights_hash(folder), checkpoint, draws, scored, data=data)]
 
     def condition(self, row: Row) -> str:
-        """Which model it is."""
         return row["model"]
 
     def finish(self, args: argparse.Namespace, jobs: Sequence[Job], write: Write) -> None:
@@ -158,7 +155,6 @@ class Text(Measurement):
                 write(job, [samples], found)
 
     def render(self, rows: Sequence[Row]) -> str:
-        """A table for each figure."""
         return render(rows)
 
 

@@ -34,7 +34,6 @@ Values = dict[str, object]
 
 
 def texts(samples: Samples, model: Model, checkpoint: Checkpoint) -> list[str]:
-    """The samples as printed."""
     return [model.text(row.tolist(), checkpoint) for row in samples.tokens]
 
 

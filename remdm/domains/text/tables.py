@@ -95,7 +95,6 @@ def kinds_table(rows: Sequence[Row]) -> str:
 
 
 def render(rows: Sequence[Row]) -> str:
-    """All tables of a results file, model by model."""
     parts = []
     for (model, digest), mine in grouped(rows, lambda row: (row["model"], row["model_hash"])).items():
         parts.append(f"### {model} ({digest}): {int(mine[0]['parameters']):,} parameters, L = {mine[0]['length']}")

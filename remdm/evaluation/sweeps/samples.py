@@ -134,7 +134,6 @@ def machine() -> str:
 
 
 def load(path: Path) -> Samples | None:
-    """The samples of a file, None if there is none."""
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as data:
@@ -205,7 +204,6 @@ class Free:
     dtype: str = "float32"
 
     def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
-        """Draw them in one batch."""
         begun = time.perf_counter()
         tokens, forwards = draw(self.denoiser, self.cell.settings, self.length, self.cell.seeds(first, stop), tick)
         return timed(tokens, forwards, begun, self.dtype)

@@ -26,7 +26,6 @@ from remdm.sampling.methods import METHODS, build
 
 
 def add_arguments(parser: argparse.ArgumentParser, kind: Measurement) -> None:
-    """The flags of a domain's sweep."""
     names = (*METHODS, *((DATA,) if kind.data else ()))
     parser.add_argument("--samplers", nargs="+", default=kind.samplers, choices=names, metavar="NAME",
                         help=f"any of {', '.join(names)}")  # fmt: skip

@@ -35,7 +35,6 @@ COLUMNS = (
 
 
 def file_of(domain: str) -> str:
-    """The name of the study file."""
     return f"tuning-{domain}.csv"
 
 
@@ -52,7 +51,6 @@ class Study:
 
     @property
     def path(self) -> Path:
-        """The study file."""
         return self.folder / file_of(self.kind.domain)
 
     def cell(self, sampler: str, changes: Mapping[str, Any] | None = None) -> Cell:
@@ -60,7 +58,6 @@ class Study:
         return self.kind.cell(sampler, self.steps, self.seed, changes)
 
     def key(self, cell: Cell) -> dict[str, str]:
-        """What names a cell in the file."""
         return {
             "domain": self.kind.domain, "model": self.bench.name, "model_hash": self.bench.digest,
             "sampler": cell.sampler, "overrides": cell.changes, "steps": str(cell.steps), "seed": str(cell.seed),
@@ -97,7 +94,6 @@ class Study:
         return row
 
     def plain(self) -> dict[str, float]:
-        """MDLM's variety at this T, which sets the floors."""
         row = self.measure(self.cell("mdlm"), PLAIN, {})
         return json.loads(row["variety"])
 
@@ -131,7 +127,6 @@ def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: No
 
 
 def add_arguments(parser: argparse.ArgumentParser, domains: Sequence[str]) -> None:
-    """The flags of the command."""
     parser.add_argument("domain", choices=domains)
     parser.add_argument("--samplers", nargs="+", default=tuple(SPACES), choices=tuple(SPACES), metavar="NAME",
                         help=f"any of {', '.join(SPACES)}")  # fmt: skip

@@ -57,7 +57,6 @@ def space(sampler: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def chosen(row: Row, names: Iterable[str]) -> dict[str, float]:
-    """The values of a row's knobs."""
     values = json.loads(row["settings"])
     return {name: float(values[name]) for name in names}
 

@@ -30,7 +30,6 @@ class _Crowd:
 
     @property
     def ms(self) -> float:
-        """Milliseconds a step."""
         return 1000 * self.seconds / self.steps
 
 

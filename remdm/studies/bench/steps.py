@@ -71,7 +71,6 @@ GEOMETRIES: dict[str, tuple[int, int, Callable[[], Network], int]] = {
 
 
 def random_case(geometry: str, compute: Compute) -> Case:
-    """A geometry with random weights."""
     size, length, make, repeats = GEOMETRIES[geometry]
     torch.manual_seed(0)
     network = make().eval().requires_grad_(False)

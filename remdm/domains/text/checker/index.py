@@ -76,7 +76,6 @@ def _edges() -> dict[str, frozenset[str]]:
 
 @cache
 def index() -> Index:
-    """The index of the whole grammar, built once."""
     root: dict = {}
     holders: dict[str, list[int]] = {}
     families = tuple(tuple(map(family, sentence.parts)) for sentence in sentences())
@@ -112,7 +111,6 @@ def begins(word: str) -> bool:
 
 
 def exact(words: Sequence[str]) -> tuple[Sentence, ...]:
-    """The sentences that read exactly these words."""
     return tuple(sentences()[number] for node in walk(words) for number in node.get(END, ()))
 
 

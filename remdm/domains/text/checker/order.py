@@ -28,7 +28,6 @@ class Graph:
     ways: tuple[tuple[tuple[int, ...] | None, ...], ...]
 
     def nodes(self, event: str) -> list[int]:
-        """The nodes that tell an event."""
         return [node for node, name in enumerate(self.events) if name == event]
 
 
@@ -79,7 +78,6 @@ def _graph(plot: Plot) -> Graph:
 
 @cache
 def graphs() -> tuple[Graph, ...]:
-    """The graph of every plot."""
     return tuple(map(_graph, PLOTS))
 
 

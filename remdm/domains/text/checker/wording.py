@@ -42,7 +42,6 @@ def example(event: str, state: Mapping[str, str]) -> str:
 
 
 def misfit(wrong: Sequence[str], right: Sequence[str]) -> str:
-    """About words that the grammar does not allow."""
     if not wrong:
         return f"{text(right)} is missing here"
     if not right:
@@ -58,7 +57,6 @@ def misfits(wrong: Sequence[str], right: Sequence[str]) -> str:
 
 
 def mismatch(mention: Mention, kind: str, expected: str, state: Mapping[str, str]) -> str:
-    """About a word that contradicts the story."""
     word, value = mention.word, state.get(mention.role)
     if value is None:
         return f"{word} does not fit the other pronouns"

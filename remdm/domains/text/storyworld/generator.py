@@ -32,7 +32,6 @@ class Story:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """All words and punctuation marks in turn."""
         return tuple(word for sentence in self.sentences for word in sentence)
 
 
@@ -59,7 +58,6 @@ class _Choices:
         self.nats = 0.0
 
     def one(self, options: tuple):
-        """One of the options, uniformly."""
         if len(options) == 1:
             return options[0]
         self.nats += log(len(options))

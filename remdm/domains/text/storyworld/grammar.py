@@ -39,7 +39,6 @@ class Paraphrase:
 
 
 def is_slot(part: str) -> bool:
-    """Whether a part is a slot key rather than a word."""
     return part[0] == "{"
 
 
@@ -97,7 +96,6 @@ def paraphrases() -> dict[str, tuple[Paraphrase, ...]]:
 
 @cache
 def sentences() -> tuple[Sentence, ...]:
-    """Every sentence of the grammar, slots unfilled."""
     return tuple(s for group in paraphrases().values() for p in group for s in (*p.named, *p.pronoun))
 
 
