@@ -36,7 +36,8 @@ def load_hub_folder(path: Path | str, dtype: torch.dtype | None = None, device: 
         if not file.is_file():
             raise FileNotFoundError(f"{file} is missing: download the model's config.json and model.safetensors there")
     config = DiTConfig(**read_config(config_file, HUB_FIELDS))
-    return assemble(config, without_prefix(read_safetensors([weights_file])), weights_file, dtype, device)
+    state = {name.removeprefix("backbone."): value for name, value in read_safetensors([weights_file]).items()}
+    return assemble(config, state, weights_file, dtype, device)
 
 
 def load_lightning(
@@ -59,7 +60,7 @@ def load_lightning(
     if not isinstance(state, dict):
         raise ValueError(f"{path} has no state_dict, so it is not a Lightning checkpoint")
     state = {name: value for name, value in state.items() if str(name).startswith("backbone.")}
-    state = without_prefix(state)
+    state = {name.removeprefix("backbone."): value for name, value in state.items()}
     model = blank(geometry(state, length, time_conditioning, path))
     averages = checkpoint.get("ema")
     if averages is not None:
@@ -87,11 +88,6 @@ def geometry(state: dict[str, Tensor], length: int, time_conditioning: bool, pat
     return DiTConfig(
         vocab_size, length, hidden_dim, cond_dim, n_blocks, hidden_dim // max(head_width, 1), time_conditioning
     )
-
-
-def without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors, their names without a leading `backbone.`."""
-    return {name.removeprefix("backbone."): value for name, value in state.items()}
 
 
 def blank(config: DiTConfig) -> DiT:

@@ -4,18 +4,18 @@ Property labels are those of the paper's QM9 experiments (ReMDM, arXiv 2503.0030
 number of rings of the smallest set (SSSR), QED the drug-likeness of Bickerton et al. 2012.
 """
 
-import importlib.util
 import logging
 import re
 import threading
+from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
-from pathlib import Path
-from types import ModuleType
+from itertools import accumulate
 from typing import Any
 
 from rdkit import Chem, rdBase
-from rdkit.Chem import QED, RDConfig
+from rdkit.Chem import QED
+from rdkit.Contrib.SA_Score import sascorer
 
 from remdm.runs.tokens import Issue
 
@@ -94,20 +94,9 @@ def qed(mol: Chem.Mol) -> float | None:
     return float(QED.qed(mol)) if has_double_bonds(mol) else None
 
 
-@cache
-def _sa_module() -> ModuleType:
-    """RDKit's contributed scorer; it is a script that comes with the library, not a module of it."""
-    path = Path(RDConfig.RDContribDir) / "SA_Score" / "sascorer.py"
-    spec = importlib.util.spec_from_file_location("sascorer", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def sa_score(mol: Chem.Mol) -> float:
     """Synthetic accessibility of Ertl and Schuffenhauer 2009: 1 is easy, 10 is hard."""
-    return float(_sa_module().calculateScore(mol))
+    return float(sascorer.calculateScore(mol))
 
 
 PROPERTIES: dict[str, Callable[[Chem.Mol], float | None]] = {"rings": rings, "qed": qed}
@@ -171,19 +160,11 @@ def _syntax(tokens: Sequence[str], complaint: str) -> Issue:
         places = tuple(place for place, token in enumerate(tokens) if token.isdigit())
         return Issue(places, "ring", "A ring bond joins an atom to itself or to one that it is bound to already.")
     at = re.search(r"around position (\d+)", complaint)
-    place = _token_at(tokens, int(at.group(1)) - 1) if at else len(tokens) - 1
+    ends = list(accumulate(map(len, tokens)))
+    place = min(bisect(ends, int(at.group(1)) - 1), len(tokens) - 1) if at else len(tokens) - 1
     if "extra open" in complaint:
         return Issue((place,), "branch", "A branch is opened and never closed.")
     if "extra close" in complaint:
         return Issue((place,), "branch", "A branch is closed that was never opened.")
     where = "at the end" if place == len(tokens) - 1 else f"at {tokens[place]}"
     return Issue((place,), "syntax", f"RDKit's parser stops {where}: nothing of this kind may stand here.")
-
-
-def _token_at(tokens: Sequence[str], letter: int) -> int:
-    reached = 0
-    for place, token in enumerate(tokens):
-        reached += len(token)
-        if letter < reached:
-            return place
-    return len(tokens) - 1
