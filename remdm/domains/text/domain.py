@@ -14,7 +14,7 @@ from remdm.domains.text.storyworld import lines
 from remdm.hub.prompting import segments
 from remdm.models.checkpoints import Checkpoint, is_embedded, load_embedded, recommended
 from remdm.runs.domain import Domain, Model
-from remdm.runs.tokens import Issue
+from remdm.runs.tokens import Issue, TokenView
 
 SPECIALS = ("<mask>", "<bos>", "<eos>", "<pad>")
 _CLOSERS = frozenset({".", ",", "!", "?", "”", "'s"})
@@ -121,6 +121,11 @@ def issues_of(words: Sequence[str | None]) -> tuple[Issue, ...]:
     return tuple(found)
 
 
+def story_issues(view: TokenView) -> tuple[Issue, ...]:
+    """The same for a state. A function of its own, for requests travel to other processes."""
+    return issues_of(view.printed)
+
+
 STORIES = Model(
     "stories",
     "Stories from a small made-up world",
@@ -130,7 +135,7 @@ STORIES = Model(
     story_start,
     story_piece,
     story_text,
-    lambda view: issues_of(view.printed),
+    story_issues,
     length=lines.LENGTH,
     layout=f"rows:{lines.WIDTH}",
     examples=(
