@@ -292,7 +292,7 @@ def test_how_many_masks_are_left_with_confidence(sampler, expected):
     truth = IdealDenoiser(torch.zeros(1, 128, dtype=torch.int64), 2, 1)
     shares = [
         record.after.masked.double().mean().item()
-        for record in run(truth, settings(sampler, 512), torch.full((96, 128), 1), tuple(range(96)), watch=False)
+        for record in run(truth, settings(sampler, 512), torch.full((48, 128), 1), tuple(range(48)), watch=False)
     ]
     assert [shares[place] for place in (127, 255, 383)] == pytest.approx(expected, abs=0.02)
 
