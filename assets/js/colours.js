@@ -1,6 +1,6 @@
 /* The colours that are drawn on canvas, and the ramp of confidence that style sheets take from here. */
 
-import { clamp } from "./dom.js";
+import { clamp, put } from "./dom.js";
 
 /** OKLCH to [r, g, b] in 0..255: equal steps of lightness are seen as equal steps. */
 function oklch(lightness, chroma, hue) {
@@ -38,12 +38,14 @@ function palette(dark) {
     decoded: pack(dark ? [92, 170, 235] : [60, 132, 198]),
     remasked: pack(dark ? [245, 150, 66] : [224, 112, 20]),
     given: pack(dark ? [74, 82, 98] : [196, 202, 212]),
+    error: pack(dark ? [255, 140, 198] : [214, 42, 122]),
   };
 }
 
 /** Colours that styles cannot say: the confidence ramp. */
 export function dress(root, dark) {
   const colours = palette(dark);
+  put(root, "data-theme", dark ? "dark" : "light");
   for (let c = 1; c <= 8; c++) root.style.setProperty(`--rp-c${c}`, rgb(colours.psi((c - 0.5) / 8)));
   return colours;
 }

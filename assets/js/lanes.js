@@ -1,14 +1,15 @@
-/* One run among others: its tokens, under them its confidence map with the steps across, its numbers. */
+/* One run on the stage: its heading, its drawing if the domain has one, its tokens, its confidence map, its numbers. */
 
-import { clamp, h, picture, plural, put, say, svg } from "./dom.js";
+import { clamp, h, picture, plural, put, say, sigma, svg } from "./dom.js";
 import { errorHistory } from "./errors.js";
+import { LaneMap } from "./lanemap.js";
 import { readStart } from "./protocol.js";
-import { DECODED, MASKED, REMASKED, Run } from "./run.js";
+import { MASKED, REMASKED, Run } from "./run.js";
 import { scenes } from "./scenes.js";
 import { Stage } from "./stage.js";
 
-const MAP_HEIGHT = 150;
 export const [SAME, ONE_MASKED, OTHER] = [0, 1, 2];
+export const LETTERS = "ABCD";
 const masked = (view, p) => view.state[p] === MASKED || view.state[p] === REMASKED;
 
 /** How a position of two views differs; a token struck through counts as masked. */
@@ -44,116 +45,62 @@ class Rows extends Stage {
   grow() {}
 }
 
-/** Step across, position down: one pixel a cell on a hidden canvas, scaled onto the page. */
-class LaneMap {
-  constructor(run) {
-    this.run = run;
-    this.canvas = h("canvas", { class: "ln-map", role: "img", "data-role": "heatmap" });
-    this.cursor = h("i", { class: "ln-cursor" });
-    this.later = h("i", { class: "ln-later" });
-    this.row = h("i", { class: "ln-hot", hidden: "" });
-    this.box = h("div", { class: "ln-mapbox" }, this.canvas, this.later, this.row, this.cursor);
-    this.cells = document.createElement("canvas");
-    this.drawn = 0;
-  }
-
-  colour(colours, error) {
-    Object.assign(this, { colours, error, drawn: 0 });
-  }
-
-  /** Draws the columns that came since the last call. */
-  update() {
-    const { run } = this;
-    const wide = Math.max(run.expected, 1);
-    if (this.cells.width !== wide || this.cells.height !== run.length) {
-      Object.assign(this.cells, { width: wide, height: run.length });
-      this.drawn = 0;
-    }
-    const room = this.box.clientWidth;
-    if (!room || (this.drawn === run.count && this.room === room && run.count)) return;
-    const pen = this.cells.getContext("2d");
-    for (; this.drawn < run.count; this.drawn++) if (run.steps[this.drawn]) this.column(pen, this.drawn);
-    this.room = room;
-    const scale = window.devicePixelRatio || 1;
-    Object.assign(this.canvas, { width: Math.round(room * scale), height: Math.round(MAP_HEIGHT * scale) });
-    const page = this.canvas.getContext("2d");
-    page.imageSmoothingEnabled = this.cells.height > this.canvas.height || this.cells.width > this.canvas.width;
-    page.imageSmoothingQuality = "high";
-    page.drawImage(this.cells, 0, 0, this.canvas.width, this.canvas.height);
-  }
-
-  column(pen, i) {
-    const view = this.run.steps[i];
-    const image = pen.createImageData(1, this.run.length);
-    const pixels = new Uint32Array(image.data.buffer);
-    const { kept, masked: guess, decoded, remasked, given } = this.colours;
-    for (let p = 0; p < pixels.length; p++) {
-      const bad = view.bad !== null && view.bad.has(p);
-      const c = view.confidence[p];
-      pixels[p] = [guess[c], decoded, bad ? this.error : kept[c], remasked, given][view.state[p]];
-      if (bad && view.state[p] === DECODED) pixels[p] = this.error;
-    }
-    pen.putImageData(image, i, 0);
-  }
-
-  mark(k) {
-    const at = `${(100 * k) / Math.max(this.run.expected, 1)}%`;
-    this.cursor.style.left = at;
-    this.later.style.left = at;
-  }
-
-  light(p) {
-    this.row.hidden = p === undefined;
-    if (p !== undefined) this.row.style.top = `${(100 * (p + 0.5)) / this.run.length}%`;
-  }
-
-  /** The step and the position under the pointer. */
-  hit(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const part = (x, from, size, n) => clamp(Math.floor(((x - from) / size) * n), 0, n - 1);
-    return {
-      step: part(event.clientX, box.left, box.width, Math.max(this.run.expected, 1)) + 1,
-      position: part(event.clientY, box.top, box.height, this.run.length),
-    };
-  }
-
-  describe(view, k) {
-    const facts = `after step ${k}: ${view.masked} masked, ${plural(view.remasks, "token")} remasked so far`;
-    put(this.canvas, "aria-label", `Confidence by step and position of ${plural(this.run.count, "step")}; ${facts}.`);
-  }
+/** The sampler of a lane as a list to choose from, where the page can follow. */
+function chooser(samplers, chosen, label) {
+  const options = samplers.map(([title, name]) =>
+    h("option", name === chosen ? { value: name, selected: "" } : { value: name }, title),
+  );
+  return h("select", { class: "ln-sampler", "aria-label": label }, ...options);
 }
 
-/** One run among others: its heading, its drawing if the domain has one, its tokens, its map, its numbers. */
 export class Lane {
-  constructor(about, place, acts) {
-    this.acts = acts;
+  /**
+   * @param about what the message says of the lane: start, title, settings, about
+   * @param place its place among the lanes
+   * @param acts what it can ask of the board
+   * @param {boolean} alone whether it is the only one
+   */
+  constructor(about, place, acts, alone) {
+    Object.assign(this, { acts, place, k: 0 });
     this.run = new Run(readStart(about.start));
-    this.title = about.title;
+    this.title = about.title || this.run.title || "Run";
     this.stage = this.run.layout.startsWith("rows:") ? new Rows() : new Stage();
-    put(this.stage.box, "aria-label", `Tokens of ${about.title}`);
+    put(this.stage.box, "aria-label", `Tokens of ${this.title}`);
     put(this.stage.box, "data-role", "tokens");
     this.map = new LaneMap(this.run);
     this.line = h("p", { class: "rp-pane-line" });
     this.outcome = h("p", { class: "rp-pane-outcome", hidden: "" });
-    this.errors = h("b", { class: "ln-errors", "data-role": "errors" });
-    this.left = h("span", { class: "ln-left", hidden: "" }, this.errors, h("span", {}, ""));
-    const settings = (about.settings || []).map(([name, value, differs]) =>
-      h("span", differs ? { class: "rp-set rp-set-differs" } : { class: "rp-set" }, `${name} ${value}`),
-    );
-    const title = h("h4", {}, h("b", { class: "rp-pane-letter" }, "ABCD"[place]), ` ${about.title}`);
-    const words = h("span", { class: "ln-about" }, about.about || "");
-    const head = h("div", { class: "rp-pane-head" }, title, words, ...settings, this.left);
     this.body = h("div", { class: "rp-pane-body" }, this.stage.box);
     this.box = h(
       "section",
-      { class: "rp-pane", "aria-label": about.title, "data-role": "lane", "data-sampler": this.run.sampler },
-      head,
+      { class: "rp-pane", "aria-label": this.title, "data-role": "lane", "data-sampler": this.run.sampler },
+      this.head(about, alone),
       this.body,
       this.map.box,
       this.line,
       this.outcome,
     );
     this.setScene();
+  }
+
+  head(about, alone) {
+    this.errors = h("b", { class: "ln-errors", "data-role": "errors" });
+    this.left = h("span", { class: "ln-left", hidden: "" }, this.errors, h("span", {}, ""));
+    this.badge = h("span", { class: "rp-badge" });
+    const settings = (about.settings || []).map(([name, value, differs]) =>
+      h("span", differs ? { class: "rp-set rp-set-differs" } : { class: "rp-set" }, `${name} ${value}`),
+    );
+    const letter = alone ? [] : [h("b", { class: "rp-pane-letter" }, LETTERS[this.place]), " "];
+    const title = h("h4", { class: "rp-title" }, ...letter, this.title);
+    const samplers = this.acts.samplers();
+    if (samplers.length) {
+      this.sampler = chooser(samplers, this.run.sampler, `Sampler of lane ${LETTERS[this.place]}`);
+      title.classList.add("ln-named"); // the list says it; the words stay for those who do not see the page
+    }
+    const words = [about.about, alone && !about.about ? this.run.model : "", this.run.note].filter(Boolean).join(" · ");
+    this.about = h("span", { class: "ln-about rp-about" }, words);
+    const chosen = this.sampler ? [this.sampler] : [];
+    return h("div", { class: "rp-pane-head" }, title, ...chosen, this.about, ...settings, this.badge, this.left);
   }
 
   /** The domain's own drawing before the tokens; its faults stay its own. */
@@ -178,6 +125,11 @@ export class Lane {
     }
   }
 
+  /** A token as a small drawing, where the domain has one. */
+  get glyph() {
+    return (this.scene && this.scene.glyph) || null;
+  }
+
   /** Its errors with their beginnings and ends, kept while nothing arrives. */
   get history() {
     const key = `${this.run.count} ${this.run.missing}`;
@@ -185,31 +137,50 @@ export class Lane {
     return this.past;
   }
 
-  light(p) {
+  light(p, at = null) {
     const positions = p === undefined || p >= this.run.length ? [] : [p];
+    this.pointed = at || (positions.length ? { step: this.k, position: p } : null);
     this.stage.light(positions);
     this.map.light(positions[0]);
     if (this.scene && this.scene.light) this.guard(() => this.scene.light(positions));
   }
 
-  render(k, first, differing) {
+  render(k, first) {
+    this.k = k;
     const view = this.run.at(k);
     this.stage.render(view);
     if (this.scene) this.guard(() => this.scene.render(view, k));
-    const other = differing && this !== first;
     this.stage.chips.forEach((chip, p) => {
-      const apart = other && difference(first.run.at(first.k), view, p) === OTHER;
+      const apart = this !== first && difference(first.run.at(first.k), view, p) === OTHER;
       if (apart !== chip.hasAttribute("data-apart")) chip.toggleAttribute("data-apart", apart);
     });
     this.map.update();
     this.map.mark(Math.min(k, this.run.count));
+    this.map.describe(view, k);
     this.left.hidden = !this.run.checked;
     say(this.errors, String(view.errors.length));
     say(this.left.lastChild, view.errors.length === 1 ? "error" : "errors");
     put(this.left, "data-none", view.errors.length ? null : "");
-    const errors = this.run.checked ? ` · ${plural(view.errors.length, "error")}` : "";
-    const counts = `${view.masked} masked · ${view.remasks} remasked so far · ${view.revised} revised`;
-    const step = `step ${Math.min(k, this.run.count)} / ${this.run.expected}`;
-    say(this.line, `${step} · ${plural(view.forwards, "network evaluation")} · ${counts}${errors}`);
+    const pointed = this.pointed && this.map.facts({ ...this.pointed, step: this.pointed.step || k });
+    say(this.line, pointed || this.numbers(view, k));
+    const kind = !this.run.ended ? "live" : this.run.ended.stopped ? "stopped" : this.recorded ? "recorded" : "finished";
+    say(this.badge, kind);
+    put(this.badge, "data-kind", kind);
+  }
+
+  numbers(view, k) {
+    const open = this.run.length - this.run.given.length;
+    const expected = view.as === null ? "" : ` (${(open * (1 - view.as)).toFixed(0)} expected)`;
+    const back = `${view.remasks} remasked so far${this.run.from ? " since it was taken up" : ""}`;
+    const parts = [
+      `step ${Math.min(k, this.run.count)} / ${this.run.expected}`,
+      view.phase,
+      plural(view.forwards, "network evaluation"),
+      `${view.masked} masked${expected}`,
+      back,
+      `${view.revised} revised`,
+      view.sigma ? `σ ${sigma(view.sigma)}` : "",
+    ];
+    return parts.filter(Boolean).join(" · ");
   }
 }

@@ -52,6 +52,7 @@ export function readStart(m) {
     sampler: string(m.sampler),
     model: string(m.model),
     note: string(m.note),
+    from: whole(m.from || 0, 0, MAX_STEPS, "from"),
   };
 }
 
@@ -72,6 +73,11 @@ function readRemasked(entry, length) {
   return { position: whole(position, 0, length - 1, "position"), sigma: number(sig), weight: number(weight) };
 }
 
+function readDraft(entry, length) {
+  const [position, id] = list(entry, "draft");
+  return [whole(position, 0, length - 1, "position"), identity(id)];
+}
+
 function readError(entry, length) {
   const [positions, kind, sentence] = list(entry, "error");
   const where = list(positions, "error positions").map((p) => whole(p, 0, length - 1, "position"));
@@ -90,9 +96,20 @@ export function readStep(m, length) {
     decoded: list(m.d || [], "d").map((entry) => readDecoded(entry, length)),
     remasked: list(m.r || [], "r").map((entry) => readRemasked(entry, length)),
     confidence: bytes(string(m.c), length),
+    drafts: list(m.g || [], "g").map((entry) => readDraft(entry, length)),
     words: words(m.words),
     scene: scene(m.x),
     errors: m.e === undefined || m.e === null ? null : list(m.e, "e").map((entry) => readError(entry, length)),
+  };
+}
+
+/** The likeliest tokens of a position, as the server answers. */
+export function readBeliefs(m) {
+  const top = list(m.top, "top").slice(0, 10);
+  return {
+    key: string(m.key),
+    top: top.map(([id, p]) => [identity(id), number(p) || 0]),
+    words: words(m.words),
   };
 }
 

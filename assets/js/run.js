@@ -2,9 +2,17 @@
 
 export const [MASKED, DECODED, KEPT, REMASKED, GIVEN] = [0, 1, 2, 3, 4];
 export const STATES = ["masked", "decoded", "kept", "remasked", "given"];
+export const PLANTED = "planted"; // the phase of a step in which something was written by hand
 export const [REVISED, CHURNED] = [1, 2];
 export const MARKS = ["", "revised", "churned"];
 const SPECIAL = /^<\/?(?:bos|eos|pad|mask|unk|sep|cls|s)>$/i;
+
+/** A view with nothing counted yet. */
+function fresh(view) {
+  const back = new Uint16Array(view.back.length);
+  const mark = new Uint8Array(view.mark.length);
+  return { ...view, back, mark, remasks: 0, revised: 0, churned: 0 };
+}
 
 /** A run as received: its steps, and for each of them what every position shows. */
 export class Run {
@@ -34,6 +42,8 @@ export class Run {
       confidence: this.isGiven.map((g) => g * 255),
       mark: new Uint8Array(length),
       back: new Uint16Array(length),
+      draft: new Int32Array(length).fill(-1),
+      planted: [],
       errors: [],
       bad: null,
       phase: "start",
@@ -100,13 +110,16 @@ export class Run {
   }
 
   derive(step) {
-    const before = this.latest;
+    // What a run inherits where it was taken up is not its own doing: its counts begin there.
+    const before = step.i === this.from && this.from ? fresh(this.latest) : this.latest;
     const view = {
       shown: before.shown.slice(),
       state: before.state.slice(),
       confidence: step.confidence,
       mark: before.mark.slice(),
       back: before.back.slice(),
+      draft: before.draft.slice(),
+      planted: before.planted,
       errors: step.errors || [],
       bad: null,
       phase: step.phase,
@@ -125,6 +138,11 @@ export class Run {
     this.settle(view);
     step.remasked.forEach((entry) => this.remask(view, before, step, entry));
     step.decoded.forEach((entry) => this.decode(view, step, entry));
+    for (const [p, id] of step.drafts) view.draft[p] = id;
+    if (step.phase === PLANTED) {
+      const changed = [...step.decoded, ...step.remasked].map(({ position }) => position);
+      view.planted = [...new Set([...before.planted, ...changed])];
+    }
     for (const state of view.state) view.masked += state === MASKED || state === REMASKED;
     this.blame(view);
     this.missing += step.i - this.count;
@@ -198,6 +216,19 @@ export class Run {
     if (name === "<pad>") return "·";
     if (SPECIAL.test(name)) return name.replace(/[<>]/g, "");
     return name === "line break" ? "⏎" : name === "space" ? "␣" : name;
+  }
+
+  /** How sure the model was of what stands at a position, or of its best guess there; null where it was given. */
+  confidence(p, view) {
+    return view.state[p] === GIVEN || view === this.zero ? null : view.confidence[p] / 255;
+  }
+
+  /** The likeliest tokens of a position as [id, probability]: those it was chosen from, or its draft. */
+  likeliest(p, k) {
+    const view = this.at(k);
+    if (view.state[p] === MASKED) return view.draft[p] < 0 ? [] : [[view.draft[p], view.confidence[p] / 255]];
+    const chosen = this.life[p].findLast((event) => event.kind === "decoded" && event.step <= k);
+    return chosen ? chosen.others : [];
   }
 
   isSpecial(id) {

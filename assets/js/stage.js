@@ -158,10 +158,13 @@ export class Stage {
       const blank = state === MASKED;
       const level = state === KEPT ? 1 + Math.min(7, view.confidence[p] >> 5) : 0;
       const bad = view.bad !== null && view.bad.has(p);
-      const bits = state | (view.mark[p] << 3) | (level << 5) | (bad << 9) | ((blank ? view.back[p] : 0) << 10);
-      if (bits === this.bits[p] && view.shown[p] === this.shown[p] && !bad) continue;
+      const planted = view.planted.includes(p);
+      const bits =
+        state | (view.mark[p] << 3) | (level << 5) | (bad << 9) | (planted << 10) | ((blank ? view.back[p] : 0) << 11);
+      const shown = blank ? -2 - view.draft[p] : view.shown[p]; // drafts have numbers of their own, below zero
+      if (bits === this.bits[p] && shown === this.shown[p] && !bad) continue;
       this.bits[p] = bits;
-      this.shown[p] = view.shown[p];
+      this.shown[p] = shown;
       this.paint(p, view, level, bad);
     }
   }
@@ -178,8 +181,11 @@ export class Stage {
     if (!masked && this.run.isSpecial(id))
       look += this.run.name(id) === "<pad>" ? " rp-special rp-pad" : " rp-special";
     if (!masked && this.textWidth(id) >= WIDEST_CELL) look += " rp-long";
-    chip.className = look;
     chip.dataset.state = STATES[view.state[p]];
+    if (view.planted.includes(p)) look += " rp-planted";
+    chip.className = look;
+    const draft = masked && view.draft[p] >= 0 && !this.run.isSpecial(view.draft[p]) ? view.draft[p] : -1;
+    put(chip, "data-draft", draft < 0 ? null : this.run.print(draft));
     chip.firstChild.data = masked ? (view.back[p] ? `↺${view.back[p]}` : "") : this.run.print(id);
     chip.setAttribute("aria-label", this.facts(p, view).join(", "));
     if (bad) chip.title = view.bad.get(p);
@@ -197,6 +203,8 @@ export class Stage {
       parts.push(`confidence when decoded ${probability(view.confidence[p] / 255)}`);
     if (state === MASKED && view !== this.run.zero)
       parts.push(`best guess now ${probability(view.confidence[p] / 255)}`);
+    if (state === MASKED && view.draft[p] >= 0) parts.push(`draft ${this.run.name(view.draft[p])}`);
+    if (view.planted.includes(p)) parts.push("written by hand");
     if (view.bad && view.bad.has(p)) parts.push(`error, ${view.bad.get(p)}`);
     return parts;
   }

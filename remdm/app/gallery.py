@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
-from remdm.app.components.scripted_html import player
+from remdm.app.components.scripted_html import stage
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, on
 from remdm.app.samples import Sample, checked
@@ -57,9 +58,25 @@ class Gallery:
                 self.text = gr.Markdown(
                     self.pieces[0]["told"] if titles else "There is nothing here yet.", elem_id="gallery-told"
                 )
-                self.player = player(self.sample(0).message() if titles else None, elem_id="gallery-player")
+                self.player = stage(self.sample(0).message() if titles else None, elem_id="gallery-player")
         on(self.which.input, self.chosen, self.which, {self.text, self.player})
         on(self.opened.upload, self.open_trace, self.opened, {self.which, self.text, self.player})
+
+    @property
+    def outputs(self) -> set[Component]:
+        """All that `named` changes."""
+        return {self.which, self.text, self.player}
+
+    def named(self, name: str) -> Changes:
+        """Show a piece by the name of its file, as a link has it.
+
+        Raises:
+            ValueError: for a name that is not here.
+        """
+        names = [each["file"].removesuffix(".json.gz") for each in self.pieces]
+        if name not in names:
+            raise ValueError(f"gallery must be one of {', '.join(names)}, got {name[:40]}")
+        return {self.which: names.index(name), **self.chosen(names.index(name))}
 
     def sample(self, place: int) -> Sample:
         """A piece with its errors found anew."""

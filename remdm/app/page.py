@@ -14,10 +14,10 @@ from remdm.app.lesson.lesson import Lesson
 from remdm.app.scaling import Scaling
 from remdm.app.theme import theme
 from remdm.app.theory import Theory
-from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.share import RUN_IT, read
+from remdm.app.workbench.share import read_link
 from remdm.app.workbench.workbench import Workbench
 from remdm.evaluation.measurement import Measurement
+from remdm.models.checkpoints import CheckpointError
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.serving.batcher import VISITORS
@@ -73,30 +73,42 @@ def page(
                         with gr.Tab(f"Samplers on {domains[name].title}", id=f"measure-{name}"):
                             tab.measures()
             with gr.Tab("Gallery", id="gallery"):
-                Gallery(domains, ASSETS / "gallery")
-        open_link(app, chosen, {name: getattr(tab, "bench", tab).panel for name, tab in built.items()})
+                gallery = Gallery(domains, ASSETS / "gallery")
+        open_link(app, chosen, {name: getattr(tab, "bench", tab) for name, tab in built.items()}, gallery)
         gr.Markdown(FOOT, elem_classes="foot")
     return app
 
 
-def open_link(app: gr.Blocks, tabs: gr.Tabs, panels: Mapping[str, Panel]) -> None:
-    """A page opened by a link takes its settings from it and makes the run."""
-    controls = {each for panel in panels.values() for each in (*panel.inputs, panel.about, panel.cite)}
+def open_link(app: gr.Blocks, tabs: gr.Tabs, benches: Mapping[str, Workbench], gallery: Gallery) -> None:
+    """A page opened by a link shows what the link says: a run that is made at once, or a piece of the gallery."""
+    changing = [{*each.panel.controls, *each.lanes.outputs, each.link} for each in benches.values()]
 
     def opened(request: gr.Request) -> Changes:
         pairs = dict(request.query_params)
-        if "sampler" not in pairs:
-            return {tabs: gr.skip()}
         try:
-            domain = pairs.get("domain", next(iter(panels)))
-            if domain not in panels:
-                raise ValueError(f"domain must be one of {', '.join(panels)}, got {domain[:40]}")
-            return {**read(panels[domain], pairs), tabs: gr.Tabs(selected=domain)}
-        except ValueError as error:
+            if "gallery" in pairs:
+                return {tabs: gr.Tabs(selected="gallery"), **gallery.named(pairs["gallery"])}
+            if "sampler" not in pairs:
+                return {tabs: gr.skip()}
+            name = pairs.get("domain", next(iter(benches)))
+            if name not in benches:
+                raise ValueError(f"domain must be one of {', '.join(benches)}, got {name[:40]}")
+            bench = benches[name]
+            return {**bench.linked(read_link(bench.domain, pairs)), tabs: gr.Tabs(selected=name)}
+        except (ValueError, CheckpointError) as error:
             raise refusal(ValueError(f"This link cannot be followed: {error}")) from error
 
-    loaded = on(app.load, opened, None, {tabs, *controls})
+    loaded = on(app.load, opened, None, {tabs, *set().union(*changing), *gallery.outputs})
     on(loaded.success, None, None, None, js=RUN_IT)
+
+
+RUN_IT = """() => {
+  const asked = new URLSearchParams(location.search);
+  if (!asked.has("sampler")) return;
+  const press = () => document.getElementById(`${asked.get("domain") || "text"}-run`);
+  setTimeout(() => press() && press().click(), 600);
+}"""
+"""A page that was opened by a link makes the run at once."""
 
 
 def launch_arguments() -> dict:

@@ -1,7 +1,8 @@
 """A run on its way to the player: each step becomes a message, kept so that the browser can ask for it again."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -46,8 +47,9 @@ def steps_together(runs: Sequence[PreparedRun]) -> Iterator[list[TimedFrame | No
 class Stream:
     """The messages of one run, in turn."""
 
-    def __init__(self, shown: StreamedRun) -> None:
-        self.shown, self.prepared = shown, shown.prepared
+    def __init__(self, shown: StreamedRun, more: Mapping[str, Any] | None = None) -> None:
+        """Begin with a run; `more` is what its trace says besides (`Pane.facts`)."""
+        self.shown, self.prepared, self._more = shown, shown.prepared, more or {}
         self._tokens = np.array(self.prepared.start, dtype=np.int64)
         self._held: frozenset[int] = frozenset()
         self._known = set(self.prepared.start)
@@ -64,8 +66,9 @@ class Stream:
         model = request.model
         scene = model.scene(prepared.view(prepared.start)) if model.scene else None
         self._scene = (-1, scene)
+        about = facts(request, prepared.checkpoint) | self._more
         message = messages.start_message(
-            self.shown.run_id, facts(request, prepared.checkpoint), prepared.start, prepared.checkpoint.mask_id,
+            self.shown.run_id, about, prepared.start, prepared.checkpoint.mask_id,
             prepared.expected, prepared.pieces(self._known), "", model.layout or request.domain.layout,
             started(model, scene),
         )  # fmt: skip
@@ -76,6 +79,7 @@ class Stream:
         """Keep a step; what writes its message, or None if the run was stopped meanwhile."""
         frame = step.frame
         ids = {token for _, token, _ in frame.decoded} | {token for top in frame.alternatives for token, _ in top}
+        ids |= {token for _, token in frame.drafts}
         fresh = self.prepared.pieces(ids - self._known)
         self._known |= ids
         self._tokens = apply(frame, self._tokens, self.prepared.checkpoint.mask_id)

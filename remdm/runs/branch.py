@@ -5,17 +5,19 @@ All of them draw coupled random numbers (coupled_noise.py): what differs between
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 
+from remdm.runs.domain import Domain
 from remdm.runs.planting import Change, changed
 from remdm.runs.record import PreparedRun, TimedFrame, prepare, recorded
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import Frame, Trace, apply
 from remdm.sampling.coupled_noise import taken_up
-from remdm.sampling.methods import build, run
+from remdm.sampling.methods import build, run, settings
 from remdm.sampling.state import State
 from remdm.sampling.state import start as start_state
 from remdm.sampling.time_grid import Step
@@ -28,15 +30,18 @@ PLANTED, UNCHANGED = "planted", "unchanged"
 class BranchRequest:
     """A run to show side by side with others: from its start, or from `step` of `trace` on, with a change made there.
 
-    `paused`: without a change, an empty step takes its place, so that the runs next to it keep the same step numbers.
+    `title` and `words` say what it is. `paused`: without a change, an empty step takes its place, so that the runs next
+    to it keep the same step numbers. `limit`: how many steps the sampler takes at most.
     """
 
     request: RunRequest
     title: str = ""
+    words: str = ""
     trace: Trace | None = None
     step: int = 0
     change: Change | None = None
     paused: bool = False
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,20 @@ class Pane:
     state: State
     first: int
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What its trace says besides what any trace does: where it was taken up, and what was changed there.
+
+        `taken_up`: how many frames had passed. `first_step`: the index of the step that came next.
+        """
+        branch = self.branch
+        if branch.trace is None:
+            return {}
+        more: dict[str, Any] = {"from_step": branch.step, "taken_up": len(self.past), "first_step": self.first}
+        if branch.change:
+            more |= {"changed_position": branch.change.position, "changed_token": branch.change.token}
+        return more
+
     def steps(self) -> Iterator[TimedFrame]:
         """The past, a step for the change if there is one, then the steps of the sampler as they are made."""
         prepared, request, tokens = self.prepared, self.prepared.request, np.array(self.prepared.start)
@@ -68,7 +87,7 @@ class Pane:
             denoiser, request.settings, self.state, (prepared.seed,), first=self.first, coupled=True,
             watch=request.watch,
         )  # fmt: skip
-        for (timed,) in recorded(running, (prepared,), self.past[-1].forwards if self.past else 0):
+        for (timed,) in islice(recorded(running, (prepared,), self.past), self.branch.limit):
             if timed is not None:
                 yield timed
 
@@ -91,13 +110,41 @@ def state_after(trace: Trace, step: int) -> State:
     return replace(state, tokens=after, psi=psi.masked_fill(after == trace.mask_id, torch.inf))
 
 
+def request_of(trace: Trace, domain: Domain) -> RunRequest:
+    """What made a trace: its model and its own settings, its T among them.
+
+    Raises:
+        ValueError: where it does not say.
+    """
+    run = trace.run
+    try:
+        chosen = settings(run["sampler"], run["steps"], **run["settings"])
+        asked = domain.ask(**run.get("asked", {}))
+    except (KeyError, TypeError) as error:
+        raise ValueError("This trace does not say how it was made, so no run can go on from it.") from error
+    return RunRequest(
+        domain, domain.model(run.get("model")), run.get("prompt", ""), trace.length, chosen, run.get("seed", 0),
+        run.get("index", 0), asked=asked, start=trace.start, watch=run.get("confidence") != "decoded", coupled=True,
+        drafts=True,
+    )  # fmt: skip
+
+
+def _next_index(trace: Trace, step: int, request: RunRequest, walk: Sequence[Step]) -> int:
+    """Which step of `walk` comes after so many frames of a trace."""
+    run = trace.run
+    here = step - run.get("taken_up", 0)
+    if here >= 0 and run.get("settings") == request.settings.flat() and run.get("steps") == request.settings.steps:
+        return min(run.get("first_step", 0) + here, len(walk))
+    return taken_up(walk, trace.steps[step - 1].s if step else 1.0)
+
+
 def pane(branch: BranchRequest) -> Pane:
     """Prepare a branch.
 
     Raises:
         ValueError: for an invalid step or change, and for what `prepare` refuses.
     """
-    request, trace = branch.request, branch.trace
+    request, trace = replace(branch.request, coupled=True), branch.trace
     if trace is None:
         prepared = prepare(request)
         tokens = torch.tensor([prepared.start])
@@ -107,17 +154,18 @@ def pane(branch: BranchRequest) -> Pane:
         raise ValueError("This run was made by another version of the model; make one of your own first")
     state = state_after(trace, branch.step)
     walk = build(request.settings, int((~state.given).sum()))[1]
-    same = trace.run.get("settings") == request.settings.flat() and trace.run.get("steps") == request.settings.steps
     t = trace.steps[branch.step - 1].s if branch.step else 1.0
-    first = min(branch.step, len(walk)) if same else taken_up(walk, t)
+    first = _next_index(trace, branch.step, request, walk)
     past = trace.steps[: branch.step]
     if branch.change:
         past = (*past, _planted(state, branch.change, t, past, walk[min(first, len(walk) - 1)]))
         state = changed(state, branch.change)
     elif branch.paused and past:
         past = (*past, replace(past[-1], t=t, s=t, alpha_t=past[-1].alpha_s, sigma=0.0, phase=UNCHANGED, decoded=(),
-                               remasked=(), alternatives=(), weights=()))  # fmt: skip
-    return Pane(branch, replace(prepared, expected=len(past) + max(0, len(walk) - first)), past, state, first)
+                               remasked=(), alternatives=(), weights=(), drafts=()))  # fmt: skip
+    left = max(0, len(walk) - first)
+    expected = len(past) + (left if branch.limit is None else min(left, branch.limit))
+    return Pane(branch, replace(prepared, expected=expected), past, state, first)
 
 
 def _planted(state: State, change: Change, t: float, past: Sequence[Frame], step: Step) -> Frame:
@@ -134,14 +182,9 @@ def _planted(state: State, change: Change, t: float, past: Sequence[Frame], step
 
 
 def pane_trace(made: Pane, frames: Sequence[Frame]) -> Trace:
-    """The trace of a pane's steps so far, which says that it was made with coupled numbers and from where."""
+    """The trace of a pane's steps so far, which says from where it was taken up."""
     trace = made.prepared.trace(frames)
-    more: dict[str, Any] = {"coupled": True}
-    if made.branch.trace is not None:
-        more |= {"from_step": made.branch.step}
-    if made.branch.change:
-        more |= {"changed_position": made.branch.change.position, "changed_token": made.branch.change.token}
-    return replace(trace, run={**trace.run, **more})
+    return replace(trace, run={**trace.run, **made.facts})
 
 
 def side_by_side(panes: Sequence[Pane]) -> Iterator[tuple[int, TimedFrame | None]]:

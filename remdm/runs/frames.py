@@ -1,5 +1,7 @@
 """From a step's record (torch, a whole batch) to the frame of one sequence (numpy, small, kept)."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from torch import Tensor
 
@@ -32,17 +34,32 @@ def _of_row(values: Tensor, rows: Tensor, row: int) -> Tensor:
     return values[begin : begin + int(rows[row].sum())]
 
 
-def frame(record: StepRecord, row: int, forwards: int) -> Frame:
-    """The frame of sequence `row` of a record."""
+def drafted(frames: Iterable[Frame], length: int) -> np.ndarray:
+    """The likeliest token known at each position after some frames, int64 `[L]`; -1 where none is."""
+    known = np.full(length, -1)
+    for each in frames:
+        for position, token in each.drafts:
+            known[position] = token
+    return known
+
+
+def frame(record: StepRecord, row: int, forwards: int, drafts: np.ndarray | None = None) -> Frame:
+    """The frame of sequence `row` of a record.
+
+    `drafts` are those known before it (`drafted`), and are brought up to date; None: they are not kept.
+    """
     step, after = record.step, record.after
     confidence = after.psi[row].where(~after.masked[row], 0.0).clamp(max=1.0)  # psi of given positions is inf
     tops: dict[int, tuple[tuple[int, float], ...]] = {}
     decoded = record.decoded[row].nonzero()[:, 0].tolist()
-    known, log_peak = record.likeliest
-    if log_peak is not None:
+    known, log_peak, guess = record.likeliest
+    fresh: tuple[tuple[int, int], ...] = ()
+    if log_peak is not None and guess is not None:
         where = known[row]
         peak = _of_row(log_peak, known, row).exp().double()
         confidence[where] = peak.where(after.masked[row][where], confidence[where])
+        if drafts is not None:
+            fresh = _changed(drafts, where & after.masked[row], _of_row(guess, known, row)[after.masked[row][where]])
     if record.log_x is not None and decoded:
         probability = _of_row(record.log_x, record.asked, row)[record.decoded[row][record.asked[row]]].exp()
         top = probability.topk(min(TOP, probability.shape[1]))
@@ -63,4 +80,15 @@ def frame(record: StepRecord, row: int, forwards: int) -> Frame:
         forwards,
         tuple(tops.get(position, ()) for position in decoded),
         _weights(record, row, remasked),
+        fresh,
     )
+
+
+def _changed(drafts: np.ndarray, where: Tensor, ids: Tensor) -> tuple[tuple[int, int], ...]:
+    """(position, id) of the likeliest tokens that are others than before; `drafts` then holds them."""
+    found = [
+        each for each in zip(where.nonzero()[:, 0].tolist(), ids.tolist(), strict=True) if drafts[each[0]] != each[1]
+    ]
+    for position, token in found:
+        drafts[position] = token
+    return tuple(found)

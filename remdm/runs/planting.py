@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from remdm.runs.frames import TOP
 from remdm.runs.record import PreparedRun
 from remdm.runs.trace import Frame
 from remdm.sampling.coupled_noise import mixed
@@ -50,8 +51,26 @@ def beliefs(run: PreparedRun, state: State, position: int) -> Tensor:
     return run.request.model.denoiser(run.checkpoint, run.request.asked)(tokens, rows, 0.5)[0]
 
 
+def written(run: PreparedRun, state: State, position: int, token: int) -> Change:
+    """A token by its id at a position, with the probability that the model gives it there.
+
+    Raises:
+        ValueError: for an id that is no token of the model.
+    """
+    log_p = beliefs(run, state, position)
+    if not 0 <= token < len(log_p) or token == state.mask_id:
+        raise ValueError(f"{token} is not a token of this model")
+    return Change(position, token, float(log_p[token].exp()))
+
+
+def likely(run: PreparedRun, state: State, position: int, count: int = TOP) -> list[tuple[int, float]]:
+    """The likeliest tokens of a position and their probabilities, were it masked."""
+    top = beliefs(run, state, position).double().exp().topk(count)
+    return [(token, round(p, 6)) for p, token in zip(top.values.tolist(), top.indices.tolist(), strict=True) if p > 0]
+
+
 def chosen_token(run: PreparedRun, state: State, position: int, how: str, word: str = "") -> Change:
-    """A change by `how`: `typed` (`word`), `random`, `unlikely` (the model gave it less than 1 %) or `mask`.
+    """A change by `how`: `typed` (`word`), `unlikely` (the model gave it less than 1 %) or `mask`.
 
     Raises:
         ValueError: for a word that is not a token of the model, or a position that the prompt gave.
@@ -68,7 +87,7 @@ def chosen_token(run: PreparedRun, state: State, position: int, how: str, word: 
     usable = log_p > -torch.inf
     usable[[here]] = False
     weights = usable.double()
-    if how == "unlikely" and bool((usable & (log_p.exp() < UNLIKELY)).any()):
+    if bool((usable & (log_p.exp() < UNLIKELY)).any()):
         weights = log_p.double().exp().where(usable & (log_p.exp() < UNLIKELY), 0.0)
     generator = torch.Generator().manual_seed(mixed(run.seed, position, here))
     for _ in range(1000):  # nobody would see a special token as an error

@@ -13,7 +13,7 @@ import torch
 
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import compute
-from remdm.runs.frames import frame
+from remdm.runs.frames import drafted, frame
 from remdm.runs.request import RunRequest, readable, run_seed
 from remdm.runs.tokens import Issue, TokenView
 from remdm.runs.trace import MAX_WORD, Frame, Trace, fits
@@ -92,6 +92,7 @@ class PreparedRun:
         request, mask_id = self.request, self.checkpoint.mask_id
         ids = {*self.start, *(token for each in frames for _, token, _ in each.decoded)}
         ids |= {token for each in frames for top in each.alternatives for token, _ in top}
+        ids |= {token for each in frames for _, token in each.drafts}
         run = facts(request, self.checkpoint)
         trace = Trace(run, request.length, mask_id, self.start, self.pieces(ids), tuple(frames), "")
         return replace(trace, text=readable(request.model.text(self._printable(trace), self.checkpoint)))
@@ -111,19 +112,23 @@ def _received(request: RunRequest, start: tuple[int, ...], expected: int) -> Pre
     return PreparedRun(request, request.model.load(compute(request.device)), start, expected)
 
 
-def recorded(running: Running, runs: Sequence[PreparedRun], before: int = 0) -> Iterator[list[TimedFrame | None]]:
+def recorded(
+    running: Running, runs: Sequence[PreparedRun], past: Sequence[Frame] = ()
+) -> Iterator[list[TimedFrame | None]]:
     """For each step what happened to each sequence; None where one had nothing left for the final fill.
 
     Args:
         running: the sampler under way, a sequence for each run.
         runs: whose steps these are.
-        before: network evaluations that each had made already.
+        past: the frames that each had made already.
     """
+    before = past[-1].forwards if past else 0
+    drafts = [drafted(past, each.request.length) if each.request.drafts else None for each in runs]
     begun = time.perf_counter()
     for record in running:
         seconds, after = time.perf_counter() - begun, record.after.tokens.tolist()
         yield [
-            each.timed(frame(record, row, before + int(running.forwards[row])), after[row], seconds)
+            each.timed(frame(record, row, before + int(running.forwards[row]), drafts[row]), after[row], seconds)
             if record.step.phase != FINISH or record.decoded[row].any()
             else None
             for row, each in enumerate(runs)
@@ -143,7 +148,7 @@ class Batch:
         running = run(
             request.model.denoiser(checkpoint, request.asked), request.settings,
             torch.tensor([each.start for each in self.runs]), tuple(each.seed for each in self.runs),
-            watch=request.watch,
+            watch=request.watch, coupled=request.coupled,
         )  # fmt: skip
         return recorded(running, self.runs)
 
@@ -163,6 +168,7 @@ def facts(request: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
         **({"asked": asked} if asked else {}),
         "settings": request.settings.flat(),
         **({} if request.watch else {"confidence": "decoded"}),
+        **({"coupled": True} if request.coupled else {}),
         "device": f"{made.device.type} {str(made.dtype).removeprefix('torch.')}",
     }
 

@@ -29,7 +29,9 @@ class RunRequest:
     `index` tells the runs of one seed apart: run k is the same whether it is made alone or as one of many. `asked` is
     of the domain's kind (`Domain.ask`), None for its defaults. `start` (ids `[L]`) takes the prompt's place. `watch`:
     whether the confidence of every masked position is computed and recorded at each step, or only of those that decode,
-    which takes less time where the vocabulary is large; the tokens are the same.
+    which takes less time where the vocabulary is large; the tokens are the same. `coupled`: whether its random numbers
+    have addresses (coupled_noise.py), so that it can be laid beside others and taken up anywhere. `drafts`: whether the
+    likeliest token of each masked position is recorded with its confidence.
 
     Raises:
         ValueError: for a prompt or a model name that no trace could keep.
@@ -46,6 +48,8 @@ class RunRequest:
     asked: Any = None
     start: tuple[int, ...] | None = None
     watch: bool = True
+    coupled: bool = False
+    drafts: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", readable(self.prompt))

@@ -43,6 +43,8 @@ class Frame:
         forwards: network evaluations (NFE) of this sequence so far.
         alternatives: for each entry of `decoded`, the likeliest tokens there: ((id, probability), ...).
         weights: for each entry of `remasked`, its share of the remasking; empty where all share alike.
+        drafts: (position, id): the likeliest token of masked positions, where it is another than the step before had;
+            empty where that is not kept.
     """
 
     t: float
@@ -57,6 +59,7 @@ class Frame:
     forwards: int
     alternatives: tuple[tuple[tuple[int, float], ...], ...] = ()
     weights: tuple[float, ...] = ()
+    drafts: tuple[tuple[int, int], ...] = ()
 
     def sigma_at(self, position: int) -> float:
         """sigma at a position."""
@@ -164,7 +167,8 @@ def _frame_json(frame: Frame) -> dict[str, Any]:
         "forwards": frame.forwards,
         "alternatives": [[list(each) for each in top] for top in frame.alternatives],
     }
-    return made | ({"weights": list(frame.weights)} if frame.weights else {})
+    more: dict[str, Any] = {"weights": list(frame.weights)} if frame.weights else {}
+    return made | more | ({"drafts": [list(each) for each in frame.drafts]} if frame.drafts else {})
 
 
 def dumps(trace: Trace) -> bytes:
@@ -267,7 +271,7 @@ def _run(run: Any) -> dict[str, Any]:
                 text(value, "a setting", MAX_PROMPT)
     for name in ("domain", "model", "sampler"):
         text(run.get(name, ""), name, MAX_NAME)
-    for name in ("steps", "seed", "index"):
+    for name in ("steps", "seed", "index", "from_step", "taken_up", "first_step", "changed_position", "changed_token"):
         whole(run.get(name, 0), 0, 1 << 60, name)
     return run
 
@@ -298,9 +302,13 @@ def _frame(content: Any, length: int) -> Frame:
         refuse("alternatives and weights must match decoded and remasked.")
     if remasked and not np.any(sigma):
         refuse("A step with sigma 0 cannot remask anything.")
+    drafts = tuple(
+        (whole(p, 0, length - 1, "a position"), whole(token, 0, MAX_ID, "a token"))
+        for p, token in entries(content.get("drafts", []), "drafts", length)
+    )
     t, s, alpha_t, alpha_s = (number(content[name], name) for name in ("t", "s", "alpha_t", "alpha_s"))
     forwards = whole(content["forwards"], 0, 1 << 40, "forwards")
     return Frame(
         t, s, alpha_t, alpha_s, sigma, text(content["phase"], "phase", 40), decoded, remasked,
-        packed_bytes(content["confidence"], "confidence", length), forwards, alternatives, weights,
+        packed_bytes(content["confidence"], "confidence", length), forwards, alternatives, weights, drafts,
     )  # fmt: skip

@@ -59,8 +59,8 @@ class Denoiser(Protocol):
     def tilted(self, p_mask: Tensor, state: State, t: float) -> Tensor:
         """The probability of being masked next, `[B, L]`, as guidance changes it."""
 
-    def peak(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
-        """log x_theta of the likeliest token at each of the wanted positions, `[n]`."""
+    def peak(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
+        """log x_theta of the likeliest token at each of the wanted positions, `[n]`, and its id, `[n]`."""
 
 
 class Unguided:
@@ -84,9 +84,10 @@ class Unguided:
         """The same probability."""
         return p_mask
 
-    def peak(self: Denoiser, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
-        """log x_theta of the likeliest token at each of the wanted positions, `[n]`."""
-        return self(tokens, rows, t).amax(dim=-1)
+    def peak(self: Denoiser, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
+        """log x_theta of the likeliest token at each of the wanted positions, `[n]`, and its id, `[n]`."""
+        log_p, ids = self(tokens, rows, t).max(dim=-1)
+        return log_p, ids
 
 
 def subs(logits: Tensor, mask_id: int) -> Tensor:
@@ -142,14 +143,14 @@ class Truncation:
         """The truncated log-probabilities, `[n, V]`."""
         return nucleus(self._tempered(log_x), self.nucleus_p, self.nucleus == "keep")
 
-    def peak(self, log_x: Tensor) -> Tensor:
-        """The truncated log-probability of each row's likeliest token, `[n]`: cheaper than all of them."""
+    def peak(self, log_x: Tensor) -> tuple[Tensor, Tensor]:
+        """The truncated log-probability of each row's likeliest token, `[n]`, and its id: cheaper than all of them."""
         log_x = self._tempered(log_x)
-        highest = log_x.amax(dim=-1)
+        highest, ids = log_x.max(dim=-1)
         if self.nucleus_p < 1.0:
             for found in nuclei(log_x, self.nucleus_p, self.nucleus == "keep"):
                 highest[found.rows] = found.log_p[:, 0].to(log_x.dtype)
-        return highest
+        return highest, ids
 
     def _tempered(self, log_x: Tensor) -> Tensor:
         return log_x if self.temperature in (0.0, 1.0) else (log_x / self.temperature).log_softmax(dim=-1)
@@ -192,7 +193,7 @@ class Truncated(DenoiserWrapper):
         """x_theta before truncation."""
         return self.denoiser.unguided
 
-    def peak(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
+    def peak(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
         """See `Denoiser`; cheaper than truncating whole rows."""
         return self.truncation.peak(self.denoiser(tokens, rows, t))
 

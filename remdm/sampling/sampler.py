@@ -55,4 +55,5 @@ def observe(record: StepRecord, denoiser: Denoiser) -> StepRecord:
     masked = record.before.masked
     if not (masked & ~record.asked).any():
         return record
-    return replace(record, watched=masked, peak=denoiser.peak(record.before.tokens, masked, record.step.t))
+    peak, guess = denoiser.peak(record.before.tokens, masked, record.step.t)
+    return replace(record, watched=masked, peak=peak, guess=guess)

@@ -34,7 +34,7 @@ class StepRecord:
         asked: masked positions whose x_theta the step needed, the decoded ones among them, bool `[B, L]`, n of them.
         log_x: log x_theta at those, `[n, V]`; None if there are none.
         watched: masked positions whose likeliest token was computed besides, bool `[B, L]`, m of them; see `observe`.
-        peak: log x_theta of that token, `[m]`.
+        peak: log x_theta of that token, `[m]`. guess: its id, `[m]`.
     """
 
     step: Step
@@ -47,13 +47,14 @@ class StepRecord:
     log_x: Tensor | None
     watched: Tensor | None = None
     peak: Tensor | None = None
+    guess: Tensor | None = None
 
     @cached_property
-    def likeliest(self) -> tuple[Tensor, Tensor | None]:
-        """Where the likeliest token is known, bool `[B, L]`, and log x_theta of that token, `[m]`; None if nowhere."""
+    def likeliest(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Where the likeliest token is known, bool `[B, L]`, log x_theta of it, `[m]`, and its id; None if nowhere."""
         if self.watched is not None:
-            return self.watched, self.peak
-        return self.asked, None if self.log_x is None else self.log_x.amax(dim=-1)
+            return self.watched, self.peak, self.guess
+        return self.asked, *((None, None) if self.log_x is None else self.log_x.max(dim=-1))
 
 
 class Transition(Protocol):

@@ -55,11 +55,15 @@ class StreamedRun:
 
 @dataclass
 class RunGroup:
-    """What one click began: whether it was stopped, its runs, and which of them the visitor looks at."""
+    """What one click began: whether it was stopped, its runs, and which of them the visitor looks at.
+
+    `ending` says what the page shows once it was stopped, for runs side by side.
+    """
 
     stopped: threading.Event = field(default_factory=threading.Event)
     runs: list[StreamedRun] = field(default_factory=list)
     focus: int = 0
+    ending: Callable[[], dict] | None = None
 
     def stop(self) -> None:
         """End all of it; nothing is added any more."""

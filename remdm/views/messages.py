@@ -42,6 +42,7 @@ def start_message(
         "sampler": _brief(run.get("sampler", "")),
         "model": _brief(run.get("model", "")),
         "note": note,
+        "from": run.get("taken_up", 0),
         **({} if scene is None else {"x": scene}),
     }
 
@@ -102,6 +103,8 @@ def step_message(
         "f": frame.forwards,
         "ms": round(1000 * seconds, 1),
     }
+    if frame.drafts:
+        message["g"] = [list(each) for each in frame.drafts]
     if words:
         message["words"] = {str(token): word for token, word in words.items()}
     if issues is not None:

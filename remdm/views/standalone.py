@@ -23,22 +23,21 @@ body.dark {{ background: #12161d; color: #e6e9ef; }}
 {scripts}
 <script type="application/json" id="message">{message}</script>
 <script>
-window.{player}.mount(document.getElementById("run")).push(document.getElementById("message").textContent);
+window.ReMDMStage.mount(document.getElementById("run")).push(document.getElementById("message").textContent);
 </script>
 </body>
 </html>
 """
 
 
-def page(title: str, message: str, scripts: list[str], styles: list[str], player: str = "ReMDMPlayer") -> str:
+def page(title: str, message: str, scripts: list[str], styles: list[str]) -> str:
     """The file's text.
 
     Args:
         title: of the page.
-        message: what the player shows: a trace (`messages.trace_message`), or a whole comparison.
-        scripts: JavaScript of the player and of the domains' drawings.
+        message: what the stage shows: a trace (`messages.trace_message`), or a whole comparison.
+        scripts: JavaScript of the stage and of the domains' drawings.
         styles: their style sheets.
-        player: the script that shows it, ReMDMPlayer or ReMDMCompare.
 
     Raises:
         ValueError: if the message is not JSON.
@@ -47,4 +46,4 @@ def page(title: str, message: str, scripts: list[str], styles: list[str], player
     # Inside a script element only these characters could end it or begin a comment.
     inert = message.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     code = "\n".join(f"<script>{each}</script>" for each in scripts)
-    return _PAGE.format(title=escape(title), styles="\n".join(styles), scripts=code, message=inert, player=player)
+    return _PAGE.format(title=escape(title), styles="\n".join(styles), scripts=code, message=inert)

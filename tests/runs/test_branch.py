@@ -105,7 +105,7 @@ def test_mdlm_keeps_a_planted_error_and_remasking_may_not(order, trace):
     assert again == change, "derived from the seed"
     hot = settings("remdm-loop", 64, eta=0.9)
     requests = [
-        BranchRequest(replace(order, settings=chosen), name, trace, step, change)
+        BranchRequest(replace(order, settings=chosen), name, "", trace, step, change)
         for name, chosen in (("mdlm", settings("mdlm", 16)), ("loop", hot))
     ]
     panes = [pane(request) for request in requests]

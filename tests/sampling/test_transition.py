@@ -77,7 +77,7 @@ def test_a_recorder_asks_how_confident_the_network_is_where_masked():
     record = Ancestral(Rescale(0.5))(Fixed(P), before, Step(0, 0.4, 0.3, 0.6, 0.7), Noise([1]))
     seen = observe(record, Fixed(P))
     assert seen.watched.equal(before.masked) and seen.peak.exp().tolist() == pytest.approx([0.5] * 200)
-    assert seen.likeliest == (seen.watched, seen.peak) and seen.after is record.after
+    assert seen.likeliest == (seen.watched, seen.peak, seen.guess) and seen.after is record.after
     assert record.likeliest[0].equal(record.decoded) and record.likeliest[1].exp().max() == pytest.approx(0.5)
 
 

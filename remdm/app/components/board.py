@@ -1,9 +1,9 @@
-"""Runs side by side on the page: they stream in turn into one view with one scrubber (assets/js/compare.js)."""
+"""Runs side by side on the page: they stream in turn onto the stage, under one slider (assets/js/board.js)."""
 
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from remdm.app.samples import Sample
@@ -12,6 +12,7 @@ from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_sid
 from remdm.runs.planting import outcome_sentence
 from remdm.runs.record import TimedFrame
 from remdm.runs.request import RunRequest
+from remdm.serving.batcher import shared
 from remdm.serving.gpu import lend, seconds
 from remdm.serving.streamed_runs import RUNS, RunGroup
 from remdm.views import messages
@@ -47,28 +48,45 @@ class PaneRun:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a board has shown to its end, for each pane; `outcomes` say what became of planted tokens."""
+    """What the stage shows, lane by lane.
+
+    Attributes:
+        titles: of the lanes. words: what each of them is, in a few words.
+        settings: (name, value, whether it differs) of each. outcomes: what became of a token planted there.
+        samples: the runs.
+        before: what was gone on from; None for runs from their start.
+        edits: what was asked for, one after the other, on the way here.
+    """
 
     titles: tuple[str, ...]
     settings: tuple[list[tuple[str, str, bool]], ...]
     samples: tuple[Sample, ...]
     outcomes: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    before: "Comparison | None" = None
+    edits: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """All of it in a few words."""
         return " · ".join(self.titles)
 
-    def message(self, words: Sequence[str] = (), **more: Any) -> str:
-        """All of it as one message of the board: `words` say what each lane is; more of it: `headline`, `play`."""
+    def message(self, **more: Any) -> str:
+        """All of it as one message of the stage; more of it: `headline`, `play`."""
         panes, steps = [], []
         for place, sample in enumerate(self.samples):
             start, *frames, end = json.loads(sample.message())["messages"]
             about = {"title": self.titles[place], "settings": self.settings[place], "outcome": self.outcomes[place]}
-            panes.append({**about, "about": words[place] if words else "", "start": start, "end": end})
+            panes.append({**about, "about": self.words[place] if self.words else "", "start": start, "end": end})
             steps += [[place, step] for step in frames]
         whole = {"v": 1, "kind": "all", "id": secrets.token_urlsafe(12), "panes": panes, "steps": steps}
         return messages.dumps({**whole, **more})
+
+
+def of_samples(samples: Sequence[Sample], titles: Sequence[str], words: Sequence[str] = ()) -> Comparison:
+    """Runs that are there already, as the stage shows them."""
+    nothing: tuple[list, ...] = ([],) * len(samples)
+    return Comparison(tuple(titles), nothing, tuple(samples), ("",) * len(samples), tuple(words))
 
 
 def settings_shown(requests: Sequence[RunRequest]) -> list[list[tuple[str, str, bool]]]:
@@ -95,43 +113,58 @@ def _brief(value: Any) -> str:
 
 @lend(lambda panes: seconds(*(work([each.prepared]) for each in panes)))
 def _steps(panes: Sequence[Pane]) -> Iterator[tuple[int, TimedFrame | None]]:
-    """The steps of all panes in turn, made where the model runs."""
-    yield from side_by_side(panes)
+    """The steps of all lanes in turn, made where the model runs."""
+    seats = {id(each.prepared.checkpoint): each.prepared for each in panes}
+    # One seat for all lanes of a model: they take turns here, so none must wait for another to come.
+    checkpoints = {key: shared(first).checkpoint for key, first in seats.items()}
+    at_seats = [replace(each.prepared, checkpoint=checkpoints[id(each.prepared.checkpoint)]) for each in panes]
+    yield from side_by_side([replace(each, prepared=one) for each, one in zip(panes, at_seats, strict=True)])
 
 
 class Showing:
-    """Streams runs side by side into a board: iterate it for messages; `panes` hold what has been made."""
+    """Streams runs side by side onto the stage: iterate it for messages; `panes` hold what has been made."""
 
     def __init__(self, requests: Sequence[BranchRequest], group: RunGroup) -> None:
         self.requests, self.group, self.id = list(requests), group, secrets.token_urlsafe(12)
-        self.panes = [PaneRun(each, Stream(RUNS.open(each.prepared, group))) for each in map(pane, requests)]
+        panes = [pane(each) for each in requests]
+        self.panes = [PaneRun(each, Stream(RUNS.open(each.prepared, group), each.facts)) for each in panes]
         self.settings = settings_shown([each.pane.prepared.request for each in self.panes])
 
     @property
     def comparison(self) -> Comparison:
         """What has been shown so far."""
         titles, outcomes = (each.title for each in self.requests), (each.outcome for each in self.panes)
-        samples = (each.sample for each in self.panes)
-        return Comparison(tuple(titles), tuple(self.settings), tuple(samples), tuple(outcomes))
+        samples, words = (each.sample for each in self.panes), (each.words for each in self.requests)
+        return Comparison(tuple(titles), tuple(self.settings), tuple(samples), tuple(outcomes), tuple(words))
 
     def __iter__(self) -> Iterator[str]:
         starts = [
-            messages.dumps({"title": request.title, "settings": settings})[:-1] + f',"start":{each.stream.begin()}}}'
+            messages.dumps({"title": request.title, "about": request.words, "settings": settings})[:-1]
+            + f',"start":{each.stream.begin()}}}'
             for request, settings, each in zip(self.requests, self.settings, self.panes, strict=True)
         ]
-        yield f'{{"v":1,"id":"{self.id}","kind":"open","panes":[{",".join(starts)}]}}'
+        # what lies in the past comes with the start: of two messages at once the page may see the last alone
+        past, live = [], not any(each.pane.past for each in self.panes)
+        opening = f'{{"v":1,"id":"{self.id}","kind":"open","panes":[{",".join(starts)}],"steps":[%s]}}'
+        if live:
+            yield opening % ""
         turn: list[str] = []
         fresh: set[int] = set()
         for which, step in _steps([each.pane for each in self.panes]):
-            if which in fresh or len(turn) >= MOST_AT_ONCE:  # a round is over; what lies in the past comes in bulk
+            if not live and step and step.seconds:
+                live = True
+                yield opening % ",".join(past)
+            if which in fresh or len(turn) >= MOST_AT_ONCE:  # a round is over
                 yield self._round(turn)
                 turn, fresh = [], set()
             write = self.panes[which].stream.take(step) if step else None
             if step and write:
-                turn.append(f"[{which},{write()}]")
-                fresh |= {which} if step.seconds else set()
+                (turn if live else past).append(f"[{which},{write()}]")
+                fresh |= {which} if live else set()
             if self.group.stopped.is_set():
                 return
+        if not live:
+            yield opening % ",".join(past)
         if turn:
             yield self._round(turn)
 

@@ -92,7 +92,7 @@ class RunControls:
         on(self.stop.click, stop, self.ticket, self.stop)
 
     def cancels(
-        self, running: Dependency, stopped: Callable[[RunGroup], Changes] = lambda group: {},
+        self, *running: Dependency, stopped: Callable[[RunGroup], Changes] = lambda group: {},
         outputs: AbstractSet[Component] = frozenset(),
     ) -> None:  # fmt: skip
         """Let Stop cut `running` off; `stopped` says what is left of it."""
@@ -106,5 +106,5 @@ class RunControls:
         def settled(ticket: str | None) -> Changes:  # what was sent just before may arrive behind that answer
             return self.ready() if RUNS.group(ticket).stopped.is_set() else {self.stop: gr.skip()}
 
-        halted = on(self.stop.click, stop, self.ticket, {*outputs, *self.buttons}, cancels=[running])
+        halted = on(self.stop.click, stop, self.ticket, {*outputs, *self.buttons}, cancels=list(running))
         on(halted.then, settled, self.ticket, self.buttons)

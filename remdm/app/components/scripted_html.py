@@ -1,7 +1,9 @@
 """Parts of the page that a script of assets/js fills, each fed with messages as its value."""
 
+import json
 import re
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,18 @@ from remdm.serving.streamed_runs import RUNS
 
 # The template never mentions the value: Gradio would evaluate ${...} inside it.
 _MOUNT = """
-window.%s.mount(element.querySelector("[data-mount]"), {
+const box = element.querySelector("[data-mount]"), { acts, where } = box.dataset;
+window.%s.mount(box, {
+  where,
   value: () => props.value,
   watch: (call) => watch("value", call),
   frames: (run, first, last) => server.frames(run, first, last),
   pick: (index) => trigger("select", { index }),
+  ...(acts && {
+    samplers: JSON.parse(acts),
+    act: (request) => trigger("submit", request),
+    ask: (request) => trigger("edit", request),
+  }),
 });
 """
 
@@ -34,14 +43,18 @@ class ScriptedHTML(gr.HTML):
         super().__init__(value, html_template=shell, js_on_load=mount, server_functions=[frames], **more)
 
 
-def player(value: str | None = None, *, elem_id: str) -> ScriptedHTML:
-    """Shows a run (assets/js/player.js): messages of remdm.views.messages."""
-    return ScriptedHTML("ReMDMPlayer", '<div data-mount class="rp" tabindex="-1"></div>', value, elem_id=elem_id)
+def stage(
+    value: str | None = None, *, elem_id: str, where: str = "", samplers: Sequence[tuple[str, str]] = ()
+) -> ScriptedHTML:
+    """Shows a run, or several under one slider (assets/js/board.js).
 
-
-def board(value: str | None = None, *, elem_id: str) -> ScriptedHTML:
-    """Shows runs side by side with one slider (assets/js/compare.js): messages of remdm.app.components.board."""
-    return ScriptedHTML("ReMDMCompare", '<div data-mount class="compare"></div>', value, elem_id=elem_id)
+    Its messages are those of remdm.views.messages for a run alone and of remdm.app.components.board for several. With
+    `samplers`, (title, name), a visitor can go on from any step: it then triggers `submit` with what is asked for, and
+    `edit` where it wants the alternatives of a position. `where` names the tab, so that a link to it is shown first.
+    """
+    acts = f"data-acts='{escape(json.dumps(samplers))}'" if samplers else ""
+    shell = f'<div data-mount class="rp" tabindex="-1" data-where="{where}" {acts}></div>'
+    return ScriptedHTML("ReMDMStage", shell, value, elem_id=elem_id)
 
 
 def tiles(*, elem_id: str, visible: bool) -> ScriptedHTML:
@@ -50,8 +63,8 @@ def tiles(*, elem_id: str, visible: bool) -> ScriptedHTML:
 
 
 MODULES = (
-    "dom", "protocol", "run", "colours", "scenes", "stage", "heatmap", "life", "transport", "player", "errors", "lanes",
-    "compare", "tiles",
+    "dom", "protocol", "run", "colours", "scenes", "stage", "life", "errors", "lanemap", "lanes", "feed", "history",
+    "apart", "legend", "table", "popover", "transport", "board", "tiles",
 )  # fmt: skip
 """The modules of assets/js in the order in which they may import each other; the domains' scenes follow."""
 PAGE_MODULES = ("bar",)
@@ -66,7 +79,7 @@ def joined(paths: Sequence[Path]) -> str:
     So pages opened from disk and Gradio's head need no bundler. A module imports by name from modules before it, and
     exports what it declares at the start of a line.
     """
-    parts = ["(() => {", '"use strict";', "if (window.ReMDMPlayer) return;", "const modules = {};"]
+    parts = ["(() => {", '"use strict";', "if (window.ReMDMStage) return;", "const modules = {};"]
     for path in paths:
         text = path.read_text(encoding="utf-8")
         names = ", ".join(name or some for name, some in _EXPORT.findall(text))
@@ -77,7 +90,7 @@ def joined(paths: Sequence[Path]) -> str:
 
 
 def scripts(more: Sequence[str] = ()) -> list[str]:
-    """What shows runs: the player, the lanes, and the drawings of the domains, as one script; `more` modules follow."""
+    """What shows runs: the stage and the drawings of the domains, as one script; `more` modules follow."""
     own, last = ([ASSETS / "js" / f"{name}.js" for name in names] for names in (MODULES, more))
     return [joined([*own, *sorted(ASSETS.glob("scenes/*.js")), *last])]
 

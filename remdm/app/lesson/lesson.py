@@ -8,7 +8,7 @@ import gradio as gr
 
 from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
-from remdm.app.components.scripted_html import player
+from remdm.app.components.scripted_html import stage
 from remdm.app.events import Changes, Values, ask_page, on
 from remdm.app.lesson.stations import STATIONS, Seen, Station, Verdict
 from remdm.app.samples import Sample
@@ -20,7 +20,7 @@ from remdm.sampling.methods import METHODS, settings
 from remdm.serving.streamed_runs import RUNS, RunGroup
 
 _IN_PLAYER = """() => {
-  const player = document.querySelector("#lesson-player .rp").__player;
+  const player = document.querySelector("#lesson-player .rp").__stage;
   const { step, selected, masked, live, status } = player ? player.state() : { status: "empty" };
   return JSON.stringify({ step, selected, masked, live, status });
 }"""
@@ -52,7 +52,7 @@ class Lesson:
                     self.next = gr.Button("Next station", size="sm", visible=False, elem_id="lesson-next")
                 self.answer = gr.HTML("", elem_id="lesson-said", elem_classes="said")
             with gr.Column(scale=5, min_width=320):
-                self.player = player(elem_id="lesson-player")
+                self.player = stage(elem_id="lesson-player")
         self.sample = gr.State(None)
         self.done, self.kept = gr.State(frozenset()), gr.State({})
         self._listen()

@@ -4,13 +4,15 @@ They are recorded by `remdm pairs` from what `assets/recorded/pairs/index.json` 
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from remdm.app.components.board import Comparison
+from remdm.app.components.board import Comparison, of_samples
 from remdm.app.samples import checked
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.runs.trace import load
+from remdm.views.messages import title
 
 FOLDER = ASSETS / "recorded" / "pairs"
 
@@ -20,16 +22,27 @@ def trace_file(folder: Path, domain: str, lane: int) -> Path:
     return folder / f"{domain}-{lane}.json.gz"
 
 
-def opening(domain: Domain, folder: Path = FOLDER) -> str | None:
-    """The message of a domain's recorded pair for the board, which plays it; None where the domain has none.
+@dataclass(frozen=True)
+class Opening:
+    """What a tab opens with: the runs, and the message that shows them."""
+
+    shown: Comparison
+    message: str
+
+
+def opening(domain: Domain, recorded: Path | None = None, folder: Path = FOLDER) -> Opening | None:
+    """A domain's recorded pair, which plays; else the run in the file `recorded`, if there is one.
 
     Raises:
         TraceError: if a trace of it is damaged.
     """
     about = json.loads((folder / "index.json").read_text(encoding="utf-8")).get(domain.name)
-    if about is None:
+    if about is not None:
+        lanes = about["lanes"]
+        samples = tuple(checked(domain, load(trace_file(folder, domain.name, lane))) for lane in range(len(lanes)))
+        pair = of_samples(samples, [lane["title"] for lane in lanes], [lane["about"] for lane in lanes])
+        return Opening(pair, pair.message(headline=about["headline"], play=True))
+    if recorded is None or not recorded.is_file():
         return None
-    lanes = about["lanes"]
-    samples = tuple(checked(domain, load(trace_file(folder, domain.name, lane))) for lane in range(len(lanes)))
-    pair = Comparison(tuple(lane["title"] for lane in lanes), ([],) * len(lanes), samples, ("",) * len(lanes))
-    return pair.message([lane["about"] for lane in lanes], headline=about["headline"], play=True)
+    first = checked(domain, load(recorded))
+    return Opening(of_samples([first], [title(first.trace.run)]), first.message("recorded"))

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import Field, replace
 from typing import Any
 
@@ -22,6 +23,8 @@ from remdm.sampling.schedule import SCHEDULES
 FIRST = "remdm-loop"
 FIRST_STEPS = 64
 MOST_STEPS = 1024
+STRENGTH = ("eta",)
+"""The knobs that stand in the strip."""
 
 
 def opening_settings(model: Model) -> dict[str, Any]:
@@ -37,8 +40,10 @@ def another_seed() -> int:
 class Panel:
     """The controls of a domain's tab and what they mean together."""
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, strip: gr.Row | None = None) -> None:
+        """Build them where they are called for; those that are used most stand in `strip`, if there is one."""
         self.domain = domain
+        self._strip: Any = strip or nullcontext()
         own = opening_settings(domain.models[0])
         self._first, self._first_steps = own["sampler"], own["steps"]
         self._visible = shown(METHODS[self._first].parts)
@@ -60,10 +65,12 @@ class Panel:
             info="One of these, or type a hub id or a folder." if self.domain.other else None,
         )  # fmt: skip
         self.about = gr.Markdown(model.about, elem_classes="hint")
-        self.prompt = gr.Textbox(
-            label="Prompt", lines=2, max_lines=5, max_length=2000, elem_id=self._id("prompt"), elem_classes="whole",
-            placeholder=model.placeholder, info=model.prompt_help, visible=bool(model.prompt_help),
-        )  # fmt: skip
+        with self._strip:
+            self.prompt = gr.Textbox(
+                label="Start with", lines=1, max_lines=5, max_length=2000, elem_id=self._id("prompt"),
+                elem_classes="whole", placeholder=model.placeholder, info=model.prompt_help,
+                visible=bool(model.prompt_help),
+            )  # fmt: skip
         self.examples = gr.Dropdown(
             list(model.examples), label="Try a prompt", value=None, elem_id=self._id("examples"), elem_classes="whole",
             filterable=False, visible=bool(model.examples),
@@ -80,35 +87,41 @@ class Panel:
             *(model.lengths or (1, model.length)), step=1, value=model.length, label="Length · L", info="Positions.",
             visible=model.lengths is not None, elem_id=self._id("length"), elem_classes="whole", buttons=[],
         )  # fmt: skip
-        self.seed = NumberField(
-            7, 0, MAX_SEED, label="Seed", elem_id=self._id("seed"), info="The same seed, the same run."
-        )
         self.samples = Dial(
             1, self.domain.most_samples, step=1, value=1, label="Samples", info="Runs of this seed.",
             elem_id=self._id("count"), buttons=[],
         )  # fmt: skip
-        self.another = gr.Button("Another seed", size="sm", elem_id=self._id("another"), elem_classes="another")
 
     def _how_to_remask(self) -> None:
         gr.Markdown("### How to remask")
-        self.sampler = gr.Dropdown(
-            choices(), value=self._first, label="Sampler", elem_id=self._id("sampler"), elem_classes="whole",
-            info="A preset with its paper's values.", filterable=False,
-        )  # fmt: skip
+        where = self.domain.name
+        every = part_knobs()
+        with self._strip:
+            self.sampler = gr.Dropdown(
+                choices(), value=self._first, label="Sampler", elem_id=self._id("sampler"), elem_classes="whole",
+                info="A preset with its paper's values.", filterable=False,
+            )  # fmt: skip
+            self.steps = Dial(
+                1, MOST_STEPS, step=1, value=self._first_steps, label="Steps · T", elem_id=self._id("steps"),
+                elem_classes="whole", info="More steps give remasking more chances.", buttons=[],
+            )  # fmt: skip
+            self.knobs = {
+                name: control(name, every[name], self._start[name], where, self._visible[name]) for name in STRENGTH
+            }
+            self.seed = NumberField(
+                7, 0, MAX_SEED, label="Seed", elem_id=self._id("seed"), info="The same seed, the same run."
+            )
+            self.another = gr.Button("⚄", size="sm", elem_id=self._id("another"), elem_classes="die")
         self.cite = gr.Markdown(METHODS[self._first].cite, elem_classes="hint")
         self.recommended = gr.Button(
             "Best known for this T", size="sm", elem_id=self._id("best"), elem_classes="another"
         )
         self.known = gr.Markdown("", elem_id=self._id("known"), elem_classes="hint")
-        self.steps = Dial(
-            1, MOST_STEPS, step=1, value=self._first_steps, label="Steps · T", elem_id=self._id("steps"),
-            elem_classes="whole", info="More steps give remasking more chances.", buttons=[],
-        )  # fmt: skip
         self.outlook = gr.HTML("", elem_id=self._id("outlook"), elem_classes="whole")
-        where = self.domain.name
-        self.knobs = {
+        self.knobs |= {
             name: control(name, each, self._start[name], where, self._visible[name])
-            for name, each in part_knobs().items()
+            for name, each in every.items()
+            if name not in STRENGTH
         }
         with gr.Accordion("Custom sampler", open=False, elem_id=self._id("parts"), elem_classes="parts"):
             self.parts = {
@@ -164,7 +177,9 @@ class Panel:
         length = whole("length", values[self.length], *model.lengths) if model.lengths else model.length
         seed, watch = whole("seed", values[self.seed], 0, MAX_SEED), values[self.recorded] == "all"
         prompt = values[self.prompt] or ""
-        first = RunRequest(self.domain, model, prompt, length, chosen, seed, asked=asked, watch=watch)
+        first = RunRequest(
+            self.domain, model, prompt, length, chosen, seed, asked=asked, watch=watch, coupled=True, drafts=watch
+        )
         return [replace(first, index=index) for index in range(count)]
 
     def _settings(self, values: Values) -> Settings:
@@ -185,6 +200,30 @@ class Panel:
             self.sampler: chosen.sampler, self.cite: METHODS[chosen.sampler].cite,
             **{each: gr.update(value=values[name], visible=visible.get(name, True)) for name, each in controls.items()},
         }  # fmt: skip
+
+    def shows(self, request: RunRequest) -> Changes:
+        """The controls as they stand for a run."""
+        model = request.model
+        return {
+            **self.turned_to(request.settings), self.model: model.name, self.about: model.about,
+            self.prompt: request.prompt[:2000], self.seed: request.seed, self.samples: 1,
+            self.steps: request.settings.steps, self.length: request.length,
+            self.recorded: "all" if request.watch else "decoded",
+            **{control: getattr(request.asked, name) for name, control in self.asked.items()},
+        }  # fmt: skip
+
+    @property
+    def controls(self) -> set[Component]:
+        """All that `shows` changes."""
+        return {*self.inputs, self.about, self.cite}
+
+    def stands_for(self, request: RunRequest) -> None:
+        """The same while the page is built."""
+        for each, change in self.shows(request).items():
+            update = change if isinstance(change, dict) else {"value": change}
+            for name, value in update.items():
+                if not name.startswith("__"):
+                    setattr(each, name, value)
 
 
 def _given(values: Values, controls: Mapping[str, Component], fields: Mapping[str, Field]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Share: a link that makes the same run again, a run or a comparison as one HTML file, and a run as a GIF."""
+"""Share: a link to what the stage shows, and the same as one HTML file and as a GIF."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -10,35 +11,34 @@ import gradio as gr
 
 from remdm.app.components.board import Comparison
 from remdm.app.components.scripted_html import scripts, styles
-from remdm.app.events import Changes, Values, on
+from remdm.app.events import Changes, Values, ask_page, on
 from remdm.app.samples import Sample, file_of
-from remdm.app.workbench.settings import Panel
+from remdm.app.workbench.lanes import AS_SET, FIRST_LANES, lane_text, read_lane
+from remdm.models.network import compute
+from remdm.runs.branch import request_of
+from remdm.runs.domain import Domain
 from remdm.runs.request import RunRequest
 from remdm.sampling.knobs import knob, knobs, parse
 from remdm.sampling.methods import options, settings
 from remdm.views import film, standalone
-from remdm.views.messages import title
+from remdm.views.messages import dumps, title
 
+ON_STAGE = """() => {
+  const { k, lane, selected } = document.querySelector("#%s-player .rp").__stage.state();
+  return JSON.stringify({ step: k, lane, position: selected });
+}"""
 _COPY = """(query) => {
   const link = location.origin + location.pathname + query;
   if (navigator.clipboard) navigator.clipboard.writeText(link).catch(() => {});
   return link;
 }"""
-RUN_IT = """() => {
-  const asked = new URLSearchParams(location.search);
-  if (!asked.has("sampler")) return;
-  const press = () => document.getElementById(`${asked.get("domain") || "text"}-run`);
-  setTimeout(() => press() && press().click(), 600);
-}"""
-"""A page that was opened by a link makes the run at once."""
-
-
 NUMBERS = {name: knob(0, step=1, help="") for name in ("seed", "length")}
 """What a link says besides the settings and what the domain asks for."""
+MOST_EDITS, MOST_EDIT_TEXT = 8, 200
 
 
-def query(request: RunRequest) -> str:
-    """The part of a link from the `?` on: what makes this run, as far as it is not a default."""
+def query_pairs(request: RunRequest) -> dict[str, Any]:
+    """What makes a run, as far as it is not a default."""
     chosen = request.settings
     plain = settings(chosen.sampler, chosen.steps).flat()
     pairs: dict[str, Any] = {
@@ -49,73 +49,146 @@ def query(request: RunRequest) -> str:
     pairs |= {"length": request.length} if request.length != request.model.length else {}
     pairs |= {name: value for name, value in chosen.flat().items() if plain.get(name) != value}
     usual = asdict(request.domain.ask())
-    pairs |= {name: value for name, value in asdict(request.asked).items() if usual[name] != value}
-    return "?" + urlencode(pairs)
+    return pairs | {name: value for name, value in asdict(request.asked).items() if usual[name] != value}
 
 
-def read(panel: Panel, pairs: Mapping[str, str]) -> Changes:
-    """What a link says, as the new state of the controls of its domain.
+def own_lane(lanes: int) -> int:
+    """Which of so many lanes runs with the settings of the panel."""
+    return FIRST_LANES.index(AS_SET) if lanes > 1 else 0
+
+
+def query(shown: Comparison, at: Mapping[str, Any]) -> str:
+    """The part of a link from the `?` on: the lanes, what was done by hand, and the step and token that are looked at.
+
+    Raises:
+        ValueError: for what no link can make again.
+    """
+    root = shown
+    while root.before is not None:
+        root = root.before
+    requests = [_linkable(sample) for sample in root.samples]
+    base = requests[min(own_lane(len(requests)), len(requests) - 1)]
+    pairs = query_pairs(base)
+    if len(requests) > 1:
+        pairs["lanes"] = "|".join(lane_text(base.settings, each.settings) for each in requests)
+    if shown.edits:
+        pairs["edits"] = f"[{','.join(shown.edits)}]"
+    looked = {"at": at.get("step"), "lane": at.get("lane"), "token": at.get("position")}
+    return "?" + urlencode(pairs | {name: x for name, x in looked.items() if type(x) is int and x >= 0})
+
+
+def _linkable(sample: Sample) -> RunRequest:
+    trace, request = sample.trace, request_of(sample.trace, sample.domain)
+    plain = request.model.start(request.prompt, request.length, request.model.load(compute(request.device)))
+    if not trace.run.get("coupled") or request.index or tuple(plain.tolist()) != trace.start:
+        raise ValueError("No link makes this run again; export it as a page instead.")
+    return request
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a link asks for: the run, its lanes, what is done by hand, and where to look.
+
+    Attributes:
+        request: of the lane that the panel is set to.
+        lanes: (sampler, changes) of each.
+        edits: what is asked of the stage, one after the other, as `read_act` takes it.
+        at: the message that shows a step and a token, "" for the end.
+    """
+
+    request: RunRequest
+    lanes: tuple[tuple[str, str], ...]
+    edits: tuple[Mapping[str, Any], ...]
+    at: str
+
+
+def read_link(domain: Domain, pairs: Mapping[str, str]) -> Link:
+    """A link, checked.
 
     Raises:
         ValueError: for an invalid name or value.
     """
     given, numbers, asked = (
         parse({name: pairs[name] for name in fields if name in pairs}, fields)
-        for fields in (options(), NUMBERS, knobs(panel.domain.ask))
+        for fields in (options(), NUMBERS, knobs(domain.ask))
     )
     chosen = settings(pairs.get("sampler", "remdm-loop"), **{"steps": 64} | given)
-    model, wanted = panel.domain.model(pairs.get("model")), panel.domain.ask(**asked)
-    return {
-        **panel.turned_to(chosen), panel.model: model.name, panel.about: model.about,
-        panel.prompt: pairs.get("prompt", "")[:2000], panel.seed: numbers.get("seed", 7), panel.samples: 1,
-        panel.steps: chosen.steps, panel.length: numbers.get("length", model.length),
-        **{component: getattr(wanted, name) for name, component in panel.asked.items()},
-    }  # fmt: skip
+    model, wanted = domain.model(pairs.get("model")), domain.ask(**asked)
+    request = RunRequest(
+        domain, model, pairs.get("prompt", "")[:2000], numbers.get("length", model.length), chosen,
+        numbers.get("seed", 7), asked=wanted,
+    )  # fmt: skip
+    told = pairs.get("lanes", "*").split("|")
+    if len(told) not in (1, 2, 4):
+        raise ValueError(f"lanes must name 1, 2 or 4 runs, got {len(told)}")
+    looked = {name: int(pairs[key]) for name, key in LOOKS.items() if pairs.get(key, "").isdecimal()}
+    at = dumps({"v": 1, "kind": "show", **looked}) if looked else ""
+    return Link(request, tuple(map(read_lane, told)), tuple(_edits(pairs.get("edits", "[]"))), at)
 
 
-def comparison_page(made: Comparison) -> str:
-    """The path of a comparison as one HTML file."""
-    first = made.samples[0].trace
-    path = Path(file_of(first)).with_name(f"comparison-{first.run['domain']}-seed-{first.run['seed']}.html")
-    path.write_text(standalone.page(made.title, made.message(), scripts(), styles(), "ReMDMCompare"), encoding="utf-8")
-    return str(path)
+LOOKS = {"step": "at", "lane": "lane", "position": "token"}
+
+
+def _edits(text: str) -> list[dict[str, Any]]:
+    names = ("kind", "lane", "step", "position", "token", "sampler", "once")
+    try:
+        found = json.loads(text[: MOST_EDITS * MOST_EDIT_TEXT])
+        edits = [dict(zip(names, each, strict=True)) for each in found]
+    except (ValueError, TypeError) as error:
+        raise ValueError("edits must be a list of what was done by hand") from error
+    if len(edits) > MOST_EDITS:
+        raise ValueError(f"edits must be at most {MOST_EDITS}, got {len(edits)}")
+    return [{**each, "once": each["once"] == 1} for each in edits]
+
+
+def page_file(shown: Comparison) -> Path:
+    """What the stage shows as one HTML file."""
+    first = shown.samples[0].trace
+    path = Path(file_of(first))
+    path = path.with_name(f"{path.name.removesuffix('.json.gz')}.html")
+    name = title(first.run) if len(shown.samples) == 1 else f"{shown.title}, {title(first.run)}"
+    path.write_text(standalone.page(name, shown.message(), scripts(), styles()), encoding="utf-8")
+    return path
 
 
 class Share:
     """The buttons of a workbench; its callbacks are the methods below."""
 
     def __init__(self, where: str) -> None:
+        self.where = where
         with gr.Row(elem_classes="files"):
-            self.copy = gr.Button("Copy a link to these settings", size="sm", elem_id=f"{where}-link")
+            self.copy = gr.Button("Copy a link to this", size="sm", elem_id=f"{where}-link")
             self.export = gr.Button("Export as page and GIF", size="sm", elem_id=f"{where}-export-page")
         self.link = gr.Textbox(
             label="Link", visible=False, interactive=False, buttons=["copy"], elem_id=f"{where}-link-text",
-            info="It makes the same run again, as soon as it is opened.",
+            info="It makes the same again, and shows the same step and token.",
         )  # fmt: skip
         self.files = gr.File(label="Exported", file_count="multiple", visible=False, elem_id=f"{where}-exported")
 
-    def listen(self, panel: Panel, shown: gr.State) -> None:
-        """Connects it to the settings and to the run that is shown."""
-        self.panel = panel
-        linked = on(self.copy.click, self.linked, panel.inputs, self.link)
+    def listen(self, made: gr.State, shown: gr.State) -> None:
+        """Connects it to what the stage shows, and to the run whose numbers stand below."""
+        self.made, self.shown = made, shown
+        asked, self.at = ask_page(self.copy.click, ON_STAGE % self.where)
+        linked = on(asked.then, self.linked, {made, self.at}, self.link)
         on(linked.success, None, self.link, self.link, js=_COPY)
-        on(self.export.click, self.exported, shown, self.files)
+        on(self.export.click, self.exported, {made, shown}, self.files)
 
-    def linked(self, values: Values) -> Any:
-        """The link's query for the settings as they stand."""
-        return gr.Textbox(value=query(self.panel.requests(values)[0]), visible=True)
+    def linked(self, values: Values) -> Changes:
+        """The link's query for what the stage shows."""
+        if values[self.made] is None:
+            raise ValueError("There is nothing to share yet; write something first.")
+        text = query(values[self.made], json.loads(values[self.at] or "{}"))
+        return {self.link: gr.Textbox(value=text, visible=True)}
 
-    def exported(self, sample: Sample | None) -> Any:
-        """The run in the player as one HTML file and as a GIF."""
-        if sample is None:
-            raise ValueError("There is no run to export yet: press Run first")
-        trace = Path(file_of(sample.trace))
-        stem = trace.name.removesuffix(".json.gz")
-        made = [trace.with_name(f"{stem}.html")]
-        text = standalone.page(title(sample.trace.run), sample.message(), scripts(), styles())
-        made[0].write_text(text, encoding="utf-8")
+    def exported(self, values: Values) -> Changes:
+        """What the stage shows as one HTML file, and the run in its last lane as a GIF."""
+        made, sample = values[self.made], values[self.shown]
+        if made is None or sample is None:
+            raise ValueError("There is nothing to export yet; write something first.")
+        files: Sequence[Path] = [page_file(made)]
         if sample.trace.steps:
             own = sample.model.film if sample.model else None
-            made.append(trace.with_name(f"{stem}.gif"))
-            made[1].write_bytes(own(sample.trace) if own else film.gif(sample.trace, layout=sample.layout))
-        return gr.File(value=[str(path) for path in made], visible=True)
+            moving = files[0].with_suffix(".gif")
+            moving.write_bytes(own(sample.trace) if own else film.gif(sample.trace, layout=sample.layout))
+            files = [*files, moving]
+        return {self.files: gr.File(value=[str(path) for path in files], visible=True)}

@@ -1,41 +1,49 @@
-"""One domain's tab: the stage with its player, the settings next to it, and what a run leaves behind."""
+"""One domain's tab: the stage, a strip of controls, the settings in a drawer, and what a run leaves behind."""
 
 from collections.abc import Callable, Generator, Iterator
 from collections.abc import Set as AbstractSet
-from html import escape
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
+from remdm.app.components.board import Comparison, Showing, of_samples
+from remdm.app.components.controls import choices
 from remdm.app.components.run_controls import RunControls
-from remdm.app.components.scripted_html import player, tiles
-from remdm.app.components.tiles import Refresh, finished
+from remdm.app.components.scripted_html import stage, tiles
+from remdm.app.components.tiles import finished
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample, checked
-from remdm.app.streams import Stream, ended, made, steps_of, steps_together
-from remdm.app.workbench.change import ChangeHere
-from remdm.app.workbench.compare import Compare
+from remdm.app.workbench.acts import Act, acted, alternatives, read_act
+from remdm.app.workbench.experiment import PlantMany
+from remdm.app.workbench.lanes import Lanes
 from remdm.app.workbench.opening import opening
 from remdm.app.workbench.outcome import Outcome
 from remdm.app.workbench.recommended import Recommended
 from remdm.app.workbench.schedule_preview import SchedulePreview
-from remdm.app.workbench.settings import Panel
+from remdm.app.workbench.settings import Panel, another_seed
 from remdm.app.workbench.settings_events import Reactions
-from remdm.app.workbench.share import Share
+from remdm.app.workbench.share import Link, Share, own_lane, query_pairs
+from remdm.app.workbench.writing import Writing
 from remdm.evaluation.measurement import Measurement
-from remdm.hub.store import size
-from remdm.models.network import compute
+from remdm.models.checkpoints import CheckpointError
+from remdm.runs.branch import BranchRequest, request_of
 from remdm.runs.domain import Domain
-from remdm.runs.record import PreparedRun, prepare
+from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import TraceError, load
+from remdm.sampling.methods import METHODS
 from remdm.serving.streamed_runs import RUNS, RunGroup
+from remdm.views.comparison import table
+from remdm.views.messages import title
 
 Made = Generator[Changes, None, list[Sample]]
 """Changes as they come, and the samples at the end; none of a run that was stopped."""
+_DRAWER = """() => document.querySelectorAll(".bench").forEach((bench) => bench.classList.toggle("drawer"))"""
 
 
 class Workbench:
@@ -48,55 +56,97 @@ class Workbench:
         measurement: Measurement | None = None,
         under: Callable[[], None] | None = None,
     ) -> None:
-        """Build it; `under` adds a domain's own parts under the player."""
+        """Build it; `under` adds a domain's own parts under the stage."""
         self.domain, self._under = domain, under
-        first = checked(domain, load(recorded)) if recorded.is_file() else None
-        name = domain.name
-        with gr.Row(elem_classes="bench"):
+        self.first = opening(domain, recorded)
+        name, shown = domain.name, self.first.shown if self.first else None
+        with gr.Column(elem_classes="bench"):
+            with gr.Row(elem_classes="strip") as strip:  # before the stage, for the keyboard; drawn under it
+                self.write = gr.Button(
+                    "Write another", variant="primary", elem_id=f"{name}-write", elem_classes="write", size="sm"
+                )
             with gr.Column(elem_classes="stage"):
-                pair = opening(domain)
-                with gr.Tabs(elem_classes="views", selected="compare" if pair else "run") as self.views:
-                    with gr.Tab("Compare", id="compare"):
-                        self.compare = Compare(name, pair)
-                    with gr.Tab("Run", id="run"):
-                        self._run_view(first)
+                self.player = stage(
+                    self.first.message if self.first else None, elem_id=f"{name}-player", where=name,
+                    samplers=choices(),
+                )  # fmt: skip
             with gr.Column(elem_classes="side"):
-                with gr.Row(elem_classes="actions"):
-                    self.controls = RunControls("Run", f"{name}-run", f"{name}-stop", "The run", min_width=120)
-                    self.controls.others = [self.outcome.opened]
+                self.close = gr.Button("Close", size="sm", elem_id=f"{name}-close", elem_classes="close")
                 with gr.Column(elem_classes="controls"):
-                    self.panel = Panel(domain)
-        self.kept, self.shown = gr.State([first] if first else []), gr.State(first)
-        Reactions(self.panel)
+                    self.panel = Panel(domain, strip)
+                    self.lanes = Lanes(name, len(shown.samples) if shown else 1)
+            with strip:
+                self.controls = RunControls("Run", f"{name}-run", f"{name}-stop", "The run", size="sm")
+                self.settings = gr.Button("All settings", size="sm", elem_id=f"{name}-drawer", elem_classes="settings")
+            self.changed = gr.HTML("", elem_id=f"{name}-changed", elem_classes="changed")
+            with gr.Column(elem_classes="below"):
+                self._below(shown)
+        self.made, self.shown = gr.State(shown), gr.State(shown.samples[-1] if shown else None)
+        self.kept, self.act, self.link = gr.State(list(shown.samples[-1:]) if shown else []), gr.State(), gr.State()
+        self.writing = Writing(domain, self.player, self.tiles if self.tiled else None, self.controls)
+        self.reactions = Reactions(self.panel)
         Recommended(self.panel, measurement)
         SchedulePreview(self.panel)
+        self._opens_with(shown)
         self._listen()
-        self.compare.listen(self.panel)
-        self.change.listen(self.panel, self.player, self.outcome, self.shown)
-        self.share.listen(self.panel, self.shown)
 
-    def _run_view(self, first: Sample | None) -> None:
-        name = self.domain.name
-        note = "a recorded run; press Run for one of your own"
-        self.player = player(first.message(note) if first else None, elem_id=f"{name}-player")
+    def _below(self, shown: Comparison | None) -> None:
+        name, first = self.domain.name, shown.samples[-1] if shown else None
         self.samples = gr.Radio([], label="Samples", visible=False, interactive=True, elem_id=f"{name}-samples")
         self.tiled = any(model.tile for model in self.domain.models)
         self.tiles = tiles(visible=self.tiled, elem_id=f"{name}-tiles")
-        self.change = ChangeHere(name)
-        self.share = Share(name)
         if self._under:
             self._under()
-        self.outcome = Outcome(self.domain, first)
+        with gr.Accordion("Numbers, charts and files", open=False, elem_id=f"{name}-more", elem_classes="parts"):
+            self.share = Share(name)
+            self.compared = gr.HTML(compared(shown), elem_id=f"{name}-compare-table")
+            self.outcome = Outcome(self.domain, first)
+        self.many = PlantMany(name)
+
+    def _opens_with(self, shown: Comparison | None) -> None:
+        """The controls say what the stage shows from the beginning."""
+        if shown is not None:
+            self.panel.stands_for(request_of(shown.samples[-1].trace, self.domain))
+        values = {each: each.value for each in (*self.panel.inputs, *self.lanes.inputs)}
+        self.asked = gr.State(self._signature(values))
 
     def _listen(self) -> None:
-        shown = {self.player, self.tiles, *self.outcome.outputs, self.shown}
+        self.controls.others = [self.write, self.outcome.opened, self.many.controls.run]
+        shown = {self.player, self.tiles, *self.outcome.outputs, self.compared, self.shown, self.made}
         self._results = {*shown, self.samples, self.kept}
-        running = self.runs_on(self.controls.run.click, self.panel.requests)
-        self.controls.cancels(running, self.stopped, self._results)
+        inputs = {*self.panel.inputs, *self.lanes.inputs, self.link}
+        job = {*inputs, self.act, self.made}
+        outputs = {*self._results, self.asked, self.link, self.panel.seed}
+        begins = lambda event, work: self.controls.begins(event, work, job, outputs, self._at_once)
+        told = on(
+            self.player.submit, self.told, {self.made, self.panel.steps, self.panel.model, *self.lanes.inputs},
+            {self.act, *self.panel.controls, *self.lanes.outputs},
+        )  # fmt: skip
+        running = [
+            begins(self.controls.run.click, self.run), begins(self.write.click, self.write_another),
+            begins(told.success, self.acts),
+        ]  # fmt: skip
+        self.controls.cancels(*running, stopped=self.stopped, outputs=self._results)
+        on(self.player.edit, self.alternatives, {self.made}, self.player)
         on(self.samples.input, self.chosen, {self.samples, self.kept}, shown)
         on(self.tiles.select, self.picked, {self.controls.ticket, self.kept}, shown)
-        opened = self.outcome.opened
-        on(opened.upload, self.open_trace, opened, {*self._results, self.controls.ticket})
+        opened = on(
+            self.outcome.opened.upload, self.open_trace, self.outcome.opened,
+            {*self._results, self.controls.ticket, *self.panel.controls, *self.lanes.outputs},
+        )  # fmt: skip
+        on(opened.success, self.settled, inputs, {self.asked, self.changed})
+        changes = [each.change for each in inputs if isinstance(each, Component) and each is not self.link]
+        on(changes, self.stale, {*inputs, self.asked}, self.changed, trigger_mode="always_last")
+        on(self.asked.change, self.stale, {*inputs, self.asked}, self.changed, trigger_mode="always_last")
+        on(self.lanes.count.input, self.lanes.counted, self.lanes.count, self.lanes.outputs)
+        for each in (self.settings, self.close):
+            on(each.click, None, None, None, js=_DRAWER, queue=False)
+        self.share.listen(self.made, self.shown)
+        self.many.listen(self.panel)
+
+    @property
+    def _at_once(self) -> Changes:
+        return {self.samples: gr.update(visible=False)}
 
     def runs_on(
         self, event: Callable[..., Dependency], requests: Callable[[Values], list[RunRequest]],
@@ -106,99 +156,163 @@ class Workbench:
 
         It may raise ValueError with one sentence.
         """
-        at_once = {self.samples: gr.update(visible=False), self.views: gr.update(selected="run")}
         return self.controls.begins(
-            event, lambda values, group: self.sample(requests(values), group), {*self.panel.inputs, *inputs},
-            self._results, at_once,
+            event, lambda values, group: self.written(requests(values), values, group),
+            {*self.panel.inputs, *self.lanes.inputs, *inputs}, {*self._results, self.asked}, self._at_once,
         )  # fmt: skip
+
+    # What the controls say
+
+    def _signature(self, values: Values) -> str:
+        """What would be run, as a text; empty where the controls are invalid."""
+        try:
+            requests = self.panel.requests(values)
+        except (ValueError, CheckpointError):
+            return ""
+        return repr((requests[0].settings, query_pairs(requests[0]), len(requests), self.lanes.chosen(values)))
+
+    def settled(self, values: Values) -> Changes:
+        """The controls say what the stage shows."""
+        return {self.asked: self._signature(values), self.changed: ""}
+
+    def stale(self, values: Values) -> Changes:
+        """Whether the controls have changed since."""
+        same = values[self.asked] in ("", self._signature(values))
+        return {self.changed: "" if same else '<p role="status">Changed since: press Run to see it.</p>'}
 
     # A run
 
-    def sample(self, requests: list[RunRequest], group: RunGroup) -> Iterator[Changes]:
-        """Run the sampler once for each request, streaming each step as it is made."""
-        yield from self._fetched(requests[0], group)
-        if group.stopped.is_set():
-            return
-        prepared = [prepare(request) for request in requests]
-        if group.stopped.is_set():  # stopped before it began
-            return
-        for note in prepared[0].notes:
-            gr.Info(escape(note))
-        together = self.domain.together and len(prepared) > 1
-        try:
-            samples = yield from self._together(prepared, group) if together else self._in_turn(prepared, group)
-        except Exception:
-            group.stop()
-            yield self.stopped(group)  # what was made before it broke off can be looked at and saved
-            raise
-        if not group.stopped.is_set():  # else `stopped` has told the page; a cancel alone may come some steps late
-            yield self._after(samples, group.focus if together else -1)
-
-    def _fetched(self, request: RunRequest, group: RunGroup) -> Iterator[Changes]:
-        """Download what the model lacks; Stop calls it off."""
-        for fetched in request.model.fetch(compute(request.device)) if request.model.fetch else ():
-            yield self.controls.busy(
-                f"Downloading {fetched.done / max(fetched.total, 1):.0%} of {size(fetched.total)} …"
-            )
-            if group.stopped.is_set():
+    def run(self, values: Values, group: RunGroup) -> Iterator[Changes]:
+        """Write with the settings as they stand, and then what a link asks for besides."""
+        link: Link | None = values[self.link]
+        shown = yield from self.written(self.panel.requests(values), values, group)
+        for edit in link.edits if link else ():
+            if shown is None or group.stopped.is_set():
                 return
+            act = read_act(edit, shown)
+            shown = yield from self.side_by_side(acted(act, shown), group, shown, act)
+        if link:
+            yield {self.link: None}
 
-    def _in_turn(self, prepared: list[PreparedRun], group: RunGroup) -> Made:
-        """One run after the other, step by step."""
-        samples: list[Sample] = []
-        for each in prepared:
-            shown = RUNS.open(each, group)
-            stream = Stream(shown)
-            label = "Running …" if len(prepared) == 1 else f"Running {len(samples) + 1} of {len(prepared)} …"
-            yield {self.player: stream.begin(), **self.controls.busy(label)}
-            for step in steps_of(each):
-                write = stream.take(step)
-                if write is None:
-                    return []
-                yield {self.player: write()}
-            samples.append(made(shown))
-            yield {self.player: stream.end(samples[-1])}
-            if group.stopped.is_set():
-                return []
-        return samples
+    def write_another(self, values: Values, group: RunGroup) -> Iterator[Changes]:
+        """The same from another seed."""
+        seed = another_seed()
+        yield {self.panel.seed: seed}
+        values = {**values, self.panel.seed: seed}
+        yield from self.written(self.panel.requests(values), values, group)
 
-    def _together(self, prepared: list[PreparedRun], group: RunGroup) -> Made:
-        """All runs in one batch: the player follows the one looked at, the tiles show all of them."""
-        streams = [Stream(RUNS.open(each, group)) for each in prepared]
-        starts = [stream.begin() for stream in streams]
-        focus, refresh = group.focus, Refresh(prepared[0].request.model, len(prepared))
-        yield {self.player: starts[focus], **self.controls.busy(f"Running {len(prepared)} …")}
-        for step in steps_together(prepared):
-            writes = [stream.take(one) if one else None for stream, one in zip(streams, step, strict=True)]
-            if group.stopped.is_set():
-                return []
-            if group.focus != focus:
-                focus = group.focus
-                yield {self.player: starts[focus]}  # the player asks for the steps before this one
-            now = writes[focus]
-            changes: Changes = {self.player: now()} if now else {}
-            if self.tiled and refresh.due():
-                states = [stream.prepared.view(stream.ids) for stream in streams]
-                changes[self.tiles] = refresh.message(states, focus)
-            if changes:
-                yield changes
-        samples = [made(shown) for shown in group.runs]
-        ends = [stream.end(sample) for stream, sample in zip(streams, samples, strict=True)]
-        yield {self.player: ends[focus]}
-        return samples
+    def written(
+        self, requests: list[RunRequest], values: Values, group: RunGroup
+    ) -> Generator[Changes, None, Comparison | None]:
+        """Run all lanes, or one for each request, streaming each step as it is made."""
+        lanes = self.lanes.requests(requests[0], values)
+        yield {self.asked: self._signature(values)}
+        yield from self.writing.fetched(requests[0], group)
+        if group.stopped.is_set():
+            return None
+        if len(lanes) > 1:
+            return (yield from self.side_by_side(lanes, group))
+        return (yield from self.sample(requests, group))
+
+    def side_by_side(
+        self, branches: list[BranchRequest], group: RunGroup, before: Comparison | None = None, act: Act | None = None
+    ) -> Generator[Changes, None, Comparison | None]:
+        """Stream lanes; `before` is what they go on from, by an act."""
+        showing = Showing(branches, group)
+        edits = (*(before.edits if before else ()), act.text) if act else ()
+
+        def shown() -> Comparison:
+            return replace(showing.comparison, before=before, edits=edits)
+
+        group.ending = lambda: self._ended(showing, shown())
+        busy = self.controls.busy("Running …")
+        for message in showing:
+            yield {self.player: message, **busy}
+            busy = {}
+        if group.stopped.is_set():  # `stopped` has told the page
+            return None
+        made = shown()
+        yield self._ended(showing, made)
+        return made
+
+    def _ended(self, showing: Showing, shown: Comparison) -> Changes:
+        samples = list(shown.samples[-1:])
+        return {**self._after(samples), self.player: showing.end(shown), **self._stands(shown)}
+
+    def _stands(self, shown: Comparison) -> Changes:
+        """What the stage shows now."""
+        return {self.made: shown, self.compared: compared(shown)}
+
+    def sample(self, requests: list[RunRequest], group: RunGroup) -> Generator[Changes, None, Comparison | None]:
+        """Run the sampler once for each request."""
+        prepared = [prepare(request) for request in requests]
+        samples = yield from self.writing.runs(prepared, group)
+        if group.stopped.is_set():  # `stopped` has told the page; a cancel alone may come some steps late
+            return None
+        place = group.focus if self.writing.together(prepared) else -1
+        yield self._after(samples, place)
+        return alone(samples[place])
 
     def stopped(self, group: RunGroup) -> Changes:
         """After a cancel: what was made so far stays, and can be looked at and saved."""
-        begun = [shown for shown in group.runs if shown.steps]
-        if not begun:  # nothing was made, and nothing must be made later
-            ends = [ended(shown, made(shown), stopped=True) for shown in group.runs]
-            return {self.player: ends[0]} if ends else {}
-        samples = [made(shown) for shown in begun]
-        for shown, sample in zip(begun, samples, strict=True):
-            if not shown.end:
-                ended(shown, sample, stopped=True)
-        place = min(group.focus, len(begun) - 1) if self.domain.together else len(begun) - 1
-        return {**self._after(samples, place), self.player: begun[place].end}
+        if group.ending is not None:
+            return group.ending()
+        message, samples, place = self.writing.stopped(group)
+        changes = self._after(samples, place) if samples else {}
+        return {**changes, self.player: message} if message else changes
+
+    # What a visitor does on the stage
+
+    def told(self, values: Values, event: gr.EventData) -> Changes:
+        """What the stage asks for: other lanes, another sampler in one, an act at a token, or the run before."""
+        asked = event._data if isinstance(event._data, dict) else {}
+        try:
+            if asked.get("kind") == "lanes":
+                return {self.act: "lanes", **self.lanes.counted(1 if asked.get("lanes") == 1 else asked["lanes"])}
+            if asked.get("kind") == "sampler":
+                return {self.act: "run", **self._resampled(values, asked.get("lane"), asked.get("sampler"))}
+            if asked.get("kind") == "undo":
+                return {self.act: "undo"}
+            return {self.act: read_act(asked, values[self.made])}
+        except (ValueError, KeyError) as error:
+            raise refusal(error) from error
+
+    def _resampled(self, values: Values, lane: Any, sampler: Any) -> Changes:
+        """Another sampler in a lane; in that of the panel with all its values there."""
+        if type(lane) is not int or not isinstance(sampler, str) or sampler not in METHODS:
+            raise ValueError("That sampler is not known here; load the page again.")
+        chosen = self.lanes.chosen(values)
+        if lane >= len(chosen):
+            raise ValueError("That lane is not on the stage any more.")
+        if lane == own_lane(len(chosen)):
+            panel = self.panel
+            given = {panel.sampler: sampler, panel.steps: values[panel.steps], panel.model: values[panel.model]}
+            return {panel.sampler: sampler, **self.reactions.preset(given)}
+        chosen[lane] = (sampler, "")
+        return self.lanes.turned_to(chosen)
+
+    def acts(self, values: Values, group: RunGroup) -> Iterator[Changes]:
+        """Do it."""
+        act, shown = values[self.act], values[self.made]
+        if isinstance(act, Act):
+            yield from self.side_by_side(acted(act, shown), group, shown, act)
+        elif act == "undo" and shown is not None and shown.before is not None:
+            yield self._brought_back(shown.before)
+        else:
+            yield from self.run(values, group)
+
+    def _brought_back(self, shown: Comparison) -> Changes:
+        sample = shown.samples[-1]
+        return {**self._after([sample]), self.player: shown.message(), **self._stands(shown)}
+
+    def alternatives(self, values: Values, event: gr.EventData) -> Changes:
+        """The likeliest tokens of a position, for the stage that asks."""
+        asked, shown = event._data if isinstance(event._data, dict) else {}, values[self.made]
+        try:
+            act = read_act({**asked, "kind": "on"}, shown)
+            return {self.player: alternatives(str(asked.get("key")), act, shown)}
+        except (ValueError, CheckpointError):  # nothing but a list is missing
+            return {self.player: gr.skip()}
 
     # What is left of it
 
@@ -209,7 +323,7 @@ class Workbench:
         return {
             **self.outcome.of(samples[place]), **self.outcome.of_all(samples), **self._tiles(samples, place),
             self.samples: gr.Radio(choices=names, value=place, visible=len(samples) > 1 and not self.tiled),
-            self.kept: samples, self.shown: samples[place],
+            self.kept: samples, self.shown: samples[place], **self._stands(alone(samples[place])),
         }  # fmt: skip
 
     def _tiles(self, samples: list[Sample], focus: int) -> Changes:
@@ -220,7 +334,10 @@ class Workbench:
         return self._show(values[self.kept][values[self.samples]])
 
     def _show(self, sample: Sample, note: str = "") -> Changes:
-        return {**self.outcome.of(sample), self.player: sample.message(note), self.shown: sample}
+        message = sample.message(note)
+        return {
+            **self.outcome.of(sample), self.player: message, self.shown: sample, **self._stands(alone(sample)),
+        }  # fmt: skip
 
     def picked(self, values: Values, event: gr.EventData) -> Changes:
         """A tile was clicked: the player follows that sample, or shows it if the run is over."""
@@ -233,7 +350,7 @@ class Workbench:
         return self._show(kept[min(place, len(kept) - 1)]) if kept else {self.player: gr.skip()}
 
     def open_trace(self, file: str) -> Changes:
-        """Show a trace file of the visitor's."""
+        """Show a trace file of the visitor's; the controls say how it was made, where the page can tell."""
         try:
             trace = load(Path(file))
             if trace.run.get("domain") != self.domain.name:
@@ -243,4 +360,28 @@ class Workbench:
             raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
         return {
             **self._after([sample]), **self._show(sample, "opened from a file"), self.controls.ticket: None,
+            **self._told_by(sample),
         }  # fmt: skip
+
+    def _told_by(self, sample: Sample) -> Changes:
+        try:
+            request = request_of(sample.trace, self.domain)
+        except (ValueError, CheckpointError):  # made by a model or a setting that is not known here
+            return self.lanes.counted(1)
+        return {**self.panel.shows(request), **self.lanes.counted(1)}
+
+    def linked(self, link: Link) -> Changes:
+        """The controls as a link has them, and what is left to do when its run is made."""
+        return {**self.panel.shows(link.request), **self.lanes.turned_to(link.lanes), self.link: link}
+
+
+def alone(sample: Sample) -> Comparison:
+    """One run as what the stage shows."""
+    return of_samples([sample], [title(sample.trace.run)])
+
+
+def compared(shown: Comparison | None) -> str:
+    """The numbers of lanes side by side."""
+    if shown is None or len(shown.samples) < 2:
+        return ""
+    return table(shown.titles, [each.trace for each in shown.samples], [each.errors_left for each in shown.samples])
