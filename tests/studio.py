@@ -19,6 +19,9 @@ new MutationObserver(() => {
     if (!window.toasts.includes(toast)) window.toasts.push(toast);
 }).observe(document, {subtree: true, childList: true});"""
 """Keeps every toast that comes up: on a slow machine one has gone before anybody looks."""
+OPEN_DRAWER = """.bench.drawer > .side { position: static !important; width: 100% !important; height: auto !important;
+  order: 5; box-shadow: none !important; }"""
+"""All settings stand below the stage, so that none of them lies over it."""
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -34,11 +37,14 @@ class Studio:
         page.add_init_script(TOASTS)
         self.toasts = 0
         page.goto(f"{address}/{query}")
-        page.wait_for_selector(".views [role=tab]")
+        page.wait_for_selector(".domains [role=tab]")
         if domain != "text":
             self.show(DOMAINS[domain].title)
-        self.show("Run")  # a tab with a recorded pair opens with that
         page.wait_for_selector(f"{self.selector}[data-run]")
+        page.add_style_tag(content=OPEN_DRAWER)
+        page.evaluate("document.querySelectorAll('.bench').forEach((bench) => bench.classList.add('drawer'))")
+        self.lanes(1)  # a tab with a recorded pair opens with that
+        self.fold("more", self.part("export-page"), True)
         expect(self.part("run")).to_be_enabled()
 
     def part(self, name: str) -> Locator:
@@ -47,6 +53,13 @@ class Studio:
     @property
     def player(self) -> Locator:
         return self.page.locator(self.selector)
+
+    def lanes(self, count: int) -> None:
+        """So many runs side by side."""
+        if self.player.get_attribute("data-panes") != str(count):
+            self.player.locator(f'[data-lanes="{count}"]').click()
+            self.page.wait_for_selector(f'{self.selector}[data-panes="{count}"]:not([data-live])')
+            self.ready()
 
     def show(self, title: str) -> None:
         """Choose a tab: a domain's, or one of its views."""
@@ -82,7 +95,7 @@ class Studio:
     def reset(self) -> None:
         """A short run's settings at rest, whatever another test has left."""
         self.show("Text")
-        self.show("Run")
+        self.lanes(1)
         self.fold("parts", self.part("transition"), False)
         self.page.keyboard.press("Escape")  # closes the life of a token
         self.choose("sampler", "MDLM")  # so that the next choice brings back all its values
@@ -135,7 +148,7 @@ class Studio:
         """The state after the next drawing."""
         return self.page.evaluate(
             f"new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>"
-            f" done(document.querySelector('{self.selector}').__player.state()))))"
+            f" done(document.querySelector('{self.selector}').__stage.state()))))"
         )
 
     def at(self, step: int) -> dict:

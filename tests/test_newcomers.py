@@ -86,7 +86,7 @@ def test_a_value_out_of_range_is_refused_by_the_flags_name(capsys):
 @pytest.mark.parametrize("domain", ("text", "image", "molecule", "countdown", "beads"))
 def test_the_method_is_in_every_list_of_the_page_and_its_knob_is_a_slider(built, domain):
     assert ["Newcomer", "newcomer"] in [list(each) for each in built[f"{domain}-sampler"]["choices"]]
-    assert ["Newcomer", "newcomer"] in [list(each) for each in built[f"{domain}-pane-0"]["choices"]]
+    assert ["Newcomer", "newcomer"] in [list(each) for each in built[f"{domain}-lane-0"]["choices"]]
     slider = built[f"{domain}-fade"]
     assert (slider["label"], slider["minimum"], slider["maximum"], slider["value"]) == ("Fading · f", 0, 1, 0.3)
     assert not slider["visible"], "it applies to the newcomer alone"

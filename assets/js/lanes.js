@@ -63,7 +63,8 @@ export class Lane {
   constructor(about, place, acts, alone) {
     Object.assign(this, { acts, place, k: 0 });
     this.run = new Run(readStart(about.start));
-    this.title = about.title || this.run.title || "Run";
+    const known = acts.samplers().find(([, name]) => name === this.run.sampler);
+    this.title = about.title || (known ? known[0] : this.run.title) || "Run";
     this.stage = this.run.layout.startsWith("rows:") ? new Rows() : new Stage();
     put(this.stage.box, "aria-label", `Tokens of ${this.title}`);
     put(this.stage.box, "data-role", "tokens");
@@ -97,7 +98,8 @@ export class Lane {
       this.sampler = chooser(samplers, this.run.sampler, `Sampler of lane ${LETTERS[this.place]}`);
       title.classList.add("ln-named"); // the list says it; the words stay for those who do not see the page
     }
-    const words = [about.about, alone && !about.about ? this.run.model : "", this.run.note].filter(Boolean).join(" · ");
+    const told = about.about ? [about.about] : alone ? [this.run.title, this.run.model] : [];
+    const words = [...told, this.run.note].filter(Boolean).join(" · ");
     this.about = h("span", { class: "ln-about rp-about" }, words);
     const chosen = this.sampler ? [this.sampler] : [];
     return h("div", { class: "rp-pane-head" }, title, ...chosen, this.about, ...settings, this.badge, this.left);

@@ -43,10 +43,8 @@ export class Transport {
     this.speed = choice("", "Speed", SPEEDS.map((x) => [x, `${x}×`, x === 1]));
     this.device = h("span", { class: "ln-device", "data-role": "device", hidden: "" });
     this.drafts = h("input", { type: "checkbox", checked: "" });
-    this.keys = button("keys", "Keys and marks");
-    this.keys.classList.add("rp-help");
-    this.keys.replaceChildren("?");
-    put(this.keys, "aria-expanded", "false");
+    const about = { "data-do": "keys", "aria-label": "Keys and marks", title: "Keys and marks", "aria-expanded": "false" };
+    this.keys = h("button", { type: "button", class: "rp-button rp-help", ...about }, "?");
     const rows = KEYS.flatMap(([key, meaning]) => [h("dt", {}, key), h("dd", {}, meaning)]);
     const drafts = h("label", { class: "ln-once" }, this.drafts, "show the likeliest word faintly where masked");
     this.hints = h("div", { class: "rp-hints", hidden: "" }, h("dl", {}, ...rows), legend, drafts);

@@ -116,11 +116,11 @@ def test_plant_an_error_and_branch_from_it(studio, tmp_path):
     studio.player.locator('[data-do="last"]').click()
     studio.part("change-run").click()
     assert studio.refused() == "Choose a token in the player first: the one to change."
-    studio.page.evaluate(f"document.querySelector('{studio.selector}').__player.seek(8)")
+    studio.page.evaluate(f"document.querySelector('{studio.selector}').__stage.seek(8)")
     before = studio.at(8)
     words = [place for place, state in enumerate(before["states"]) if state in ("kept", "decoded")]
     place = words[4]
-    studio.page.evaluate(f"document.querySelector('{studio.selector}').__player.select({place})")
+    studio.page.evaluate(f"document.querySelector('{studio.selector}').__stage.select({place})")
     studio.part("change-run").click()
     shown = board(studio, "branches-board")
     unchanged, plain, loop = shown["panes"]
@@ -160,8 +160,8 @@ def test_a_link_makes_the_same_run_again(visit, studio):
     link = field.input_value()
     other = visit(query="?" + link.partition("?")[2])
     other.page.wait_for_function(
-        f"document.querySelector('{studio.selector}').__player.state().steps === {end['steps']} && "
-        f"!document.querySelector('{studio.selector}').__player.state().live"
+        f"document.querySelector('{studio.selector}').__stage.state().steps === {end['steps']} && "
+        f"!document.querySelector('{studio.selector}').__stage.state().live"
     )
     assert other.state()["ids"] == end["ids"]
     wrong = visit(query="?sampler=%3Cimg%20src=x%20onerror=hacked=1%3E")
@@ -175,7 +175,7 @@ def test_a_run_as_one_page_needs_no_network(studio, tmp_path, browse):
     links = studio.part("exported").locator("a[download], a[href]")
     expect(links.first).to_be_visible()
     page = opened_from_disk(downloaded(studio, links.first, tmp_path), browse, ".rp[data-run]")
-    assert page.evaluate("document.querySelector('.rp').__player.state()")["ids"] == end["ids"]
+    assert page.evaluate("document.querySelector('.rp').__stage.state()")["ids"] == end["ids"]
     assert page.locator("canvas.rp-heat").get_attribute("aria-label").startswith("Confidence of 160 positions")
     assert any(name.endswith(".gif") for name in studio.part("exported").inner_text().split())
     page.context.close()
@@ -193,7 +193,7 @@ def test_the_lesson_wants_something_done(studio):
     expect(page.locator("#lesson-run")).to_have_text("Run")
     page.locator("#lesson-check").click()
     expect(said).to_contain_text("Here 0% are masked. Move the slider back.")
-    page.evaluate("document.querySelector('#lesson-player .rp').__player.seek(16)")
+    page.evaluate("document.querySelector('#lesson-player .rp').__stage.seek(16)")
     page.wait_for_selector('#lesson-player .rp[data-step="16"]')
     page.locator("#lesson-check").click()
     expect(said.locator("p.right")).to_contain_text("are still masked here")

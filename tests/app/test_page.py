@@ -161,7 +161,7 @@ def test_the_confidence_weight_is_told(studio):
     studio.choose("sampler", "ReMDM-conf")
     studio.run()
     place = studio.page.evaluate(
-        f"document.querySelector('{studio.selector}').__player.state().marks.findIndex(mark => mark !== '')"
+        f"document.querySelector('{studio.selector}').__stage.state().marks.findIndex(mark => mark !== '')"
     )
     studio.player.locator(".rp-stage .rp-t").nth(place).click()
     expect(studio.player.locator(".rp-is-remasked").first).to_contain_text("% of this step's remasking")

@@ -88,9 +88,11 @@ def clicked(bench, model, **values):
     """What Run does with these values in the controls, the others as they stand."""
     panel, controls = bench.panel, bench.controls
     named = {panel.model: model} | {getattr(panel, name): value for name, value in values.items()}
-    given = {control: named.get(control, control.value) for control in panel.inputs}
+    named[bench.lanes.count] = 1
+    inputs = {*panel.inputs, *bench.lanes.inputs}
+    given = {control: named.get(control, control.value) for control in inputs}
     ticket = RUNS.begin()
-    run = controls.guarded(lambda values, group: bench.sample(panel.requests(values), group))
+    run = controls.guarded(lambda values, group: bench.written(panel.requests(values), values, group))
     return ticket, run({**given, controls.ticket: ticket})
 
 

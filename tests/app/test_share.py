@@ -1,6 +1,7 @@
 """What leaves the page and comes back: links, one-file pages, GIFs; and what is drawn before a run is made."""
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -10,16 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from remdm.app.components.board import of_samples
 from remdm.app.gallery import pieces, seen
 from remdm.app.samples import Sample
-from remdm.app.workbench.change import grow
-from remdm.app.workbench.compare import resettled
+from remdm.app.workbench.acts import Act, read_act
+from remdm.app.workbench.lanes import lane_text, read_lane, resettled
 from remdm.app.workbench.schedule_preview import outlook
 from remdm.app.workbench.settings import Panel
-from remdm.app.workbench.share import query, read
+from remdm.app.workbench.share import query, read_link
 from remdm.domains.registry import DOMAINS
 from remdm.evaluation import theorems
 from remdm.evaluation.theorems import marginals, twins
+from remdm.runs.branch import BranchRequest, pane, pane_trace
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import TraceError, load, replay, save
 from remdm.sampling.knobs import pairs
@@ -46,25 +49,57 @@ def said(change: object) -> object:
     return change["value"] if isinstance(change, dict) else getattr(change, "value", change)
 
 
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        settings("mdlm", 20),
-        settings("remdm-loop", 33, eta=0.123, t_on=0.7, nucleus_p=0.8, temperature=0.75),
-        settings("remdm-conf", 64, rule="cap", eta=0.2, masked_sigma="zero", schedule="cosine", precision=32),
-        settings("llada-dfm", 48, swaps=3, nucleus="keep"),
-    ],
-    ids=lambda chosen: chosen.sampler,
-)
-def test_a_link_says_all_that_makes_a_run(panel, chosen):
+CHOSEN = [
+    settings("mdlm", 20),
+    settings("remdm-loop", 33, eta=0.123, t_on=0.7, nucleus_p=0.8, temperature=0.75),
+    settings("remdm-conf", 64, rule="cap", eta=0.2, masked_sigma="zero", schedule="cosine", precision=32),
+    settings("llada-dfm", 48, swaps=3, nucleus="keep"),
+]
+
+
+def made(chosen, prompt: str = "Rosa and Ben were friends. _5 ...", seed: int = 2**53 - 1):
+    """A lane with such a run, not one step of which has been made."""
     model = TEXT.models[0]
-    request = RunRequest(TEXT, model, "Rosa & Hugo = friends? _5 ...", model.length, chosen, 2**53 - 1)
-    link = query(request)
-    given = dict(parse_qsl(link.removeprefix("?"), strict_parsing=True))
-    changes = {each: said(change) for each, change in read(panel, given).items()}
-    values = {control: changes.get(control, control.value) for control in panel.inputs}
-    (again,) = panel.requests(values)
-    assert again == request and query(again) == link
+    run = pane(BranchRequest(RunRequest(TEXT, model, prompt, model.length, chosen, seed, drafts=True)))
+    return Sample(pane_trace(run, []), None, TEXT), run.prepared.request
+
+
+def opened(panel: Panel, link: str):
+    """What a link asks for, and the run that the controls then ask for."""
+    asked = read_link(TEXT, dict(parse_qsl(link.removeprefix("?"), strict_parsing=True)))
+    changes = {each: said(change) for each, change in panel.shows(asked.request).items()}
+    (again,) = panel.requests({control: changes.get(control, control.value) for control in panel.inputs})
+    return asked, again
+
+
+@pytest.mark.parametrize("chosen", CHOSEN, ids=lambda chosen: chosen.sampler)
+def test_a_link_says_all_that_makes_a_run(panel, chosen):
+    sample, request = made(chosen)
+    asked, again = opened(panel, query(of_samples([sample], ["one"]), {}))
+    assert (again, asked.lanes, asked.edits, asked.at) == (request, (("", ""),), (), "")
+
+
+def test_a_link_says_what_runs_beside_it_what_was_done_and_where_one_looks(panel):
+    lanes, requests = zip(*(made(chosen) for chosen in CHOSEN), strict=True)
+    shown = of_samples(lanes, list("ABCD"))
+    acts = (Act("put", 1, 0, 4, 17), Act("on", 0, 0, 0, sampler="mdlm", once=True))
+    after = replace(shown, before=shown, edits=tuple(each.text for each in acts))
+    asked, again = opened(panel, query(after, {"step": 31, "lane": 2, "position": 7}))
+    assert again == requests[1], "the panel stands for the second lane"
+    base = again.settings
+    found = [resettled(base, sampler, parse(pairs(changes))) for sampler, changes in asked.lanes]
+    assert found == [each.settings for each in requests]
+    assert tuple(read_act(each, shown) for each in asked.edits) == acts
+    assert json.loads(asked.at) == {"v": 1, "kind": "show", "step": 31, "lane": 2, "position": 7}
+
+
+def test_what_no_link_can_make_again_is_said():
+    sample, _ = made(CHOSEN[0])
+    plain = replace(sample, trace=replace(sample.trace, run={**sample.trace.run, "coupled": False}))
+    second = replace(sample, trace=replace(sample.trace, run={**sample.trace.run, "index": 1}))
+    for each in (plain, second):
+        with pytest.raises(ValueError, match="No link makes this run again; export it"):
+            query(of_samples([each], ["one"]), {})
 
 
 @pytest.mark.parametrize(
@@ -77,11 +112,39 @@ def test_a_link_says_all_that_makes_a_run(panel, chosen):
         ({"eta": "7"}, "eta must lie between 0 and 1"),
         ({"model": "x"}, "model must be one of"),
         ({"rule": "<b>"}, "rule must be one of"),
+        ({"lanes": "mdlm|*|*"}, "lanes must name 1, 2 or 4 runs, got 3"),
+        ({"lanes": "x|*"}, "a lane's sampler must be one of"),
+        ({"edits": "[1]"}, "edits must be a list of what was done by hand"),
+        ({"edits": f"[{','.join(['[0, 0, 0, 0, 0, 0, 0]'] * 9)}]"}, "edits must be at most 8, got 9"),
     ],
 )
-def test_a_wrong_link_gets_one_sentence(panel, told, sentence):
+def test_a_wrong_link_gets_one_sentence(told, sentence):
     with pytest.raises(ValueError, match=sentence):
-        read(panel, {"sampler": "remdm-loop", **told})
+        read_link(TEXT, {"sampler": "remdm-loop", **told})
+
+
+@pytest.mark.parametrize("chosen", CHOSEN, ids=lambda chosen: chosen.sampler)
+def test_a_lane_in_a_link_is_its_sampler_and_what_was_changed(chosen):
+    base = settings("remdm-loop", 64, temperature=0.5)
+    for each in (base, chosen):
+        sampler, changes = read_lane(lane_text(base, each))
+        assert resettled(base, sampler, parse(pairs(changes))) == each
+    assert lane_text(base, base) == "*"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"kind": "on", "lane": 1}, {"kind": "x"}, {"kind": ["on"]}, {"kind": "put", "token": "a"},
+        {"kind": "on", "step": 99}, {"kind": "on", "step": True}, {"kind": "on", "position": 160},
+        {"kind": "on", "sampler": "x"}, {"kind": "on", "step": -1},
+    ],
+)  # fmt: skip
+def test_an_act_that_the_stage_does_not_offer_is_refused(asked):
+    with pytest.raises(ValueError):
+        read_act(asked, of_samples([made(CHOSEN[0])[0]], ["one"]))
+    with pytest.raises(ValueError, match="There is no run to go on from yet"):
+        read_act({"kind": "on"}, None)
 
 
 def test_changes_of_a_pane():
@@ -221,13 +284,3 @@ def test_correctors_stand_still_where_alpha_does():
     assert {rule: float(each.remasks[each.held].sum()) > 0 for rule, each in held.items()} == {
         "cap": True, "fb": False, "dfm": False,
     }  # fmt: skip
-
-
-def test_branches_are_numbered_under_what_they_came_from():
-    plain = Sample(RECORDED, None, TEXT)
-    first = grow([], plain, ["a", "b"], [plain, plain])
-    assert [each.number for each in first] == ["1", "2"] and first[1].sample.trace.run["branch"] == "2"
-    deeper = grow(first, first[0].sample, ["c"], [plain])
-    again = grow(deeper, first[0].sample, ["d", "e"], [plain, plain])
-    assert [each.number for each in again] == ["1", "1.1", "1.2", "1.3", "2"]
-    assert again[1].label.startswith("    1.1") and [each.title for each in again] == ["a", "c", "d", "e", "b"]

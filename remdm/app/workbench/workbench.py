@@ -20,7 +20,7 @@ from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample, checked
 from remdm.app.workbench.acts import Act, acted, alternatives, read_act
 from remdm.app.workbench.experiment import PlantMany
-from remdm.app.workbench.lanes import Lanes
+from remdm.app.workbench.lanes import COUNTS, Lanes
 from remdm.app.workbench.opening import opening
 from remdm.app.workbench.outcome import Outcome
 from remdm.app.workbench.recommended import Recommended
@@ -206,10 +206,10 @@ class Workbench:
     ) -> Generator[Changes, None, Comparison | None]:
         """Run all lanes, or one for each request, streaming each step as it is made."""
         lanes = self.lanes.requests(requests[0], values)
-        yield {self.asked: self._signature(values)}
         yield from self.writing.fetched(requests[0], group)
         if group.stopped.is_set():
             return None
+        yield {self.asked: self._signature(values)}
         if len(lanes) > 1:
             return (yield from self.side_by_side(lanes, group))
         return (yield from self.sample(requests, group))
@@ -268,13 +268,16 @@ class Workbench:
         asked = event._data if isinstance(event._data, dict) else {}
         try:
             if asked.get("kind") == "lanes":
-                return {self.act: "lanes", **self.lanes.counted(1 if asked.get("lanes") == 1 else asked["lanes"])}
+                count = asked.get("lanes")
+                if type(count) is not int or count not in COUNTS:
+                    raise ValueError(f"lanes must be one of {', '.join(map(str, COUNTS))}")
+                return {self.act: "alone" if count == 1 else "run", **self.lanes.counted(count)}
             if asked.get("kind") == "sampler":
                 return {self.act: "run", **self._resampled(values, asked.get("lane"), asked.get("sampler"))}
             if asked.get("kind") == "undo":
                 return {self.act: "undo"}
             return {self.act: read_act(asked, values[self.made])}
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             raise refusal(error) from error
 
     def _resampled(self, values: Values, lane: Any, sampler: Any) -> Changes:
@@ -298,6 +301,8 @@ class Workbench:
             yield from self.side_by_side(acted(act, shown), group, shown, act)
         elif act == "undo" and shown is not None and shown.before is not None:
             yield self._brought_back(shown.before)
+        elif act == "alone" and shown is not None and len(shown.samples) > 1:
+            yield self._show(shown.samples[min(own_lane(len(shown.samples)), len(shown.samples) - 1)])
         else:
             yield from self.run(values, group)
 

@@ -42,7 +42,7 @@ _CLICK = """name => new Promise(done => {
 })"""
 # What one step costs: its drawing at once rather than at the next frame, and the layout that it asks for.
 _DRAW = """steps => {
-  const player = document.getElementById("run").__player, later = window.requestAnimationFrame;
+  const player = document.getElementById("run").__stage, later = window.requestAnimationFrame;
   window.requestAnimationFrame = (act) => (act(performance.now()), 0);
   const took = steps.map((k) => {
     const begun = performance.now();
@@ -55,7 +55,7 @@ _DRAW = """steps => {
 }"""
 # When each frame came while every one of them showed another step.
 _FRAMES = """steps => new Promise(done => {
-  const player = document.getElementById("run").__player, times = [];
+  const player = document.getElementById("run").__stage, times = [];
   let place = 0;
   const next = (now) => {
     times.push(now);

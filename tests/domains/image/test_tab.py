@@ -87,7 +87,7 @@ def test_marks_are_made_with_the_keyboard(studio):
     page = marking(studio)
     frame = page.locator(f"{studio.selector} .im-picture .im-frame")
     frame.focus()
-    before = page.evaluate(f"document.querySelector('{studio.selector}').__player.state().step")
+    before = page.evaluate(f"document.querySelector('{studio.selector}').__stage.state().step")
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "Space", "Shift+ArrowRight"):
         page.keyboard.press(key)
     page.keyboard.press("Shift+ArrowDown")
@@ -95,7 +95,7 @@ def test_marks_are_made_with_the_keyboard(studio):
     expect(page.locator(f"{studio.selector} .im-count")).to_have_text("Row 4, column 5, marked. 3 cells marked")
     page.keyboard.press("Space")
     assert read_redraw_request(page.evaluate("window.ReMDMPictures.request()")).marked == {35, 36}
-    assert page.evaluate(f"document.querySelector('{studio.selector}').__player.state().step") == before, (
+    assert page.evaluate(f"document.querySelector('{studio.selector}').__stage.state().step") == before, (
         "no step of the run"
     )
 

@@ -27,7 +27,7 @@ def whole(studio: Studio) -> Locator:
     assert found.count() >= 3
     found.first.click()
     studio.page.wait_for_selector(f'{studio.selector}[data-run]:not([data-run="{before}"])')
-    studio.page.evaluate(f"document.querySelector('{studio.selector}').__player.seek(99)")
+    studio.page.evaluate(f"document.querySelector('{studio.selector}').__stage.seek(99)")
     return studio.player
 
 
@@ -47,11 +47,11 @@ def test_atoms_and_tokens_light_each_other(studio):
     tokens.nth(2).hover()
     expect(spots.nth(0)).to_have_attribute("data-hot", "")  # the ring number is the first atom's
     spots.nth(2).click(force=True)
-    studio.page.wait_for_function(f"document.querySelector('{studio.selector}').__player.state().selected === 4")
+    studio.page.wait_for_function(f"document.querySelector('{studio.selector}').__stage.state().selected === 4")
 
 
 def test_the_masks_before_it_are_not_a_molecule(studio):
-    studio.page.evaluate(f"document.querySelector('{studio.selector}').__player.seek(0)")
+    studio.page.evaluate(f"document.querySelector('{studio.selector}').__stage.seek(0)")
     expect(studio.player.locator(".mol")).to_have_attribute("data-state", "open")
     expect(studio.player.locator(".mol-caption")).to_contain_text("1 masked")
 
