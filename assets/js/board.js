@@ -17,9 +17,11 @@ import { Popover } from "./popover.js";
 import { MAX_STEPS, fail, list, parse, readBeliefs, string } from "./protocol.js";
 import { MARKS, REMASKED, STATES } from "./run.js";
 import { StepTable } from "./table.js";
+import { wanted } from "./link.js";
 import { Transport, laneSwitch, pace } from "./transport.js";
 
 const MOST = 4;
+const ROLES = [[".write", "write"], [".side", "drawer"]]; // what stands around the stage, for whoever looks for it
 const EMPTY = "Nothing has been written yet.";
 
 class Board {
@@ -74,12 +76,11 @@ class Board {
     else if (kind === "start") this.open({ id: string(message.run), panes: [{ start: message }] });
     else if (kind === "trace") this.trace(message);
     else if (kind === "blank") this.blank(string(message.words));
-    else if (kind === "show") this.shown = message;
     else if (kind === "beliefs") this.popover && this.popover.learn(readBeliefs(message));
     else if (kind === "step" || (kind === "end" && !message.panes)) this.belongs(message);
     else if (kind !== "steps" && kind !== "end") fail("of an unknown kind");
     else if (message.id === this.id) kind === "end" ? this.finish(message.panes) : this.receive(list(message.list, "list"));
-    if (kind === "show" || kind === "beliefs") this.later();
+    if (kind === "beliefs") this.later();
   }
 
   /** A step or the end of a run alone; of one whose start never arrived, everything is asked for. */
@@ -214,12 +215,12 @@ class Board {
 
   /** What a link asks to be shown, once it is there. */
   show() {
-    if (!this.shown) return;
+    if (!this.shown || this.shown.edits-- > 0) return; // what was done by hand comes first
     const { step, lane: place, position } = this.shown;
     const lane = this.lanes[place] || this.lanes.at(-1);
     this.shown = null;
-    if (Number.isInteger(step)) this.go(step);
-    if (Number.isInteger(position) && position >= 0 && position < lane.run.length) this.choose(lane, position);
+    if (step !== null) this.go(step);
+    if (position !== null && position < lane.run.length) this.choose(lane, position);
   }
 
   /** Runs side by side, all at once: recorded ones. An opening pair plays by itself. */
@@ -598,11 +599,16 @@ export function mount(element, host = {}) {
     pause: () => board.pause(),
     state: () => board.state(),
     events: () => board.history.events.map(({ at, born, place }) => ({ at, born, place })),
+    resume: () => board.lanes.length || (host.value && board.push(host.value())),
     destroy: () => board.destroy(),
   };
   root.__stage = handle;
   element.__stage = handle;
-  if (host.value) board.push(host.value());
+  const bench = element.closest(".bench");
+  if (bench) for (const [look, role] of ROLES) bench.querySelectorAll(look).forEach((each) => put(each, "data-role", role));
+  board.shown = host.where ? wanted(host.where, location.search) : null;
+  if (board.shown) board.blank("Opening what the link asks for.");
+  else if (host.value) board.push(host.value());
   if (host.watch) host.watch(() => handle === root.__stage && board.push(host.value()));
   return handle;
 }

@@ -100,6 +100,7 @@ def open_link(app: gr.Blocks, tabs: gr.Tabs, benches: Mapping[str, Workbench], g
 
     loaded = on(app.load, opened, None, {tabs, *set().union(*changing), *gallery.outputs})
     on(loaded.success, None, None, None, js=RUN_IT)
+    on(loaded.failure, None, None, None, js=RESUME)
 
 
 RUN_IT = """() => {
@@ -109,6 +110,8 @@ RUN_IT = """() => {
   setTimeout(() => press() && press().click(), 600);
 }"""
 """A page that was opened by a link makes the run at once."""
+RESUME = """() => document.querySelectorAll(".rp").forEach((stage) => stage.__stage && stage.__stage.resume())"""
+"""After a link that cannot be followed the stages show what they open with."""
 
 
 def launch_arguments() -> dict:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-BOARD = "#text-compare .rp-compare"
+BOARD = "#text-player .rp"
 TITLES = ["Text", "Images", "Molecules", "Countdown", "Learn", "Measure", "Gallery"]
 SHIFTS = """window.shift = 0;
 new PerformanceObserver((list) => {
@@ -108,7 +108,7 @@ def test_present_shows_the_run_in_large_type_and_its_keys_go_to_the_stage(arrive
     page.locator(f"{BOARD} [data-role=slider]").fill("0")
     page.locator(f"{BOARD} [data-role=slider]").blur()
     page.keyboard.press("e")
-    born = page.evaluate(f"document.querySelector('{BOARD}').__compare.happened[0].at")
+    born = page.evaluate(f"document.querySelector('{BOARD}').__stage.events()[0].at")
     page.wait_for_selector(f"{BOARD}[data-step='{born}']")
     for role in ("slider", "tokens", "heatmap"):
         for each in page.locator(f'{BOARD} [data-role="{role}"]').all():

@@ -13,21 +13,19 @@ from remdm.runs.trace import loads
 GALLERY = Path(__file__).parents[2] / "assets" / "gallery"
 
 
-def board(studio: Studio, name: str) -> dict:
-    """What a board shows, once it has ended."""
-    studio.page.wait_for_selector(f"#text-{name} .rp-compare[data-steps]:not([data-live])")
-    return studio.page.evaluate(f"document.querySelector('#text-{name} .compare').__compare.state()")
+def board(studio: Studio) -> dict:
+    """What the stage shows, once it has ended."""
+    studio.page.wait_for_selector(f"{studio.selector}[data-steps]:not([data-live])")
+    return studio.state()
 
 
 def compared(studio: Studio, *titles: str) -> dict:
-    """What the board shows of two samplers, run anew."""
-    studio.show("Compare")
+    """What the stage shows of two samplers, run anew."""
+    studio.lanes(2)
     for place, title in enumerate(titles):
-        studio.choose(f"pane-{place}", title)
-    studio.part("compare-run").click()
-    studio.page.wait_for_selector("#text-compare .rp-compare[data-live]")
-    shown = board(studio, "compare")
-    expect(studio.part("compare-run")).to_have_text("Compare")
+        studio.choose(f"lane-{place}", title)
+    studio.start()
+    shown = studio.ended()
     return shown
 
 
@@ -38,14 +36,14 @@ def test_two_runs_side_by_side(studio):
     assert plain["count"] in (16, 17) and loop["count"] in (16, 17), "the final fill may be a step of its own"
     assert plain["remasks"] == 0 < loop["remasks"] and plain["ids"] != loop["ids"] and shown["first"]
     expect(studio.part("compare-table")).to_contain_text("errors left")
-    where = studio.part("compare")
+    where = studio.player
     expect(where.locator(".rp-verdict-line")).to_contain_text(f"They part at step {shown['first'][0] + 1}, position")
     assert where.locator(".rp-set-differs").filter(has_text="rule").count() == 2
     apart = sum(a != b for a, b in zip(plain["ids"], loop["ids"], strict=True))
     assert where.locator(".rp-pane").nth(1).locator("[data-apart]").count() == apart
     assert where.locator(".rp-pane").nth(0).locator("[data-apart]").count() == 0
     where.locator(".rp-slider").fill("1")
-    studio.page.wait_for_selector("#text-compare .rp-compare[data-step='1']")
+    studio.at(1)
     expect(where.locator(".rp-pane-line").first).to_contain_text("step 1 / 1")
     expect(where.locator(".rp-pane-line").last).to_contain_text("step 1 / 1")
 
@@ -69,21 +67,29 @@ def downloaded(studio: Studio, button: Locator, folder: Path) -> Path:
     return path
 
 
+def exported(studio: Studio, folder: Path) -> Path:
+    """The page of what the stage shows."""
+    studio.part("export-page").click()
+    link = studio.part("exported").locator("a[download], a[href]").first
+    expect(link).to_be_visible()
+    return downloaded(studio, link, folder)
+
+
 def test_a_comparison_as_one_page_needs_no_network(studio, browse, tmp_path):
     compared(studio, "MDLM", "ReMDM-loop")
-    studio.part("compare").locator(".rp-slider").fill("5")
-    studio.page.wait_for_selector("#text-compare .rp-compare[data-step='5']")
-    before = board(studio, "compare")
-    expect(studio.part("compare-page")).to_be_enabled()
-    path = downloaded(studio, studio.part("compare-page"), tmp_path)
-    page = opened_from_disk(path, browse, ".rp-compare[data-steps]:not([data-live])")
-    again = page.evaluate("document.querySelector('#run').__compare.state()")
-    assert [pane["ids"] for pane in again["panes"]] != [pane["ids"] for pane in before["panes"]], "another step"
+    studio.player.locator(".rp-slider").fill("5")
+    before = studio.at(5)
+    page = opened_from_disk(exported(studio, tmp_path), browse, ".rp[data-steps]:not([data-live])")
+    stage = "document.querySelector('#run').__stage.state()"
+    assert [pane["ids"] for pane in page.evaluate(stage)["panes"]] != [pane["ids"] for pane in before["panes"]]
     page.locator(".rp-slider").fill(str(before["k"]))
-    page.wait_for_selector(f".rp-compare[data-step='{before['k']}']")
-    again = page.evaluate("document.querySelector('#run').__compare.state()")
+    page.wait_for_selector(f".rp[data-step='{before['k']}']")
+    again = page.evaluate(stage)
     assert again["panes"] == before["panes"] and again["first"] == before["first"]
     expect(page.locator(".rp-pane-head h4").first).to_have_text("A MDLM")
+    page.locator("[data-role=token]").nth(20).click()
+    expect(page.locator("[data-role=popover]")).to_be_visible()
+    expect(page.locator(".ln-acts")).to_be_hidden()  # there is nobody to ask
     page.context.close()
 
 
@@ -96,46 +102,37 @@ def test_a_chart_becomes_a_picture_without_a_network(studio, tmp_path):
 
 
 def test_the_same_settings_never_part_and_changed_ones_are_refused_in_a_sentence(studio):
-    shown = compared(studio, "As set at the side", "As set at the side")
-    expect(studio.part("compare").locator(".rp-verdict-line")).to_contain_text("So far they are the same.")
+    shown = compared(studio, "As set", "As set")
+    expect(studio.player.locator(".rp-verdict-line")).to_contain_text("So far they are the same.")
     assert shown["panes"][0]["ids"] == shown["panes"][1]["ids"] and shown["first"] is None
-    expect(studio.part("compare-run")).to_be_enabled()
-    changed = studio.part("pane-1-changes").locator("input, textarea")
+    changed = studio.part("lane-1-changes").locator("input, textarea")
     changed.fill("eta=lots")
-    studio.part("compare-run").click()
+    studio.part("run").click()
     assert studio.refused() == "eta must be a number, got lots."
     changed.fill("colour=red")
-    studio.part("compare-run").click()
+    studio.part("run").click()
     assert "is not a setting; the names are steps" in studio.refused()
     changed.fill("")
 
 
-def test_plant_an_error_and_branch_from_it(studio, tmp_path):
+def test_a_branch_goes_on_with_its_own_settings_and_is_kept_in_its_trace(studio, tmp_path):
     studio.run()
-    studio.fold("change", studio.part("change-run"), True)
-    studio.player.locator('[data-do="last"]').click()
-    studio.part("change-run").click()
-    assert studio.refused() == "Choose a token in the player first: the one to change."
+    studio.typed("steps", 40)  # of the controls, not of the run
     studio.page.evaluate(f"document.querySelector('{studio.selector}').__stage.seek(8)")
     before = studio.at(8)
-    words = [place for place, state in enumerate(before["states"]) if state in ("kept", "decoded")]
-    place = words[4]
+    place = [place for place, state in enumerate(before["states"]) if state in ("kept", "decoded")][4]
     studio.page.evaluate(f"document.querySelector('{studio.selector}').__stage.select({place})")
-    studio.part("change-run").click()
-    shown = board(studio, "branches-board")
-    unchanged, plain, loop = shown["panes"]
-    assert unchanged["masked"] == loop["masked"] == 0
-    assert unchanged["count"] == loop["count"], "a pause keeps the step numbers together"
-    assert plain["ids"][place] != before["ids"][place], "MDLM keeps what was planted"
-    outcomes = studio.part("branches-board").locator(".rp-pane-outcome").all_inner_texts()
-    assert outcomes[0] == "" and "was never sent back" in outcomes[1] and "“" in outcomes[2]
-    expect(studio.part("tree")).to_be_visible()
-    studio.part("tree").get_by_role("combobox").click()
-    studio.page.get_by_role("option", name=re.compile(r"^2 MDLM from step 8")).click()
-    expect(studio.page.locator(f"{studio.selector} .rp-about")).to_contain_text("branch 2")
+    popover = studio.player.locator("[data-role=popover]")
+    popover.get_by_label("Go on with").select_option("mdlm")
+    popover.get_by_role("button", name="Go on from here").click()
+    studio.page.wait_for_selector(f'{studio.selector}[data-run]:not([data-run="{before["run"]}"])')
+    after = studio.ended()
+    assert after["remasks"] == 0 and after["masked"] == 0 and 16 <= after["steps"] <= 18, "its own T"
     trace = loads(studio.saved(tmp_path).read_bytes())
-    assert trace.run["branch"] == "2" and trace.run["from_step"] == 8 and trace.run["changed_position"] == place
-    assert list(trace.final) == plain["ids"]
+    assert (trace.run["sampler"], trace.run["steps"], trace.run["from_step"]) == ("mdlm", 16, 8)
+    assert list(trace.final) == after["ids"]
+    studio.player.locator("[data-undo]").click()
+    studio.page.wait_for_selector(f"{studio.selector}[data-steps='{before['steps']}']")
 
 
 def test_the_schedule_follows_the_sliders(studio):
@@ -171,12 +168,9 @@ def test_a_link_makes_the_same_run_again(visit, studio):
 
 def test_a_run_as_one_page_needs_no_network(studio, tmp_path, browse):
     end = studio.run()
-    studio.part("export-page").click()
-    links = studio.part("exported").locator("a[download], a[href]")
-    expect(links.first).to_be_visible()
-    page = opened_from_disk(downloaded(studio, links.first, tmp_path), browse, ".rp[data-run]")
+    page = opened_from_disk(exported(studio, tmp_path), browse, ".rp[data-run]")
     assert page.evaluate("document.querySelector('.rp').__stage.state()")["ids"] == end["ids"]
-    assert page.locator("canvas.rp-heat").get_attribute("aria-label").startswith("Confidence of 160 positions")
+    assert page.locator("[data-role=heatmap]").get_attribute("aria-label").startswith("Confidence of 160 positions")
     assert any(name.endswith(".gif") for name in studio.part("exported").inner_text().split())
     page.context.close()
 

@@ -1,6 +1,7 @@
 """The scene that a tab opens with: a recorded pair that makes the point, whole on the screen, and true of live runs."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +16,7 @@ from remdm.runs.trace import load
 from remdm.sampling.methods import settings
 
 INDEX = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
-BOARD = "#text-compare .rp-compare"
+BOARD = "#text-player .rp"
 
 
 @pytest.mark.parametrize("name", INDEX)
@@ -30,12 +31,14 @@ def test_a_pair_is_what_its_index_says_and_only_its_last_lane_repairs_its_errors
         errors.append(sample.errors)
     plain, remasked = errors
     assert plain[-1] > 0 == remasked[-1] and max(remasked) > 0
-    message = json.loads(opening(DOMAINS[name]))
+    message = json.loads(opening(DOMAINS[name]).message)
     assert message["headline"] == about["headline"] and [each["about"] for each in message["panes"]]
 
 
-def test_a_domain_without_a_pair_opens_with_none():
+def test_a_domain_without_a_pair_opens_with_a_run_alone_or_none():
+    recorded = FOLDER.parent / "image.json.gz"
     assert "image" not in INDEX and opening(DOMAINS["image"]) is None
+    assert len(opening(DOMAINS["image"], recorded).shown.samples) == 1
 
 
 @pytest.mark.slow
@@ -97,7 +100,7 @@ def test_slider_tokens_and_maps_of_both_lanes_are_on_the_screen(arrived, size):
 def test_the_pair_plays_by_itself_lingers_at_errors_and_says_what_happens(arrived):
     page = arrived(1440, 900, reduced_motion="no-preference")
     page.wait_for_function(f"+document.querySelector('{BOARD}').dataset.step > 5")
-    born = page.evaluate(f"document.querySelector('{BOARD}').__compare.happened.find((each) => each.born).at")
+    born = page.evaluate(f"document.querySelector('{BOARD}').__stage.events().find((each) => each.born).at")
     page.locator(f'{BOARD} [data-role="slider"]').fill(str(born))
     expect(page.locator(f"{BOARD} .ln-caption")).to_contain_text(f"Step {born}")
     page.keyboard.press("e")
@@ -131,19 +134,193 @@ def test_a_phone_shows_one_lane_at_a_time_at_the_same_step(arrived):
     assert page.locator(BOARD).get_attribute("data-step") == "128"
 
 
-def test_another_pair_is_written_from_another_seed_and_the_settings_stand_in_a_drawer(arrived):
+CONTROLS = "button, input:not([type=hidden]), select, textarea, summary, [role=tab], a[href], [role=slider]"
+
+
+def controls(page) -> list[str]:
+    """What can be used on the page as it is, the bar and the stage left out; a number and its slider are one."""
+    return page.evaluate(
+        """(all) => [...document.querySelectorAll(all)]
+          .filter((each) => each.checkVisibility({ visibilityProperty: true }) && each.getClientRects().length)
+          .filter((each) => !each.closest(".bar, .tab-wrapper, .rp, footer, .foot"))
+          .map((each) => `${each.closest("[id]").id} ${each.tagName}`)""",
+        CONTROLS,
+    )
+
+
+def test_few_controls_are_there_on_arrival_and_writing_is_five_tab_stops_away(arrived):
     page = arrived(1440, 900)
-    seed = page.locator("#text-seed input")
-    expect(seed).to_be_hidden()
-    page.locator("#text-drawer").click()
-    expect(seed).to_have_value("7")
+    found = controls(page)
+    assert 6 <= len(found) <= 14, found
+    passed = []
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        passed.append(page.evaluate("document.activeElement.closest('[data-role=write]') !== null"))
+    assert any(passed)
+
+
+def test_the_controls_say_what_the_stage_shows_or_that_they_have_changed(arrived):
+    page = arrived(1440, 900)
+    run = INDEX["text"]
+    expect(page.locator("#text-seed input")).to_have_value(str(run["seed"]))
+    expect(page.locator("#text-steps input[type=number]")).to_have_value(str(run["steps"]))
+    expect(page.locator("#text-sampler input")).to_have_value("ReMDM-rescale")
+    expect(page.locator("#text-changed")).not_to_contain_text("Changed")
     page.locator("#text-steps input[type=number]").fill("12")
     page.locator("#text-steps input[type=number]").blur()
-    page.locator("#text-drawer").click()
-    expect(seed).to_be_hidden()
-    page.locator("#text-compare-another").click()
+    expect(page.locator("#text-changed")).to_contain_text("Changed since: press Run")
+    page.locator("#text-run").click()
+    page.wait_for_selector(f"{BOARD}[data-steps='12']:not([data-live])")
+    expect(page.locator("#text-changed")).not_to_contain_text("Changed")
+
+
+def ended(page, steps: int) -> dict:
+    page.wait_for_selector(f"{BOARD}:not([data-live])[data-steps='{steps}']")
+    expect(page.locator("#text-run")).to_be_enabled()
+    return page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")
+
+
+def short(page, steps: int = 12) -> dict:
+    """A short run in as many lanes as there are."""
+    page.locator("#text-steps input[type=number]").fill(str(steps))
+    page.locator("#text-steps input[type=number]").blur()
+    page.locator("#text-run").click()
     page.wait_for_selector(f"{BOARD}[data-live]")
-    page.wait_for_selector(f"{BOARD}:not([data-live])")
-    names = page.locator(f"{BOARD} .rp-pane-head h4").all_inner_texts()
-    assert names == ["A MDLM", "B ReMDM-rescale"]
-    assert page.locator("#text-seed input").input_value() != "7"
+    return ended(page, steps)
+
+
+def test_another_pair_is_written_from_another_seed_and_the_settings_stand_in_a_drawer(arrived):
+    page = arrived(1440, 900)
+    drawer, seed = page.locator("#text-nucleus_p"), page.locator("#text-seed input").input_value()
+    expect(drawer).to_be_hidden()
+    page.locator("#text-drawer").click()
+    expect(drawer).to_be_visible()
+    box = page.locator(".bench.drawer [data-role=drawer]").bounding_box()
+    assert box["x"] + box["width"] == 1440 and box["width"] <= 400
+    page.locator("#text-close").click()
+    expect(drawer).to_be_hidden()
+    page.locator("#text-steps input[type=number]").fill("12")
+    page.locator("#text-steps input[type=number]").blur()
+    top = page.locator(f"{BOARD} [data-role=heatmap]").first.bounding_box()["y"]
+    page.locator("#text-write").click()
+    page.wait_for_selector(f"{BOARD}[data-live]")
+    seen = [page.locator(f"{BOARD} [data-role=heatmap]").first.bounding_box()["y"]]
+    ended(page, 12)
+    seen.append(page.locator(f"{BOARD} [data-role=heatmap]").first.bounding_box()["y"])
+    assert seen == [top, top], "the map does not move in a live run"
+    assert page.locator(f"{BOARD} [data-role=lane] select").evaluate_all("all => all.map(each => each.value)") == [
+        "mdlm", "remdm-rescale",
+    ]  # fmt: skip
+    assert page.locator("#text-seed input").input_value() != seed
+
+
+def test_one_lane_two_and_four_tell_the_same_story(arrived):
+    page = arrived(1440, 900)
+    two = short(page)["panes"]
+    page.locator(f'{BOARD} [data-lanes="1"]').click()
+    page.wait_for_selector(f"{BOARD}[data-panes='1']:not([data-live])")
+    alone = ended(page, 12)
+    assert alone["ids"] == two[1]["ids"]
+    tokens, heat = (page.locator(f"{BOARD} [data-role={role}]").bounding_box() for role in ("tokens", "heatmap"))
+    assert heat["x"] >= tokens["x"] + tokens["width"] and abs(heat["y"] - tokens["y"]) < 8, "the map is at the right"
+    page.locator("#text-run").click()
+    page.wait_for_selector(f"{BOARD}[data-live]")
+    assert ended(page, 12)["ids"] == two[1]["ids"], "and so when it is made alone"
+    page.locator(f'{BOARD} [data-lanes="4"]').click()
+    page.wait_for_selector(f"{BOARD}[data-panes='4']")
+    assert [each["ids"] for each in ended(page, 12)["panes"]][:2] == [each["ids"] for each in two]
+    page.locator(f"{BOARD} [data-role=lane]").nth(2).locator("select").select_option("mdlm")
+    page.wait_for_function(f"document.querySelectorAll('{BOARD} [data-sampler=mdlm]').length === 2")
+    four = ended(page, 12)["panes"]
+    assert four[2]["ids"] == four[0]["ids"] == two[0]["ids"]
+
+
+def choose(page, lane: int, states: str) -> int:
+    """A token of a lane in one of these states, clicked; its position."""
+    found = page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")["panes"][lane]
+    row = lambda place: place % 16 in range(1, 9)
+    place = next(p for p, state in enumerate(found["states"]) if state in states and row(p) and p > 20)
+    page.locator(f'{BOARD} [data-role=lane] >> nth={lane} >> [data-position="{place}"]').click()
+    return place
+
+
+def test_a_wrong_word_is_planted_in_both_lanes_and_stays_marked(arrived):
+    page = arrived(1440, 900)
+    short(page, 16)
+    page.locator(f'{BOARD} [data-role="slider"]').fill("12")
+    page.wait_for_selector(f"{BOARD}[data-step='12']")
+    before = page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")["panes"]
+    place = choose(page, 1, "kept")
+    page.get_by_role("button", name="Put a wrong word here").click()
+    page.wait_for_selector(f"{BOARD} [data-undo]:visible")
+    after = ended(page, 17)
+    plain, remasked = after["panes"]
+    assert plain["remasks"] == 0, "what was inherited is not its own"
+    assert plain["ids"][place] != before[1]["ids"][place], "MDLM keeps what was planted"
+    for lane in page.locator(f"{BOARD} [data-role=lane]").all():
+        expect(lane.locator(f'[data-position="{place}"]')).to_have_class(re.compile(r"\brp-planted\b"))
+        expect(lane.locator(".ln-begun")).to_be_visible()
+    expect(page.locator(f"{BOARD} .rp-pane-outcome").first).to_contain_text("was never sent back")
+    page.locator(f"{BOARD} [data-undo]").click()
+    page.wait_for_selector(f"{BOARD}[data-steps='16']:not([data-live])")
+    again = page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")["panes"]
+    assert [each["count"] for each in again] == [16, 16]
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_a_masked_token_has_a_draft_and_can_be_written_by_hand_step_by_step(arrived, size):
+    page = arrived(*size)
+    page.locator(f'{BOARD} [data-lanes="1"]').click()
+    page.wait_for_selector(f"{BOARD}[data-panes='1']:not([data-live])")
+    short(page, 16)
+    page.locator(f'{BOARD} [data-role="slider"]').fill("6")
+    page.wait_for_selector(f"{BOARD}[data-step='6']")
+    place = choose(page, 0, "masked")
+    assert page.locator(f"{BOARD} .rp-t[data-draft]").count() > 20
+    popover = page.locator(f'{BOARD} [data-role="popover"]')
+    expect(popover.locator("[data-put]")).to_have_count(5)
+    assert inside(page, popover)
+    word = popover.locator("[data-put]").nth(1)
+    token = int(word.get_attribute("data-put"))
+    popover.get_by_label("one step only").check()
+    word.click()
+    after = ended(page, 8)
+    assert after["ids"][place] == token and after["masked"] > 0, "one word by hand, one step, and it waits"
+
+
+def test_a_link_opens_the_same_lanes_step_token_and_what_was_done_by_hand(arrived, browse, app):
+    page = arrived(1440, 900)
+    short(page, 14)
+    page.locator(f'{BOARD} [data-role="slider"]').fill("9")
+    page.wait_for_selector(f"{BOARD}[data-step='9']")
+    choose(page, 0, "kept")
+    page.get_by_role("button", name="Put a wrong word here").click()
+    page.wait_for_selector(f"{BOARD} [data-undo]:visible")
+    ended(page, 15)
+    page.locator(f'{BOARD} [data-role="slider"]').fill("12")
+    page.wait_for_selector(f"{BOARD}[data-step='12']")
+    choose(page, 1, "kept")
+    page.locator("#text-more button").first.click()
+    page.locator("#text-link").click()
+    link = page.locator("#text-link-text input, #text-link-text textarea")
+    expect(link).to_have_value(re.compile("lanes=.*edits=.*at=12"))
+    shown = page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")
+    fresh = browse(viewport={"width": 1440, "height": 900}, reduced_motion="reduce").new_page()
+    fresh.goto(link.input_value())
+    fresh.wait_for_selector(f"{BOARD}[data-run]")
+    assert fresh.locator(f"{BOARD}[data-steps='128']").count() == 0, "not the recorded run first"
+    fresh.wait_for_selector(f"{BOARD}[data-steps='15'][data-step='12']:not([data-live])")
+    expect(fresh.locator(f'{BOARD} [data-role="popover"]')).to_be_visible()
+    again = fresh.evaluate(f"document.querySelector('{BOARD}').__stage.state()")
+    assert [each["ids"] for each in again["panes"]] == [each["ids"] for each in shown["panes"]]
+    same = ("step", "selected", "lane")
+    assert {name: again[name] for name in same} == {name: shown[name] for name in same}
+    fresh.context.close()
+
+
+def test_a_link_opens_a_piece_of_the_gallery(browse, app):
+    page = browse(viewport={"width": 1440, "height": 900}, reduced_motion="reduce").new_page()
+    page.goto(f"{app.address}/?gallery=molecule-found")
+    expect(page.locator("#gallery-player .rp .mol")).to_be_visible()
+    expect(page.locator("#gallery-which label", has=page.locator("input:checked"))).to_contain_text("Molecules")
+    page.context.close()

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from remdm.app.components.controls import Dial, choices
+from remdm.app.components.controls import choices
+from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values
 from remdm.app.workbench.lanes import AS_SET, resettled
@@ -52,13 +53,13 @@ class PlantMany:
 
     def plant(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Plant in N runs and follow them with each sampler."""
-        request, count = self.panel.requests(values)[0], int(values[self.count] or 8)
+        request, count = self.panel.requests(values)[0], values[self.count]
         settings, steps = request.settings, request.settings.steps
         chosen = {
             METHODS[each or settings.sampler].title + ("" if each else " (as set)"): resettled(settings, each, {})
             for each in values[self.samplers]
         }
-        step = max(1, round(float(values[self.share] or 0.7) * steps))
+        step = max(1, round(values[self.share] * steps))
         caption = (
             f"{count} runs, an unlikely token planted in each after step {step} of {steps}; shares with Wilson's 95 % "
             "interval"

@@ -21,7 +21,7 @@ from remdm.runs.request import RunRequest
 from remdm.sampling.knobs import knob, knobs, parse
 from remdm.sampling.methods import options, settings
 from remdm.views import film, standalone
-from remdm.views.messages import dumps, title
+from remdm.views.messages import title
 
 ON_STAGE = """() => {
   const { k, lane, selected } = document.querySelector("#%s-player .rp").__stage.state();
@@ -87,19 +87,19 @@ def _linkable(sample: Sample) -> RunRequest:
 
 @dataclass(frozen=True)
 class Link:
-    """What a link asks for: the run, its lanes, what is done by hand, and where to look.
+    """What a link asks for: the run, its lanes, and what is done by hand.
 
     Attributes:
         request: of the lane that the panel is set to.
         lanes: (sampler, changes) of each.
         edits: what is asked of the stage, one after the other, as `read_act` takes it.
-        at: the message that shows a step and a token, "" for the end.
+
+    Where to look, the stage reads from the address itself (assets/js/link.js).
     """
 
     request: RunRequest
     lanes: tuple[tuple[str, str], ...]
     edits: tuple[Mapping[str, Any], ...]
-    at: str
 
 
 def read_link(domain: Domain, pairs: Mapping[str, str]) -> Link:
@@ -121,12 +121,7 @@ def read_link(domain: Domain, pairs: Mapping[str, str]) -> Link:
     told = pairs.get("lanes", "*").split("|")
     if len(told) not in (1, 2, 4):
         raise ValueError(f"lanes must name 1, 2 or 4 runs, got {len(told)}")
-    looked = {name: int(pairs[key]) for name, key in LOOKS.items() if pairs.get(key, "").isdecimal()}
-    at = dumps({"v": 1, "kind": "show", **looked}) if looked else ""
-    return Link(request, tuple(map(read_lane, told)), tuple(_edits(pairs.get("edits", "[]"))), at)
-
-
-LOOKS = {"step": "at", "lane": "lane", "position": "token"}
+    return Link(request, tuple(map(read_lane, told)), tuple(_edits(pairs.get("edits", "[]"))))
 
 
 def _edits(text: str) -> list[dict[str, Any]]:

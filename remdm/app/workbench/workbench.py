@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from remdm.evaluation.measurement import Measurement
 from remdm.models.checkpoints import CheckpointError
 from remdm.runs.branch import BranchRequest, request_of
 from remdm.runs.domain import Domain
-from remdm.runs.record import prepare
+from remdm.runs.record import PreparedRun, prepare
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import TraceError, load
 from remdm.sampling.methods import METHODS
@@ -140,7 +141,7 @@ class Workbench:
         on(self.asked.change, self.stale, {*inputs, self.asked}, self.changed, trigger_mode="always_last")
         on(self.lanes.count.input, self.lanes.counted, self.lanes.count, self.lanes.outputs)
         for each in (self.settings, self.close):
-            on(each.click, None, None, None, js=_DRAWER, queue=False)
+            on(each.click, None, None, None, js=_DRAWER)
         self.share.listen(self.made, self.shown)
         self.many.listen(self.panel)
 
@@ -226,9 +227,14 @@ class Workbench:
 
         group.ending = lambda: self._ended(showing, shown())
         busy = self.controls.busy("Running …")
-        for message in showing:
-            yield {self.player: message, **busy}
-            busy = {}
+        noted(showing.panes[0].pane.prepared)
+        try:
+            for message in showing:
+                yield {self.player: message, **busy}
+                busy = {}
+        except Exception:
+            yield self._broken_off(group)
+            raise
         if group.stopped.is_set():  # `stopped` has told the page
             return None
         made = shown()
@@ -246,12 +252,22 @@ class Workbench:
     def sample(self, requests: list[RunRequest], group: RunGroup) -> Generator[Changes, None, Comparison | None]:
         """Run the sampler once for each request."""
         prepared = [prepare(request) for request in requests]
-        samples = yield from self.writing.runs(prepared, group)
+        noted(prepared[0])
+        try:
+            samples = yield from self.writing.runs(prepared, group)
+        except Exception:
+            yield self._broken_off(group)
+            raise
         if group.stopped.is_set():  # `stopped` has told the page; a cancel alone may come some steps late
             return None
         place = group.focus if self.writing.together(prepared) else -1
         yield self._after(samples, place)
         return alone(samples[place])
+
+    def _broken_off(self, group: RunGroup) -> Changes:
+        """What was made before it broke off can be looked at and saved."""
+        group.stop()
+        return self.stopped(group)
 
     def stopped(self, group: RunGroup) -> Changes:
         """After a cancel: what was made so far stays, and can be looked at and saved."""
@@ -266,19 +282,16 @@ class Workbench:
     def told(self, values: Values, event: gr.EventData) -> Changes:
         """What the stage asks for: other lanes, another sampler in one, an act at a token, or the run before."""
         asked = event._data if isinstance(event._data, dict) else {}
-        try:
-            if asked.get("kind") == "lanes":
-                count = asked.get("lanes")
-                if type(count) is not int or count not in COUNTS:
-                    raise ValueError(f"lanes must be one of {', '.join(map(str, COUNTS))}")
-                return {self.act: "alone" if count == 1 else "run", **self.lanes.counted(count)}
-            if asked.get("kind") == "sampler":
-                return {self.act: "run", **self._resampled(values, asked.get("lane"), asked.get("sampler"))}
-            if asked.get("kind") == "undo":
-                return {self.act: "undo"}
-            return {self.act: read_act(asked, values[self.made])}
-        except ValueError as error:
-            raise refusal(error) from error
+        if asked.get("kind") == "lanes":
+            count = asked.get("lanes")
+            if type(count) is not int or count not in COUNTS:
+                raise ValueError(f"lanes must be one of {', '.join(map(str, COUNTS))}")
+            return {self.act: "alone" if count == 1 else "run", **self.lanes.counted(count)}
+        if asked.get("kind") == "sampler":
+            return {self.act: "run", **self._resampled(values, asked.get("lane"), asked.get("sampler"))}
+        if asked.get("kind") == "undo":
+            return {self.act: "undo"}
+        return {self.act: read_act(asked, values[self.made])}
 
     def _resampled(self, values: Values, lane: Any, sampler: Any) -> Changes:
         """Another sampler in a lane; in that of the panel with all its values there."""
@@ -378,6 +391,12 @@ class Workbench:
     def linked(self, link: Link) -> Changes:
         """The controls as a link has them, and what is left to do when its run is made."""
         return {**self.panel.shows(link.request), **self.lanes.turned_to(link.lanes), self.link: link}
+
+
+def noted(prepared: PreparedRun) -> None:
+    """What is to be known of a run before it begins."""
+    for note in prepared.notes:
+        gr.Info(escape(note))
 
 
 def alone(sample: Sample) -> Comparison:
