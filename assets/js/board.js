@@ -21,7 +21,7 @@ import { wanted } from "./link.js";
 import { Transport, laneSwitch, pace } from "./transport.js";
 
 const MOST = 4;
-const ROLES = [[".write", "write"], [".side", "drawer"]]; // what stands around the stage, for whoever looks for it
+const ROLES = [[".write", "write"], [".side", "drawer"]];
 const EMPTY = "Nothing has been written yet.";
 
 class Board {
@@ -491,7 +491,14 @@ class Board {
     return this.k >= this.count ? "done" : "paused";
   }
 
+  /** Marks what stands around the stage, for whoever looks for it; the page may draw it later than this. */
+  mark() {
+    const bench = this.root.closest(".bench");
+    if (bench) for (const [look, role] of ROLES) bench.querySelectorAll(look).forEach((each) => put(each, "data-role", role));
+  }
+
   describe() {
+    this.mark();
     put(this.root, "data-status", this.mode);
     put(this.root, "data-live", this.ended ? null : "true");
     put(this.root, "data-step", this.k);
@@ -604,11 +611,10 @@ export function mount(element, host = {}) {
   };
   root.__stage = handle;
   element.__stage = handle;
-  const bench = element.closest(".bench");
-  if (bench) for (const [look, role] of ROLES) bench.querySelectorAll(look).forEach((each) => put(each, "data-role", role));
   board.shown = host.where ? wanted(host.where, location.search) : null;
   if (board.shown) board.blank("Opening what the link asks for.");
   else if (host.value) board.push(host.value());
+  setTimeout(() => board.mark(), 500);
   if (host.watch) host.watch(() => handle === root.__stage && board.push(host.value()));
   return handle;
 }
