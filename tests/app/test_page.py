@@ -173,6 +173,7 @@ def test_errors_are_underlined_and_counted(studio):
     studio.typed("steps", 8)
     end = studio.run()
     assert end["errors"] > 0, "eight steps are too few for a story without errors"
+    left = int(studio.player.locator(".ln-errors").inner_text())
     studio.player.locator("summary", has_text="Errors from birth").click()
     first = studio.player.locator(".ln-error", has_text="stands to the end").first
     bad = studio.player.locator(".rp-stage .rp-bad")
@@ -181,7 +182,7 @@ def test_errors_are_underlined_and_counted(studio):
     first.click()
     expect(studio.player.locator(".rp-stage [data-hot]")).not_to_have_count(0)
     errors = studio.charts()["errors"][0]
-    assert len(errors) == 8 and errors[-1] == end["errors"] == int(studio.player.locator(".ln-errors").inner_text())
+    assert len(errors) == 8 and errors[-1] == end["errors"] == left
 
 
 def test_numbers_and_charts_belong_to_the_run(studio):
