@@ -55,7 +55,7 @@ def written(run: PreparedRun, state: State, position: int, token: int) -> Change
     """A token by its id at a position, with the probability that the model gives it there.
 
     Raises:
-        ValueError: for an id that is no token of the model.
+        ValueError: for an id that is not a token of the model.
     """
     log_p = beliefs(run, state, position)
     if not 0 <= token < len(log_p) or token == state.mask_id:

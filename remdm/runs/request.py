@@ -30,7 +30,7 @@ class RunRequest:
     of the domain's kind (`Domain.ask`), None for its defaults. `start` (ids `[L]`) takes the prompt's place. `watch`:
     whether the confidence of every masked position is computed and recorded at each step, or only of those that decode,
     which takes less time where the vocabulary is large; the tokens are the same. `coupled`: whether its random numbers
-    have addresses (coupled_noise.py), so that it can be laid beside others and taken up anywhere. `drafts`: whether the
+    have addresses (coupled_noise.py), so that it can be compared with others and taken up. `drafts`: whether the
     likeliest token of each masked position is recorded with its confidence.
 
     Raises:

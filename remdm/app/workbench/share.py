@@ -118,10 +118,10 @@ def read_link(domain: Domain, pairs: Mapping[str, str]) -> Link:
         domain, model, pairs.get("prompt", "")[:2000], numbers.get("length", model.length), chosen,
         numbers.get("seed", 7), asked=wanted,
     )  # fmt: skip
-    told = pairs.get("lanes", "*").split("|")
-    if len(told) not in (1, 2, 4):
-        raise ValueError(f"lanes must name 1, 2 or 4 runs, got {len(told)}")
-    return Link(request, tuple(map(read_lane, told)), tuple(_edits(pairs.get("edits", "[]"))))
+    named = pairs.get("lanes", "*").split("|")
+    if len(named) not in (1, 2, 4):
+        raise ValueError(f"lanes must name 1, 2 or 4 runs, got {len(named)}")
+    return Link(request, tuple(map(read_lane, named)), tuple(_edits(pairs.get("edits", "[]"))))
 
 
 def _edits(text: str) -> list[dict[str, Any]]:

@@ -119,13 +119,13 @@ class Workbench:
         job = {*inputs, self.act, self.made}
         outputs = {*self._results, self.asked, self.link, self.panel.seed}
         begins = lambda event, work: self.controls.begins(event, work, job, outputs, self._at_once)
-        told = on(
-            self.player.submit, self.told, {self.made, self.panel.steps, self.panel.model, *self.lanes.inputs},
+        asked_for = on(
+            self.player.submit, self.requested, {self.made, self.panel.steps, self.panel.model, *self.lanes.inputs},
             {self.act, *self.panel.controls, *self.lanes.outputs},
         )  # fmt: skip
         running = [
             begins(self.controls.run.click, self.run), begins(self.write.click, self.write_another),
-            begins(told.success, self.acts),
+            begins(asked_for.success, self.acts),
         ]  # fmt: skip
         self.controls.cancels(*running, stopped=self.stopped, outputs=self._results)
         on(self.player.edit, self.alternatives, {self.made}, self.player)
@@ -279,7 +279,7 @@ class Workbench:
 
     # What a visitor does on the stage
 
-    def told(self, values: Values, event: gr.EventData) -> Changes:
+    def requested(self, values: Values, event: gr.EventData) -> Changes:
         """What the stage asks for: other lanes, another sampler in one, an act at a token, or the run before."""
         asked = event._data if isinstance(event._data, dict) else {}
         if asked.get("kind") == "lanes":
@@ -378,10 +378,10 @@ class Workbench:
             raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
         return {
             **self._after([sample]), **self._show(sample, "opened from a file"), self.controls.ticket: None,
-            **self._told_by(sample),
+            **self._settings_of(sample),
         }  # fmt: skip
 
-    def _told_by(self, sample: Sample) -> Changes:
+    def _settings_of(self, sample: Sample) -> Changes:
         try:
             request = request_of(sample.trace, self.domain)
         except (ValueError, CheckpointError):  # made by a model or a setting that is not known here
