@@ -66,7 +66,7 @@ class Stream:
         model = request.model
         scene = model.scene(prepared.view(prepared.start)) if model.scene else None
         self._scene = (-1, scene)
-        about = facts(request, prepared.checkpoint) | self._more
+        about = {**facts(request, prepared.checkpoint), **self._more}
         message = messages.start_message(
             self.shown.run_id, about, prepared.start, prepared.checkpoint.mask_id,
             prepared.expected, prepared.pieces(self._known), "", model.layout or request.domain.layout,

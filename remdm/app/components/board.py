@@ -144,7 +144,8 @@ class Showing:
             for request, settings, each in zip(self.requests, self.settings, self.panes, strict=True)
         ]
         # what lies in the past comes with the start: of two messages at once the page may see the last alone
-        past, live = [], not any(each.pane.past for each in self.panes)
+        past: list[str] = []
+        live = not any(each.pane.past for each in self.panes)
         opening = f'{{"v":1,"id":"{self.id}","kind":"open","panes":[{",".join(starts)}],"steps":[%s]}}'
         if live:
             yield opening % ""

@@ -136,7 +136,7 @@ class Workbench:
             {*self._results, self.controls.ticket, *self.panel.controls, *self.lanes.outputs},
         )  # fmt: skip
         on(opened.success, self.settled, inputs, {self.asked, self.changed})
-        changes = [each.change for each in inputs if isinstance(each, Component) and each is not self.link]
+        changes = [each.change for each in inputs if each is not self.link]
         on(changes, self.stale, {*inputs, self.asked}, self.changed, trigger_mode="always_last")
         on(self.asked.change, self.stale, {*inputs, self.asked}, self.changed, trigger_mode="always_last")
         on(self.lanes.count.input, self.lanes.counted, self.lanes.count, self.lanes.outputs)
@@ -302,7 +302,11 @@ class Workbench:
             raise ValueError("That lane is not on the stage any more.")
         if lane == own_lane(len(chosen)):
             panel = self.panel
-            given = {panel.sampler: sampler, panel.steps: values[panel.steps], panel.model: values[panel.model]}
+            given: dict[Component, Any] = {
+                panel.sampler: sampler,
+                panel.steps: values[panel.steps],
+                panel.model: values[panel.model],
+            }
             return {panel.sampler: sampler, **self.reactions.preset(given)}
         chosen[lane] = (sampler, "")
         return self.lanes.turned_to(chosen)
