@@ -136,7 +136,7 @@ class Workbench:
             {*self._results, self.controls.ticket, *self.panel.controls, *self.lanes.outputs},
         )  # fmt: skip
         on(opened.success, self.settled, inputs, {self.asked, self.changed})
-        changes = [each.change for each in inputs if each is not self.link]
+        changes = [each.change for each in inputs if each is not self.link]  # type: ignore[attr-defined]
         on(changes, self.stale, {*inputs, self.asked}, self.changed, trigger_mode="always_last")
         on(self.asked.change, self.stale, {*inputs, self.asked}, self.changed, trigger_mode="always_last")
         on(self.lanes.count.input, self.lanes.counted, self.lanes.count, self.lanes.outputs)
