@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": ("remdm.cli.evaluate", "draw many samples and measure them"),
     "tune": ("remdm.cli.tune", "search for the best settings of a sampler"),
     "tables": ("remdm.studies.paper_tables", "the paper's tables and ours, from the result files"),
+    "reproduce": ("remdm.studies.reproduce", "draw and score a table of the paper with the public checkpoints"),
     "precision": ("remdm.studies.precision", "what 32-bit noise does, on a language that is known exactly"),
     "bound": ("remdm.studies.bound", "the training bound on held-out text"),
     "pairs": ("remdm.studies.pairs", "record the pairs of runs that the tabs open with"),

@@ -4,13 +4,14 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterable
 
 import torch
 
 from remdm.hub.catalog import ENTRIES, REFUSED, Entry
 from remdm.hub.image import ImageCheckpoint
 from remdm.hub.loading import fetching, find, load
-from remdm.hub.store import LOCAL, found, size
+from remdm.hub.store import LOCAL, Fetched, found, size
 from remdm.models import checkpoints
 from remdm.models.checkpoints import total_parameters
 from remdm.models.dit import DiTConfig
@@ -77,7 +78,12 @@ def whereabouts(entry: Entry) -> str:
 
 def get(name: str, device: str) -> None:
     """Download a model's missing files, with a line of progress on the terminal."""
-    for progress in fetching(name, compute(device)):
+    shown(fetching(name, compute(device)))
+
+
+def shown(reports: Iterable[Fetched]) -> None:
+    """Follow a download on the terminal."""
+    for progress in reports:
         print(f"\r{progress.sentence:<78}", end="", file=sys.stderr, flush=True)
     print(f"\r{'':<78}\r", end="", file=sys.stderr)
 

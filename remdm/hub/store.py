@@ -189,7 +189,7 @@ def fetch(source: Source, allow: Callable[[int], None]) -> Iterator[Fetched]:
         info = HfApi(endpoint=ENDPOINT).repo_info(**source.place, files_metadata=True, timeout=TIMEOUT)
     except Exception as error:  # the client's own errors have no common base
         raise CheckpointError(sentence(error, source.repo)) from error
-    sizes = {each.rfilename: each.size or 0 for each in info.siblings or ()}
+    sizes = {each.rfilename: each.size or 0 for each in getattr(info, "siblings", None) or ()}
     names = needed_files(source, list(sizes))
     total = sum(sizes[name] for name in names)
     allow(total)

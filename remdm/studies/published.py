@@ -27,6 +27,12 @@ class Published:
         numbers = self.rows[sampler][self.figures.index(figure)]
         return {t: value for t, value in zip(self.steps, numbers, strict=True) if value is not None}
 
+    def digits(self, figure: str) -> int:
+        """How many digits behind the point the paper has."""
+        place = self.figures.index(figure)
+        values = [value for row in self.rows.values() for value in row[place]]
+        return max(len(repr(value).partition(".")[2].rstrip("0")) for value in values)
+
 
 _OWT = "MDLM of 170M parameters on OpenWebText, L = 1024, nucleus 0.9 (SEDD: none), 5,000 samples"
 _TEXT = ("MAUVE", "Gen PPL", "entropy")
@@ -115,4 +121,14 @@ COUNTDOWN = Published(
     f"{PAPER}, Table 3", "LLaDA-8B-Instruct, four shots, 256 problems, 20 seeds; every ±: 0.2. LLaDA takes 32 network "
     "evaluations an answer, LLaDA-ReMDM 64", (32,), ("pass@1, %",),
     {"LLaDA": ((45.2,),), "LLaDA-DFM": ((44.8,),), "LLaDA-ReMDM": ((46.1,),)},
+)  # fmt: skip
+TRUTHFULQA = Published(
+    f"{PAPER}, Table 3", "LLaDA-8B-Instruct, six shots, 817 questions, 20 seeds: ROUGE with the nearest true answer "
+    "less that with the nearest false one; every ±: 0.4 (0.3 for ROUGE-L of LLaDA-ReMDM)", (32,),
+    ("ROUGE-1", "ROUGE-2", "ROUGE-L"),
+    {
+        "LLaDA": ((27.1,), (30.1,), (27.2,)),
+        "LLaDA-DFM": ((28.2,), (31.1,), (28.3,)),
+        "LLaDA-ReMDM": ((29.5,), (31.8,), (29.5,)),
+    },
 )  # fmt: skip

@@ -74,10 +74,7 @@ def _cell(spec: str, point: Point) -> str:
 def table(theirs: Published) -> str:
     """A table of the paper as Markdown, with its source."""
     head = ["paper", *(f"{figure}, {t}" for figure in theirs.figures for t in theirs.steps)]
-    digits = [
-        max(len(repr(value).partition(".")[2].rstrip("0")) for row in theirs.rows.values() for value in row[place])
-        for place in range(len(theirs.figures))
-    ]  # as many as the paper has
+    digits = [theirs.digits(figure) for figure in theirs.figures]
     body = [
         [name, *(f"{value:.{count}f}" for figure, count in zip(row, digits, strict=True) for value in figure)]
         for name, row in theirs.rows.items()

@@ -5,7 +5,6 @@ from pathlib import Path
 import gradio as gr
 import huggingface_hub
 import pytest
-from public_files import mdlm_folder
 from public_hub import serving
 
 from remdm.app.workbench.settings_events import Reactions
@@ -13,6 +12,7 @@ from remdm.app.workbench.workbench import Workbench
 from remdm.domains.registry import DOMAINS
 from remdm.hub import loading, store
 from remdm.serving.streamed_runs import RUNS
+from remdm.studies.reproduce.public_files import mdlm_folder
 
 RECORDED = Path(__file__).parents[2] / "assets" / "recorded"
 

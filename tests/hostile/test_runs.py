@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 import torch
-from public_files import llada_folder, mdlm_folder
 from safetensors.torch import load_file, save_file
 
 from remdm import cli
@@ -28,6 +27,7 @@ from remdm.runs.trace import MAX_NAME, MAX_PROMPT, MAX_WORD, dumps, fits, loads
 from remdm.sampling.denoiser import NotFinite, probabilities
 from remdm.sampling.methods import METHODS, run, settings
 from remdm.serving.streamed_runs import RUNS, RunGroup
+from remdm.studies.reproduce.public_files import llada_folder, mdlm_folder
 
 TEXT = DOMAINS["text"]
 PLAIN = replace(compute("cpu"), dtype=torch.float32)

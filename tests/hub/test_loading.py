@@ -9,7 +9,6 @@ from dataclasses import replace
 import huggingface_hub
 import pytest
 import torch
-from public_files import halton_file, llada_folder, maskgit_file, mdlm_folder, vq_file
 from public_hub import COMMIT, GATED, serving
 from safetensors.torch import load_file, save_file
 
@@ -27,6 +26,7 @@ from remdm.runs import trace
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest
 from remdm.sampling.methods import run, settings
+from remdm.studies.reproduce.public_files import halton_file, llada_folder, maskgit_file, mdlm_folder, vq_file
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
 NOWHERE = "http://127.0.0.1:9"

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from public_files import filled
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoModelForMaskedLM, ModernBertConfig, PreTrainedTokenizerFast, RobertaConfig
@@ -19,6 +18,7 @@ from remdm.models.network import compute
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest
 from remdm.sampling.methods import settings
+from remdm.studies.reproduce.public_files import filled
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ",", "paris", "is", "the", "cap", "##ital", "of", "france")

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from public_files import halton_file, llada_folder, maskgit_file, vq_file
 
 from remdm.domains.countdown import llada
 from remdm.domains.countdown.problems import Problem
@@ -19,6 +18,7 @@ from remdm.runs.record import record
 from remdm.runs.request import RunRequest
 from remdm.runs.tokens import TokenView
 from remdm.sampling.methods import settings
+from remdm.studies.reproduce.public_files import halton_file, llada_folder, maskgit_file, vq_file
 
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
 

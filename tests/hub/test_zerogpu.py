@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from public_files import mdlm_folder
 
 from remdm.app import streams
 from remdm.domains.text.domain import DOMAIN
@@ -23,6 +22,7 @@ from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest
 from remdm.sampling.methods import settings
 from remdm.serving import gpu
+from remdm.studies.reproduce.public_files import mdlm_folder
 
 
 def forked(duration):

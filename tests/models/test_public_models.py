@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from public_files import halton_file, llada_folder, maskgit_file, vq_file
 
 from remdm.models.halton import load_halton
 from remdm.models.llada import load_llada
 from remdm.models.maskgit import load_maskgit
 from remdm.models.vqgan import load_llamagen, load_taming
+from remdm.studies.reproduce.public_files import halton_file, llada_folder, maskgit_file, vq_file
 
 
 def close(ours, literal, places=3e-5):

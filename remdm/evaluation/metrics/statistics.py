@@ -94,6 +94,12 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - reach, mean + reach)
 
 
+def with_spread(value: float, again: Sequence[float]) -> Interval:
+    """A figure with the spread of a few resamples around it, where one costs much or resampling biases it."""
+    reach = student(len(again) - 1) * float(np.std(again, ddof=1))
+    return Interval(value, value - reach, value + reach)
+
+
 def mean_interval(rows: Sequence[Row], name: str) -> Interval:
     """Means of a figure and of its bounds over rows: no narrower than it should be; none where rows have no bounds."""
     found = [Interval.of(row, name) for row in rows]

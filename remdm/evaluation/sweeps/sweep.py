@@ -77,7 +77,7 @@ class Sweep:
         length = self.benches[0].checkpoint.length
         steps = args.steps or [max(1, int(t * length)) if isinstance(t, float) else int(t) for t in kind.steps]
         made = [
-            self._job(bench, kind.cell(sampler, t, seed, dict(changed)))
+            self.job(bench, kind.cell(sampler, t, seed, dict(changed)))
             for seed in dict.fromkeys(args.seeds)
             for t in dict.fromkeys(steps)
             for bench in self.benches
@@ -85,10 +85,11 @@ class Sweep:
             if sampler != DATA
             for changed in variants(args.changes, sampler)
         ]
-        data = [self._job(bench, None) for bench in self.benches if DATA in args.samplers]
+        data = [self.job(bench, None) for bench in self.benches if DATA in args.samplers]
         return data + sorted(made, key=lambda job: job.cell is not None and kind.waits(job.cell))
 
-    def _job(self, bench: Bench, cell: Cell | None) -> Job:
+    def job(self, bench: Bench, cell: Cell | None) -> Job:
+        """The row of a cell under a condition, with the files that it needs."""
         steps = len(build(cell.settings)[1]) if cell else 0
         draws = bench.draws(cell) if cell else [bench.data] if bench.data else []
         count = self.args.samples // len(draws)
