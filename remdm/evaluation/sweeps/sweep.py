@@ -7,6 +7,7 @@ stopped, more samples begin with those that are there, and two commands with dif
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -120,6 +121,16 @@ class Sweep:
         }  # fmt: skip
 
 
+@contextmanager
+def stoppable(args: argparse.Namespace) -> Iterator[None]:
+    """Says on an interruption that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nStopped. What was drawn is in {args.out}; the same command goes on from there.")
+        raise
+
+
 def _filled(args: argparse.Namespace, jobs: Sequence[Job], bar: tqdm) -> Iterator[tuple[Job, list[Samples]]]:
     if args.ray:
         parts = [part for job in jobs for part in job.parts]
@@ -144,14 +155,11 @@ def _draw(args: argparse.Namespace, kind: Measurement) -> None:
     jobs = sweep.jobs()
     torch.set_num_threads(args.threads)
     missing = sum(part.missing for job in jobs for part in job.parts)
-    try:
+    with stoppable(args):
         with tqdm(total=missing, unit="step", unit_scale=True, smoothing=0.02) as bar:
             for job, samples in _filled(args, jobs, bar):
                 sweep.write(job, samples)
         kind.finish(args, jobs, sweep.write)
-    except KeyboardInterrupt:
-        print(f"\nStopped. What was drawn is in {args.out}; the same command goes on from there.")
-        raise
 
 
 def run(args: argparse.Namespace, kind: Measurement) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from remdm.evaluation.measurement import Bench, Job
-from remdm.evaluation.metrics.statistics import Interval, figure, mean_interval, pooled
+from remdm.evaluation.metrics.statistics import mean_interval, pooled
 from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.sweeps.samples import Cell, fill
@@ -22,6 +22,7 @@ from remdm.studies.reproduce import stand_in
 from remdm.studies.reproduce.experiment import Experiment, Figure, Fitting, Line
 from remdm.studies.reproduce.plan import plan
 from remdm.studies.reproduce.tables import TABLES, Panel, Table
+from remdm.views.interval import Interval, figure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
