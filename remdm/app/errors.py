@@ -8,7 +8,7 @@ import gradio as gr
 
 from remdm.runs.request import readable
 
-MOST_SAID = 500
+LONGEST = 500
 """Letters of a refusal: whatever was refused, it is not repeated at length."""
 MOST_LOGGED = 4000
 """Letters of an unexpected error in the server's log."""
@@ -16,10 +16,10 @@ MOST_LOGGED = 4000
 
 def refusal(error: Exception) -> gr.Error:
     """One sentence as a toast, which the browser reads as HTML."""
-    said = readable(str(error))
-    if len(said) > MOST_SAID:
-        said = f"{said[:MOST_SAID]} …"
-    return gr.Error(escape(f"{said.rstrip('.')}."), print_exception=False)
+    message = readable(str(error))
+    if len(message) > LONGEST:
+        message = f"{message[:LONGEST]} …"
+    return gr.Error(escape(f"{message.rstrip('.')}."), print_exception=False)
 
 
 def failure(error: Exception, what: str = "This") -> gr.Error:
