@@ -9,7 +9,6 @@ from remdm.hub.store import Source, size
 GPT2 = Source("openai-community/gpt2", ("tokenizer.json",))
 LLAMAGEN = Source("FoundationVision/LlamaGen", ("vq_ds16_c2i.pt",))
 TAMING = "pretrained_maskgit/VQGAN/last.ckpt"
-MASKGIT = Source("llvictorll/Maskgit-pytorch", ("pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_256.pth", TAMING))
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ class Entry:
         length: positions by default.
         lengths: the shortest and the longest, None where the length is fixed.
         defaults: settings that suit it, by their names in `methods.settings` and in the domain's `ask`.
+        asks: whether its prompt is a question.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Entry:
     length: int = 64
     lengths: tuple[int, int] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    asks: bool = False
 
     @property
     def repo(self) -> str:
@@ -65,10 +66,12 @@ def _filler(name: str, title: str, repo: str, weights: int, download: int, licen
     )  # fmt: skip
 
 
-def _llada(name: str, title: str, repo: str, about: str, length: int) -> Entry:
+def _llada(name: str, title: str, repo: str, about: str, asks: bool) -> Entry:
+    """A LLaDA; its length is that of the answer, 128 as in its own chat, with two evaluations a token as in ReMDM's."""
     return Entry(
-        name, title, about, "text", "llada", (Source(repo),), 8_015_581_184, 16_031_000_000, "MIT", length, (32, 1024),
-        {"sampler": "remdm-llada", "steps": 32, "nucleus_p": 1.0, "temperature": 1.0},
+        name, title, f"{about} 8 billion weights: it needs a GPU with 20 GB.", "text", "llada", (Source(repo),),
+        8_015_581_184, 16_031_000_000, "MIT", 128, (16, 1024),
+        {"sampler": "remdm-llada", "steps": 256, "nucleus_p": 1.0, "temperature": 1.0}, asks,
     )  # fmt: skip
 
 
@@ -86,6 +89,20 @@ def _halton(scale: int, size: str, weights: int, w: float) -> Entry:
     )  # fmt: skip
 
 
+def _maskgit(pixels: int, weights: int, download: int, w: float) -> Entry:
+    """A Maskgit-pytorch; its authors raise the guidance weight from 0 to w over the run."""
+    side = pixels // 16
+    files = (f"pretrained_maskgit/MaskGIT/MaskGIT_ImageNet_{pixels}.pth", TAMING)
+    return Entry(
+        f"maskgit-{pixels}", f"ImageNet {pixels} px, MaskGIT in PyTorch",
+        f"Pictures of 1,000 kinds of things, {pixels} x {pixels} pixels from {side} x {side} codes of the taming "
+        "VQGAN.", "image", "maskgit", (Source("llvictorll/Maskgit-pytorch", files),), weights, download, "MIT",
+        side * side, None,
+        {"sampler": "remdm-rescale", "steps": 32, "eta": 0.05, "temperature": 0.8, "nucleus_p": 1.0,
+         "guidance_scale": 1.0 + w, "guidance_schedule": "rising"},
+    )  # fmt: skip
+
+
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -98,23 +115,23 @@ ENTRIES: dict[str, Entry] = {
             {"sampler": "remdm-cap", "steps": 128, "nucleus_p": 0.9},
         ),
         _llada("llada-8b-instruct", "LLaDA 8B Instruct", "GSAI-ML/LLaDA-8B-Instruct",
-               "Answers a question that you type. 8 billion weights: it needs a GPU with 20 GB.", 128),
+               "Answers a question that you type.", True),
+        _llada("llada-1.5", "LLaDA 1.5", "GSAI-ML/LLaDA-1.5",
+               "Answers a question that you type, trained further on preferences (arXiv 2505.19223).", True),
         _llada("llada-8b-base", "LLaDA 8B Base", "GSAI-ML/LLaDA-8B-Base",
-               "Continues any text. 8 billion weights: it needs a GPU with 20 GB.", 128),
+               "Continues any text.", False),
         _filler("bert-base", "BERT base", "google-bert/bert-base-uncased", 109_514_298, 441_200_000, "Apache-2.0"),
         _filler("roberta-base", "RoBERTa base", "FacebookAI/roberta-base", 124_697_433, 501_200_000, "MIT"),
         _filler("modernbert-base", "ModernBERT base", "answerdotai/ModernBERT-base", 149_655_232, 601_000_000,
                 "Apache-2.0"),
+        _halton(256, "tiny", 23_000_000, 1.5),
         _halton(256, "small", 69_000_000, 1.0),
         _halton(256, "base", 142_000_000, 0.7),
+        _halton(384, "small", 69_000_000, 1.0),
+        _halton(384, "base", 142_000_000, 0.7),
         _halton(384, "large", 480_000_000, 0.5),
-        Entry(
-            "maskgit-256", "ImageNet 256 px, MaskGIT in PyTorch",
-            "Pictures of 1,000 kinds of things, 256 x 256 pixels from 16 x 16 codes of the taming VQGAN.",
-            "image", "maskgit", (MASKGIT,), 174_161_000, 3_048_000_000, "MIT", 256, None,
-            {"sampler": "remdm-rescale", "steps": 32, "eta": 0.05, "temperature": 0.8, "nucleus_p": 1.0,
-             "guidance_scale": 4.0},
-        ),
+        _maskgit(256, 174_161_000, 3_048_000_000, 3.0),
+        _maskgit(512, 176_307_000, 0, 2.8),
     )
 }  # fmt: skip
 """By name, in the order of the page's lists."""

@@ -114,7 +114,8 @@ def load_maskgit_files(folders: tuple[Path, ...], name: str, compute: Compute) -
         CheckpointError: if there is too little memory.
     """
     decoder = load_taming(_only_file(folders, "last.ckpt"), _decoder_device(compute))
-    file = _only_file(folders, "MaskGIT_ImageNet_256.pth" if name == "maskgit-256" else "MaskGIT_ImageNet_*.pth")
+    pixels = name.removeprefix("maskgit-") if name.startswith("maskgit-") else "*"
+    file = _only_file(folders, f"MaskGIT_ImageNet_{pixels}.pth")
     _check_memory(file, name, compute)
     network = load_maskgit(file, decoder.config.codes, compute.dtype, compute.device)
     return _checkpoint(network, decoder, name, compute)

@@ -15,7 +15,7 @@ from remdm.hub.catalog import ENTRIES, GPT2, LLAMAGEN, REFUSED, Entry
 from remdm.hub.image import load_halton_files, load_maskgit_files
 from remdm.hub.memory import InsufficientMemory
 from remdm.hub.store import Fetched, Source, fetch, found, local, nearby, path_in
-from remdm.hub.text import load_filler, load_llada_folder, load_mdlm
+from remdm.hub.text import has_turn, load_filler, load_llada_folder, load_mdlm
 from remdm.models.checkpoints import Checkpoint, CheckpointError, is_embedded, load_embedded
 from remdm.models.network import Compute
 
@@ -70,8 +70,9 @@ def find(name: str) -> Entry:
     family = detect_family(where) if where else ""
     kind = FAMILIES[family].kind if family else "text"
     return Entry(
-        name, name, "A model that you named; its settings are general defaults.", kind, family, (Source(name),)
-    )
+        name, name, "A model that you named; its settings are general defaults.", kind, family, (Source(name),),
+        asks=where is not None and has_turn(where),
+    )  # fmt: skip
 
 
 def names_embedded(name: str) -> bool:

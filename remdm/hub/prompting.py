@@ -27,6 +27,7 @@ class PromptFrame:
         always: whether prefix and suffix also frame a sequence without a prompt.
         end_ids: ids that end an answer: nothing behind them is printed.
         turn: text before and after a question, where the model answers questions.
+        answers: whether a length counts the positions to write behind the prompt, rather than all.
     """
 
     prefix: tuple[int, ...]
@@ -35,6 +36,7 @@ class PromptFrame:
     always: bool = False
     end_ids: frozenset[int] = frozenset()
     turn: tuple[str, str] | None = None
+    answers: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ def segments(prompt: str) -> tuple[list[str | int], bool]:
 
 
 def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
-    """Start ids, int64 `[length]`: the prompt in the model's own frame; its blanks and what follows it are masks.
+    """Start ids, int64 `[L]`: the prompt in the model's own frame; its blanks and what follows it are masks.
+
+    L is the length; for a model that answers, prompts that go on stand in front of so many masks.
 
     Raises:
         ValueError: if the prompt does not fit into the length, or the length into the model.
@@ -79,6 +83,8 @@ def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
     if length > checkpoint.length:
         raise ValueError(f"length must be at most {checkpoint.length} for this model, got {length}")
     head, tail, filler = _framed(prompt, checkpoint)
+    if checkpoint.frame.answers and filler == checkpoint.mask_id:
+        length += len(head)
     room = length - len(head) - len(tail)
     if room < 0:
         raise ValueError(f"The prompt takes {len(head) + len(tail)} positions, but there are {length}; shorten it.")

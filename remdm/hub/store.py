@@ -68,7 +68,7 @@ class Fetched:
 TEXT_FILES = (
     "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
-    "model.safetensors.index.json",
+    "model.safetensors.index.json", "chat_template.jinja",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Loading language models, one function per family: network, tokenizer and prompt frame."""
 
+import json
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -15,7 +16,28 @@ TURN = (
     "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\n",
     "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
 )
-"""Text around a question to LLaDA-8B-Instruct; its own chat template is code, which is not run."""
+"""Text around a question to LLaDA, as its chat template prints it; the template itself is code, which is not run."""
+TEMPLATES = ("tokenizer_config.json", "chat_template.jinja")
+
+
+def has_turn(folder: Path) -> bool:
+    """Whether a folder's chat template puts questions into LLaDA's turn."""
+    for name in TEMPLATES:
+        file = folder / name
+        if file.is_file():
+            text = file.read_text(encoding="utf-8", errors="replace")
+            template = text if name.endswith(".jinja") else str(_content(text).get("chat_template", ""))
+            if "<|start_header_id|>" in template:
+                return True
+    return False
+
+
+def _content(text: str) -> dict:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def read_tokenizer(file: Path) -> Tokenizer:
@@ -78,7 +100,7 @@ def load_mdlm(folders: tuple[Path, ...], name: str, compute: Compute) -> TextChe
 
 
 def load_llada_folder(folders: tuple[Path, ...], name: str, compute: Compute) -> TextCheckpoint:
-    """LLaDA Base or Instruct, from the first folder.
+    """LLaDA, from the first folder; it answers questions if its chat template says so.
 
     Raises:
         FileNotFoundError: if a file is missing.
@@ -94,11 +116,11 @@ def load_llada_folder(folders: tuple[Path, ...], name: str, compute: Compute) ->
     config = network.config
     end = tokenizer.token_to_id("<|eot_id|>")
     begin = tokenizer.token_to_id("<|startoftext|>")
-    end_ids = frozenset({config.eos_id, *([end] if end is not None else [])})
-    turn = TURN if "instruct" in f"{name} {folder.parent.parent.name} {folder.name}".lower() else None
+    end_ids = (config.eos_id,) if end is None else (config.eos_id, end)
     prefix = () if begin is None else (begin,)
-    frame = PromptFrame(prefix, (config.eos_id,), config.eos_id, end_ids=end_ids, turn=turn)
-    denoiser = NetworkDenoiser(network, config.mask_id)
+    turn = TURN if has_turn(folder) else None
+    frame = PromptFrame(prefix, (config.eos_id,), config.eos_id, end_ids=frozenset(end_ids), turn=turn, answers=True)
+    denoiser = NetworkDenoiser(network, config.mask_id, end_ids=end_ids)
     return TextCheckpoint(name, denoiser, tokenizer, config.mask_id, config.length, compute, frame)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import pickletools
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 N = TypeVar("N", bound=nn.Module)
+OLDER_PICKLES = 5
+"""In an older file: a mark, a version, the machine, the content, and the names of its storages."""
 
 
 class Inert:
@@ -33,6 +37,20 @@ def plain_dict(*_args: Any) -> dict:
     return {}
 
 
+def _older_globals(path: Path) -> set[str]:
+    """What a file in PyTorch's format before 1.6 (pickles one after the other, then the numbers) names of others' code.
+
+    The pickles are only looked through: their instructions are not carried out.
+    """
+    named: set[str] = set()
+    with path.open("rb") as file:
+        for _ in range(OLDER_PICKLES):
+            for instruction, argument, _ in pickletools.genops(file):
+                if instruction.name == "GLOBAL":
+                    named.add(".".join(str(argument).split(" ", 1)))
+    return {name for name in named if not name.startswith("torch.") and name != "collections.OrderedDict"}
+
+
 def read_inert(path: Path) -> Any:
     """The content of a PyTorch file, read by torch's weights-only reader with every object but tensors made inert.
 
@@ -45,12 +63,13 @@ def read_inert(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: download the checkpoint there")
     try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        zipped = zipfile.is_zipfile(path)
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipped else _older_globals(path)
         stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
             (plain_dict if name == "collections.defaultdict" else Inert, name) for name in names
         ]
         with torch.serialization.safe_globals(stand_ins):
-            return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+            return torch.load(path, map_location="cpu", mmap=zipped, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise ValueError(f"{path} cannot be read without running code from it, so it is refused ({reason})") from error

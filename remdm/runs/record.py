@@ -7,6 +7,7 @@ them is a trace.
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -144,13 +145,25 @@ class Batch:
 
     def steps(self) -> Iterator[list[TimedFrame | None]]:
         """See `recorded`."""
-        request, checkpoint = self.runs[0].request, self.runs[0].checkpoint
+        lengths = [len(each.start) for each in self.runs]
+        alike = [[place for place, each in enumerate(lengths) if each == length] for length in dict.fromkeys(lengths)]
+        for made in zip_longest(*(self._of([self.runs[place] for place in places]) for places in alike)):
+            row: list[TimedFrame | None] = [None] * len(self.runs)
+            for places, timed in zip(alike, made, strict=True):
+                for place, each in zip(places, timed or [None] * len(places), strict=True):
+                    row[place] = each
+            yield row
+
+    @staticmethod
+    def _of(runs: Sequence[PreparedRun]) -> Iterator[list[TimedFrame | None]]:
+        """The steps of runs of one length."""
+        request, checkpoint = runs[0].request, runs[0].checkpoint
         running = run(
             request.model.denoiser(checkpoint, request.asked), request.settings,
-            torch.tensor([each.start for each in self.runs]), tuple(each.seed for each in self.runs),
+            torch.tensor([each.start for each in runs]), tuple(each.seed for each in runs),
             watch=request.watch, coupled=request.coupled,
         )  # fmt: skip
-        return recorded(running, self.runs)
+        return recorded(running, runs)
 
 
 def facts(request: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -181,13 +194,12 @@ def prepare(request: RunRequest) -> PreparedRun:
         CheckpointError: if the model cannot be loaded.
     """
     low, high = request.model.lengths or (request.model.length, request.model.length)
-    if not low <= request.length <= high:
+    taken_up = request.start is not None and request.model.lengths is not None
+    if not taken_up and not low <= request.length <= high:
         allowed = f"{low}" if low == high else f"{low} to {high}"
         raise ValueError(f"length must be {allowed} for the model {request.model.name}, got {request.length}")
     seed = run_seed(request.seed, request.index)
-    expected = len(build(request.settings)[1])
-    if not fits(request.length, expected):
-        raise ValueError(f"{expected:,} steps of {request.length:,} positions are more than a trace keeps; take fewer.")
+    _ensure_kept(request.length, len(build(request.settings)[1]))
     for name, choices in request.model.choices.items():
         one_of(name, getattr(request.asked, name), choices)
     checkpoint = request.model.load(compute(request.device))
@@ -195,12 +207,22 @@ def prepare(request: RunRequest) -> PreparedRun:
         request = replace(request, prompt=request.model.draw(seed))
     given = request.start
     start = torch.tensor(given) if given else request.model.start(request.prompt, request.length, checkpoint)
-    if len(start) != request.length:
+    if request.model.lengths is None and len(start) != request.length:
         raise ValueError(f"start must hold {request.length} ids, got {len(start)}")
+    if len(start) > checkpoint.length:
+        raise ValueError(f"The prompt and its answer take {len(start)} positions; this model has {checkpoint.length}.")
+    request = replace(request, length=len(start))
     if (start != checkpoint.mask_id).all():
         raise ValueError("There is nothing to write: the prompt fills every position. Leave a blank or end it with ...")
-    free = int((start == checkpoint.mask_id).sum())
-    return PreparedRun(request, checkpoint, tuple(start.tolist()), len(build(request.settings, free)[1]))
+    expected = len(build(request.settings, int((start == checkpoint.mask_id).sum()))[1])
+    _ensure_kept(request.length, expected)
+    return PreparedRun(request, checkpoint, tuple(start.tolist()), expected)
+
+
+def _ensure_kept(length: int, steps: int) -> None:
+    """Raise ValueError for a run that no trace has room for."""
+    if not fits(length, steps):
+        raise ValueError(f"{steps:,} steps of {length:,} positions are more than a trace keeps; take fewer.")
 
 
 def together(requests: Sequence[RunRequest]) -> Batch:

@@ -32,21 +32,34 @@ class Guided(DenoiserWrapper):
     """D-CFG (arXiv 2412.10193): log x_theta proportional to gamma log p(x | c) + (1 - gamma) log p(x).
 
     gamma = 1 is the condition alone, 0 leaves it out; both cost one evaluation. MaskGIT's papers write w = gamma - 1.
+    `rising`: w grows with the run as w (1 - t), the confidence sampler of MaskGIT in PyTorch and of Halton-MaskGIT
+    (there i / (n - 1) of it at step i of n, here i / n); gamma below 1 stays as it is.
     """
 
     denoiser: Denoiser
     unconditional: Denoiser
     guidance_scale: float
+    rising: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """A guidance that rises depends on t."""
+        return self.denoiser.timed or self.rising
+
+    def at(self, t: float) -> float:
+        """gamma at time t."""
+        return 1.0 + (self.guidance_scale - 1.0) * (1.0 - t) if self.rising else self.guidance_scale
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """Guided log x_theta, `[n, V]`; the mask keeps no mass."""
-        if self.guidance_scale == 0.0:
+        gamma = self.at(t)
+        if gamma == 0.0:
             return self.unconditional(tokens, rows, t)
         conditional = self.denoiser(tokens, rows, t)
-        if self.guidance_scale == 1.0:
+        if gamma == 1.0:
             return conditional
         free = self.unconditional(tokens, rows, t)
-        mixed = self.guidance_scale * conditional + (1.0 - self.guidance_scale) * free
+        mixed = gamma * conditional + (1.0 - gamma) * free
         return mixed.masked_fill(conditional == -torch.inf, -torch.inf).log_softmax(dim=-1)
 
 

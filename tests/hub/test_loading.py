@@ -19,6 +19,7 @@ from remdm.hub import catalog, loading, memory, store
 from remdm.hub.catalog import ENTRIES, Source
 from remdm.hub.loading import find, load
 from remdm.hub.store import fetch
+from remdm.hub.text import has_turn
 from remdm.models.checkpoints import CheckpointError
 from remdm.models.dit_files import load_hub_folder
 from remdm.models.network import compute
@@ -318,9 +319,11 @@ def test_mdlm_writes_around_a_prompt(tmp_path):
 
 def test_llada_answers_a_question(tmp_path):
     """The question stands in the model's own turn; printed is the answer, up to its end."""
-    llada_folder(tmp_path / "Tiny-Instruct")
-    trace = record(request("Tiny-Instruct", "Why?", length=96))
-    loaded = loading.MODEL_CACHE.peek("Tiny-Instruct")
+    llada_folder(tmp_path / "Tiny-1.5", chat=True)
+    trace = record(request("Tiny-1.5", "Why?", length=24))
+    loaded = loading.MODEL_CACHE.peek("Tiny-1.5")
+    assert trace.start.count(loaded.mask_id) == 24, "the length is the answer's"
+    assert loaded.denoiser.end_ids == (loaded.frame.fill_id, loaded.tokenizer.token_to_id("<|eot_id|>"))
     asked = loaded.tokenizer.decode(
         [token for token in trace.start if token != loaded.mask_id], skip_special_tokens=False
     )
@@ -331,7 +334,18 @@ def test_llada_answers_a_question(tmp_path):
     given = [token for token in trace.start if token != loaded.mask_id]
     yes, no = (loaded.tokenizer.encode(word).ids for word in ("yes", "no"))
     end = loaded.tokenizer.token_to_id("<|eot_id|>")
-    assert DOMAIN.model("Tiny-Instruct").text([*given, *yes, end, *no], loaded) == "yes"
+    assert DOMAIN.model("Tiny-1.5").text([*given, *yes, end, *no], loaded) == "yes"
+
+
+def test_the_chat_template_decides_about_the_turn(tmp_path):
+    for name, chat in (("Tiny-Instruct", False), ("Tiny-1.5", True)):
+        llada_folder(tmp_path / name, chat=chat)
+        assert (load(name, PLAIN).frame.turn is not None) == chat
+        assert (DOMAIN.model(name).prompt_help == "A question.") == chat
+    (tmp_path / "Tiny-1.5" / "tokenizer_config.json").write_text("[", encoding="utf-8")
+    assert not has_turn(tmp_path / "Tiny-1.5")
+    (tmp_path / "Tiny-1.5" / "chat_template.jinja").write_text("<|start_header_id|>user", encoding="utf-8")
+    assert has_turn(tmp_path / "Tiny-1.5")
 
 
 def test_llada_base_goes_on_and_stops(tmp_path):
@@ -340,7 +354,7 @@ def test_llada_base_goes_on_and_stops(tmp_path):
     model = DOMAIN.model("Tiny-Base")
     open_end, closed = model.start("Hi ...", 12, loaded).tolist(), model.start("Hi _", 12, loaded).tolist()
     stop = loaded.frame.fill_id
-    assert open_end[3:] == [loaded.mask_id] * 9
+    assert open_end[3:] == [loaded.mask_id] * 12
     assert closed[3:] == [loaded.mask_id, *[stop] * 8] and loaded.frame.turn is None
 
 
@@ -353,7 +367,7 @@ def test_a_request_for_a_public_model_can_be_sent_to_another_process(tmp_path):
 
 def test_every_entry_has_settings_that_can_be_run():
     for entry in ENTRIES.values():
-        given = {name: value for name, value in entry.defaults.items() if name != "guidance_scale"}
+        given = {name: value for name, value in entry.defaults.items() if not name.startswith("guidance_")}
         settings(given.pop("sampler"), given.pop("steps"), **given)
         assert entry.family in loading.FAMILIES and loading.FAMILIES[entry.family].kind == entry.kind
     assert not set(catalog.REFUSED) & {entry.repo for entry in ENTRIES.values()}
@@ -413,7 +427,7 @@ def test_the_command_line_takes_the_models_own_settings(tmp_path, monkeypatch, c
     assert (ours["sampler"], ours["steps"], ours["settings"]["eta"]) == ("remdm-cap", 4, 0.04)
     flags = ["sample", "text", "--sampler", "fb"]
     made = sample.chosen(DOMAIN.model("llada-8b-base"), cli.parser(flags).parse_args(flags))
-    assert (made.sampler, made.steps, made.truncation.nucleus_p) == ("fb", 32, 1.0)
+    assert (made.sampler, made.steps, made.truncation.nucleus_p) == ("fb", 256, 1.0)
 
 
 def test_models_are_listed_and_measured(tmp_path, monkeypatch, capsys):

@@ -14,7 +14,7 @@ from remdm.hub.loading import load
 from remdm.models.labels import LabelDenoiser
 from remdm.models.network import compute
 from remdm.runs.domain import Domain
-from remdm.runs.record import record
+from remdm.runs.record import record, together
 from remdm.runs.request import RunRequest
 from remdm.runs.tokens import TokenView
 from remdm.sampling.methods import settings
@@ -23,11 +23,16 @@ from remdm.studies.reproduce.public_files import halton_file, llada_folder, mask
 PLAIN = replace(compute("cpu"), dtype=torch.float32)
 
 
+def named(name):
+    return next(model for model in imagenet.MODELS if model.name == name)
+
+
 @dataclass(frozen=True)
 class Asked:
     category: str = ANY
     style: str = ANY
     guidance_scale: float = 1.0
+    guidance_schedule: str = "constant"
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +45,7 @@ def halton(tmp_path):
     (tmp_path / "Halton-MaskGIT").mkdir()
     halton_file(tmp_path / "Halton-MaskGIT" / "ImageNet_256_base.pth")
     vq_file(tmp_path / "Halton-MaskGIT" / "vq_ds16_c2i.pt", taming=False)
-    return load("halton-256-base", PLAIN), imagenet.MODELS[1]
+    return load("halton-256-base", PLAIN), named("halton-256-base")
 
 
 def test_a_thousand_classes_have_names_that_differ():
@@ -89,7 +94,7 @@ def test_a_whole_picture_run(tmp_path):
     folder = tmp_path / "Maskgit-pytorch" / "pretrained_maskgit"
     maskgit_file(folder / "MaskGIT" / "MaskGIT_ImageNet_256.pth")
     vq_file(folder / "VQGAN" / "last.ckpt", taming=True)
-    model = replace(imagenet.MODELS[3], length=16)
+    model = replace(named("maskgit-256"), length=16)
     domain = Domain("image", "Pictures", (model,), ask=Asked)
     chosen = settings("remdm-rescale", 8, eta=0.3, nucleus_p=1.0)
     trace = record(RunRequest(domain, model, "", 16, chosen, 5, asked=Asked("goldfish", guidance_scale=2.0)))
@@ -102,28 +107,33 @@ def test_a_whole_picture_run(tmp_path):
 
 def tiny_llada(tmp_path):
     llada_folder(tmp_path / "LLaDA-8B-Instruct", max_sequence_length=1024)
-    return load("llada-8b-instruct", PLAIN), replace(llada.MODELS[0], lengths=(192, 1024))
+    return load("llada-8b-instruct", PLAIN), llada.MODELS[0]
 
 
 def test_llada_gets_the_papers_prompt_and_32_positions(tmp_path):
     loaded, model = tiny_llada(tmp_path)
-    ids = model.start("3, 5, 7 = 26", 700, loaded)
-    assert int((ids == loaded.mask_id).sum()) == 32
-    given = loaded.tokenizer.decode(ids[ids != loaded.mask_id].tolist(), skip_special_tokens=True)
-    assert given.startswith(
-        "Question: Using the numbers [44, 2, 54], create an equation that equals 64.\nAnswer: 2*54=108,108-44=64\n"
+    ids = model.start("3, 5, 7 = 26", model.length, loaded)
+    assert (ids[-32:] == loaded.mask_id).all() and not (ids[:-32] == loaded.mask_id).any()
+    assert loaded.tokenizer.decode(ids[:-32].tolist(), skip_special_tokens=False) == (
+        "Question: Using the numbers [44, 2, 54], create an equation that equals 64.\n"
+        "Answer:  2*54=108,108-44=64\n\n"
+        "Question: Using the numbers [22, 11, 44], create an equation that equals 26.\n"
+        "Answer:  44/11=4,22+4=26\n\n"
+        "Question: Using the numbers [2, 62, 96], create an equation that equals 79.\n"
+        "Answer:  62+96=158,158/2=79\n\n"
+        "Question: Using the numbers [52, 20, 21], create an equation that equals 53.\n"
+        "Answer:  52-20=32,21+32=53\n\n"
+        "Question: Using the numbers [3, 5, 7], create an equation that equals 26.\n"
+        "Answer: "
     )
-    assert given.endswith("Question: Using the numbers [3, 5, 7], create an equation that equals 26.\nAnswer:")
-    assert "user" not in given
-    with pytest.raises(ValueError, match="take 528 positions, but there are 256"):
-        model.start("3, 5, 7 = 26", 256, loaded)
+    assert (model.defaults["sampler"], model.defaults["steps"]) == ("remdm-llada", 64)
     with pytest.raises(ValueError, match="Write three numbers and a target"):
-        model.start("3, 5 = 8", 700, loaded)
+        model.start("3, 5 = 8", 32, loaded)
 
 
 def view(answer, model, loaded):
     """A sequence with this answer in it, `_` where masked, and where it begins."""
-    ids = model.start("3, 5, 7 = 26", 700, loaded).tolist()
+    ids = model.start("3, 5, 7 = 26", 32, loaded).tolist()
     begin = ids.index(loaded.mask_id)
     spelled = [loaded.mask_id if sign == "_" else loaded.tokenizer.encode(sign).ids[0] for sign in answer]
     end = loaded.tokenizer.token_to_id("<|endoftext|>")
@@ -150,7 +160,7 @@ def test_the_checker_reads_pieces(tmp_path, answer, states, correct):
     assert shown["lines"][0]["positions"][0] == begin
     if correct:
         assert model.issues(state) == () and shown["state"] == "right"
-        assert model.text(state.ids, loaded) == f"{found.problem.question}{answer}"
+        assert model.text(state.ids, loaded) == f"{found.problem.question} {answer}"
         assert model.numbers([state, state])[0][1] == "2 of 2"
     if "22" in answer:
         wrong = [issue for issue in model.issues(state) if issue.kind == "equation"]
@@ -168,5 +178,8 @@ def test_llada_on_countdown_runs(tmp_path):
     loaded, model = tiny_llada(tmp_path)
     domain = Domain("countdown", "Countdown", (model,))
     chosen = settings("remdm-llada", 32, nucleus_p=1.0)
-    trace = record(RunRequest(domain, model, "", 700, chosen, 5))
+    trace = record(RunRequest(domain, model, "", 32, chosen, 5))
+    several = together([RunRequest(domain, model, prompt, 32, chosen, 5) for prompt in ("3, 5, 7 = 26", "13 5 7 26")])
+    *_, last = several.steps()
+    assert len(last) == 2 and len({len(run.start) for run in several.runs}) == 2
     assert trace.text.startswith("Question: Using the numbers [") and loaded.mask_id not in trace.final

@@ -264,12 +264,12 @@ class Harmful:
         return self.call
 
 
-def lightning_file(path: Path, model: DiT, averaged: DiT | None, **more: object) -> Path:
-    """Write a model as the authors' trainer does."""
+def lightning_file(path: Path, model: DiT, averaged: DiT | None, is_old: bool = False, **more: object) -> Path:
+    """Write a model as the authors' trainer does; `is_old`: in PyTorch's format before 1.6, not a zip archive."""
     checkpoint = {"state_dict": {f"backbone.{name}": value for name, value in model.state_dict().items()}} | more
     if averaged is not None:
         checkpoint["ema"] = {"decay": 0.9999, "num_updates": 5, "shadow_params": list(averaged.parameters())}
-    torch.save(checkpoint, path)
+    torch.save(checkpoint, path, _use_new_zipfile_serialization=not is_old)
     return path
 
 
@@ -283,13 +283,24 @@ def test_lightning_averaged_weights_win(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded(tokens()), plain(tokens()))
 
 
+def test_an_older_file_is_read_like_a_new_one(tmp_path: Path) -> None:
+    plain = random_model()
+    settings = {"hyper_parameters": {"config": Settings()}}
+    loaded = [
+        load_lightning(lightning_file(tmp_path / f"{is_old}.ckpt", plain, plain, is_old, **settings), length=8)
+        for is_old in (False, True)
+    ]
+    torch.testing.assert_close(loaded[0](tokens()), loaded[1](tokens()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("is_old", [False, True])
 @pytest.mark.parametrize("function", [os.system, eval, os.mkdir, exec])
-def test_lightning_runs_no_code(tmp_path: Path, function: object) -> None:
+def test_lightning_runs_no_code(tmp_path: Path, function: object, is_old: bool) -> None:
     witness = tmp_path / "witness"
     commands = {os.system: f"mkdir {witness}", os.mkdir: str(witness)}
     command = commands.get(function, f"__import__('os').mkdir({str(witness)!r})")
     harmful = {"hyper_parameters": Harmful(function, command)}
-    file = lightning_file(tmp_path / "a.ckpt", random_model(), None, **harmful)
+    file = lightning_file(tmp_path / "a.ckpt", random_model(), None, is_old, **harmful)
     try:
         load_lightning(file, length=8)
     except ValueError as error:

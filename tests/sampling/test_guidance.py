@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from remdm.models.ideal import letters
 from remdm.sampling.denoiser import Truncated, Truncation, Unguided
 from remdm.sampling.guidance import ClassifierGuided, Guided, Prefixed, Without
 from remdm.sampling.methods import run, settings
@@ -154,3 +155,11 @@ def test_cbg_goes_with_every_sampler_and_raises_the_likelihood(sampler):
     guided = list(run(ClassifierGuided(Toy(0), likelihood, 4.0), chosen, blank, seeds))[-1].after.tokens
     assert (guided != MASK).all()
     assert likelihood(guided).mean() > likelihood(plain).mean() + 0.02
+
+
+def test_guidance_rises_from_none_to_gamma():
+    """Maskgit-pytorch: w grows evenly from 0 at the first step (t = 1)."""
+    rising = Guided(letters(), letters(), 4.0, rising=True)
+    assert [rising.at(t) for t in (1.0, 0.75, 0.5, 0.0)] == [1.0, 1.75, 2.5, 4.0]
+    assert rising.timed and not Guided(letters(), letters(), 4.0).timed
+    assert Guided(letters(), letters(), 4.0).at(1.0) == 4.0

@@ -1,7 +1,7 @@
 """LLaDA on Countdown as in ReMDM's experiment (arXiv 2503.00307, section 5.3): four examples, then the problem.
 
-The prompt is plain text, without turns, for the Instruct model too; the answer has 32 positions. What is behind them is
-filled with end marks, as LLaDA was trained with.
+As in the authors' task: plain text without turns or a beginning mark, for the Instruct model too; two blanks between
+"Answer:" and an example's answer; "Answer: " and the 32 positions of the answer at the end, and nothing behind.
 """
 
 import re
@@ -48,19 +48,16 @@ def parse(prompt: str) -> Problem:
 
 
 def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
-    """Start ids `[length]`: examples and problem are given, the answer is masked.
+    """Start ids `[L]`: examples and problem are given, and behind them `length` positions are masked.
 
     Raises:
-        ValueError: for a prompt that is not a problem, or does not fit.
+        ValueError: for a prompt that is not a problem.
     """
     assert isinstance(checkpoint, TextCheckpoint)
     problem = parse(prompt)
-    shots = "".join(f"{example.question} {answer}\n\n" for example, answer in EXAMPLES)
-    given = checkpoint.tokenizer.encode(shots + problem.question, add_special_tokens=False).ids
-    ids = [*checkpoint.frame.prefix, *given, *[checkpoint.mask_id] * ANSWER]
-    if len(ids) > length:
-        raise ValueError(f"Examples, problem and answer take {len(ids)} positions, but there are {length}.")
-    return torch.tensor(ids + [checkpoint.frame.fill_id] * (length - len(ids)))
+    shots = "".join(f"{example.question}  {answer}\n\n" for example, answer in EXAMPLES)
+    given = checkpoint.tokenizer.encode(f"{shots}{problem.question} ", add_special_tokens=False).ids
+    return torch.tensor([*given, *[checkpoint.mask_id] * length])
 
 
 def verdict(view: TokenView) -> Verdict | None:
@@ -119,12 +116,12 @@ def model_of(name: str) -> Model:
         scene=partial(scene, verdict),
         numbers=partial(solved, verdict),
         draw=draw,
-        length=256,
-        lengths=(192, 512),
+        length=ANSWER,
+        lengths=(16, 128),
         examples=("44, 2, 54 = 64", "22, 11, 44 = 26", "3, 5, 7 = 26"),
         prompt_help="Three numbers and a target, such as 44, 2, 54 = 64.",
         placeholder="Empty: draw a held-out problem",
-        defaults=entry.defaults,
+        defaults={**entry.defaults, "steps": 2 * ANSWER},
         fetch=partial(fetching, name),
     )
 

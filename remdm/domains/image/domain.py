@@ -20,6 +20,8 @@ from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.guidance import Guided, Prefixed
 from remdm.sampling.knobs import check, knob
 
+CONSTANT, RISING = "constant", "rising"
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -31,6 +33,10 @@ class Asked:
     guidance_scale: float = knob(
         2.0, 0, 8, step=0.1, symbol="γ", help="Pulls towards the category: 1 is off. MaskGIT's papers write w = γ − 1."
     )
+    guidance_schedule: str = knob(
+        CONSTANT, choices=(CONSTANT, RISING), label="Guidance over time",
+        help="The same throughout, or from 1 up to γ.",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check(self)
@@ -45,7 +51,8 @@ def conditioned(checkpoint: Checkpoint, asked: Asked) -> Denoiser:
     """x_theta of the codes under a category and a style, guided away from what is likely without them."""
     behind = partial(Prefixed, checkpoint.denoiser)
     nothing = behind(prefix(checkpoint, emoji.NOTHING, emoji.NOTHING))
-    return Guided(behind(prefix(checkpoint, asked.category, asked.style)), nothing, asked.guidance_scale)
+    category = behind(prefix(checkpoint, asked.category, asked.style))
+    return Guided(category, nothing, asked.guidance_scale, asked.guidance_schedule == RISING)
 
 
 def prefix(checkpoint: Checkpoint, *conditions: str) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ def conditioned(checkpoint: Checkpoint, asked: Any) -> Denoiser:
 
     Args:
         checkpoint: a picture model.
-        asked: with `category`, a class's name or `any`, and `guidance_scale`, gamma.
+        asked: with `category`, a class's name or `any`, `guidance_scale`, gamma, and `guidance_schedule`.
 
     Raises:
         ValueError: for a class that ImageNet does not have.
@@ -43,7 +43,8 @@ def conditioned(checkpoint: Checkpoint, asked: Any) -> Denoiser:
         return nothing
     if asked.category not in LABELS:
         raise ValueError(f"ImageNet has no class {str(asked.category)[:60]}; search its 1,000 names.")
-    return Guided(checkpoint.of(LABELS[asked.category]), nothing, asked.guidance_scale)
+    rising = asked.guidance_schedule == "rising"
+    return Guided(checkpoint.of(LABELS[asked.category]), nothing, asked.guidance_scale, rising)
 
 
 def _able(name: str, view: TokenView) -> ImageCheckpoint | None:

@@ -21,7 +21,6 @@ EXAMPLES = {
 
 
 def model_of(entry: Entry) -> Model:
-    asks = entry.name.endswith("instruct")
     return Model(
         entry.name,
         entry.title,
@@ -34,7 +33,7 @@ def model_of(entry: Entry) -> Model:
         length=entry.length,
         lengths=entry.lengths or (8, 512),
         examples=EXAMPLES.get(entry.family, EXAMPLES["masked-lm"]),
-        prompt_help="A question." if asks else Model.prompt_help,
+        prompt_help="A question." if entry.asks else Model.prompt_help,
         defaults=entry.defaults,
         fetch=partial(fetching, entry.name),
         ends=ends,

@@ -131,14 +131,19 @@ def llada_shapes(vocab: int, width: int = 32, feed: int = 48, blocks: int = 2, n
     return {f"model.transformer.{name}": shape for name, shape in shapes.items()}
 
 
-def llada_folder(folder: Path, kv_heads: int = 4, shards: int = 2, **changes: object) -> dict[str, Tensor]:
-    """A folder as GSAI-ML/LLaDA-8B-Instruct, in shards with an index; returns the tensors."""
+def llada_folder(
+    folder: Path, kv_heads: int = 4, shards: int = 2, chat: bool = False, **changes: object
+) -> dict[str, Tensor]:
+    """A folder as GSAI-ML/LLaDA-8B-Instruct, in shards with an index, `chat`: with a chat template; its tensors."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = bytes_tokenizer(
         "<|endoftext|>",
         ("<|startoftext|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|mdm_mask|>"),
     )
     tokenizer.save(str(folder / "tokenizer.json"))
+    template = "{{ bos_token }}<|start_header_id|>{{ messages[0]['role'] }}<|end_header_id|>" if chat else None
+    named = {"bos_token": "<|startoftext|>", **({"chat_template": template} if chat else {})}
+    (folder / "tokenizer_config.json").write_text(json.dumps(named), encoding="utf-8")
     vocab = tokenizer.get_vocab_size() + 2
     state = filled(llada_shapes(vocab, narrow=8 * kv_heads))
     names = sorted(state)
