@@ -47,7 +47,7 @@ def _older_globals(path: Path) -> set[str]:
         for _ in range(OLDER_PICKLES):
             for instruction, argument, _ in pickletools.genops(file):
                 if instruction.name == "GLOBAL":
-                    named.add(".".join(str(argument).split(" ", 1)))
+                    named.add(str(argument).replace("__builtin__ ", "builtins ").replace(" ", ".", 1))
     return {name for name in named if not name.startswith("torch.") and name != "collections.OrderedDict"}
 
 
