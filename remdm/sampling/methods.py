@@ -226,6 +226,14 @@ def build(chosen: Settings, free: int | None = None) -> tuple[Transition, tuple[
     return chosen.built[0], in_blocks(chosen.grid, chosen.steps, SCHEDULES[chosen.schedule], free, length)
 
 
+def largest_eta(chosen: Settings) -> float | None:
+    """The eta from which on a capped loop stays the same: sigma_max while alpha is held; None where there is none."""
+    parts = chosen.parts
+    if parts["transition"] != "ancestral" or parts["rule"] != "cap" or parts["plan"] not in HOLDING:
+        return None
+    return max((step.sigma_max for step in build(chosen)[1] if step.held), default=None)
+
+
 def drawn_as(own: Mapping[str, Any], sampler: str, steps: int) -> dict[str, Any]:
     """How tokens are drawn, out of a model's or a page's own settings: a sampler's paper's way where it has one."""
     papers = METHODS[sampler].defaults(steps)

@@ -120,7 +120,9 @@ class Plateau:
     """ReMDM-loop on the clock of the text experiments: t_on and t_off are shares of the step budget.
 
     Draft with alpha rising to alpha_on, hold it there between t_on and t_off, then complete (arXiv 2503.00307,
-    section 4.1 and the reference's time map). Where the reference's alpha jumps at two steps, this one is continuous.
+    section 4.1 and the reference's time map). Where the reference's alpha jumps at two steps, this one is continuous: a
+    difference of 2% of the masked share at n = 100, of 4e-4 from n = 1,024 on. While alpha is held, sigma is at most
+    (1 - alpha_on) / alpha_on, 0.111 at 0.9: a larger eta changes nothing.
     """
 
     t_on: float = knob(0.55, 0, 1, symbol="t_on", help="When the loop begins, as the share of steps still to come.")

@@ -14,7 +14,7 @@ import torch
 
 from remdm.models.ideal import IdealDenoiser
 from remdm.sampling.denoiser import Truncated, Truncation, Unguided
-from remdm.sampling.methods import METHODS, run, settings
+from remdm.sampling.methods import METHODS, largest_eta, run, settings
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import start
 from remdm.sampling.time_grid import Step
@@ -316,3 +316,18 @@ def test_maskgit_runs_on_the_cosine_schedule():
     assert chosen.schedule == "maskgit-cosine" and left == [floor(256 * cos(pi * i / 16)) for i in range(1, 8)] + [0]
     linear = run(truth, settings("maskgit", 8, schedule="linear"), torch.full((1, 256), 1), (7,), watch=False)
     assert [int(record.after.masked.sum()) for record in linear] == [224, 192, 160, 128, 96, 64, 32, 0]
+
+
+# The loop
+
+
+def test_what_eta_has_no_effect_above():
+    for alpha_on, bound in ((0.9, 0.1111), (0.7, 0.4286), (0.5, 1.0)):
+        assert largest_eta(settings("remdm-loop", 64, alpha_on=alpha_on)) == pytest.approx(bound, abs=1e-4)
+    assert largest_eta(settings("remdm-cap", 64)) is None
+    truth = IdealDenoiser(torch.arange(64)[None] % 7, 8, 7)
+    made = [
+        [record.after.tokens.tolist() for record in run(truth, chosen, torch.full((2, 64), 7), (1, 2), watch=False)]
+        for chosen in (settings("remdm-loop", 40, eta=eta) for eta in (0.112, 0.9))
+    ]
+    assert made[0] == made[1]

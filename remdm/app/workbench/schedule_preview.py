@@ -6,7 +6,7 @@ import torch
 
 from remdm.app.events import Values, on
 from remdm.app.workbench.settings import Panel
-from remdm.sampling.methods import Settings, build
+from remdm.sampling.methods import Settings, build, largest_eta
 from remdm.sampling.remasking import bounded
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
@@ -61,4 +61,6 @@ class SchedulePreview:
             request = self.panel.requests(values)[0]
         except ValueError as error:
             return sentence(f"{error}.")
-        return drawing(outlook(request.settings, request.length))
+        bound, eta = largest_eta(request.settings), request.settings.values.get("eta", 0.0)
+        note = sentence(f"η above {bound:.3f} has no effect here: σ is at its bound.") if bound and eta > bound else ""
+        return drawing(outlook(request.settings, request.length)) + note

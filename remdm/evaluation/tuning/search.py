@@ -21,6 +21,7 @@ from remdm.evaluation.measurement import Bench, Measurement
 from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.samples import Cell, Samples, batches, machine
 from remdm.evaluation.tuning.tuning_analysis import SPACES, best_of, chosen, knobs_of, merit, optuna, space, summary
+from remdm.sampling.methods import largest_eta
 from remdm.views.interval import Interval
 
 PLAIN, TRIAL, CONFIRMED, PAPER = "plain", "trial", "confirmed", "paper"
@@ -119,7 +120,11 @@ def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: No
     tick(len(made))
     while len(made) < trials:
         asked = searched.ask(knobs)
-        cell = study.cell(sampler, {name: round(value, 4) for name, value in asked.params.items()})
+        values = {name: round(value, 4) for name, value in asked.params.items()}
+        bound = largest_eta(study.cell(sampler, values).settings)
+        if bound is not None:  # beyond it a loop stays the same
+            values["eta"] = min(values["eta"], round(bound, 4))
+        cell = study.cell(sampler, values)
         made.append(study.measure(cell, TRIAL, plain))
         searched.tell(asked, merit(study.kind.objective, made[-1]))
         tick(1)
