@@ -219,7 +219,8 @@ def countdown(ours: Ours) -> list[Section]:
         "compare at unequal NFE, ours as the last table has it. Gains are paired, problem by problem, in percentage "
         "points. TruthfulQA is not measured: it needs LLaDA itself."
     )
-    return [("Countdown: Table 3", [table(published.COUNTDOWN), about, *ours.tables(lines, ("solved",))], claims)]
+    parts = [table(published.COUNTDOWN), about, *ours.tables(lines, ("solved",)), table(published.TRUTHFULQA)]
+    return [("Countdown: Table 3", parts, claims)]
 
 
 def sections(folder: Path) -> list[Section]:
