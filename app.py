@@ -10,7 +10,13 @@ NAME, PORT = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("
 if not (PORT.isdecimal() and 0 < int(PORT) < 65536):  # Gradio reads it too, as soon as it is imported
     sys.exit(f"GRADIO_SERVER_PORT must be a number from 1 to 65535, got {PORT[:80]}; unset it to use 7860.")
 
+from remdm import limits
 from remdm.app import stubs
+
+try:
+    limits.serve(NAME)
+except ValueError as error:
+    sys.exit(f"{error}.")
 
 with stubs.unwritten():
     from remdm.app.page import launch_arguments, page

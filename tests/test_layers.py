@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "paths", "sampling", "models", "hub", "runs", "training", "serving", "views", "evaluation", "app", "domains",
-    "studies", "cli", "__main__",
+    "paths", "limits", "sampling", "models", "hub", "runs", "training", "serving", "views", "evaluation", "app",
+    "domains", "studies", "cli", "__main__",
 )  # fmt: skip
 ROLES = ("domain", "train", "measure", "tab")
 """Of a domain's modules, in the order in which they may import each other; any other module stands before `domain`

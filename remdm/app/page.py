@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from remdm import limits
 from remdm.app.components.scripted_html import head, sheet
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, on
@@ -25,10 +26,6 @@ from remdm.serving.headers import Guarded
 from remdm.serving.packing import Packed
 
 RECORDED = ASSETS / "recorded"
-MOST_UPLOADED = "32mb"
-"""Of one file: as much as a trace may have."""
-MOST_VISITORS = 200
-"""Whose states are kept: the one who came first gives way."""
 BAR = """<a class="skip" href="#skip">Skip to the stage</a><h1>ReMDM Studio</h1>
 <button type="button" class="present-button" aria-pressed="false" title="Large type (F)">Present</button>"""
 """What stands in one line with the tabs; assets/js/bar.js listens to it."""
@@ -80,36 +77,42 @@ def page(
 
 
 def open_link(app: gr.Blocks, tabs: gr.Tabs, benches: Mapping[str, Workbench], gallery: Gallery) -> None:
-    """A page opened by a link shows what the link says: a run that is made at once, or a piece of the gallery."""
+    """A page opened by a link shows what the link says: a run that is made at once, or a piece of the gallery.
+
+    A run by a model that does not come with the app is only set up: whoever opened the link decides about it.
+    """
+    runs = gr.Textbox(visible=False)
     changing = [{*each.panel.controls, *each.lanes.outputs, each.link} for each in benches.values()]
 
     def opened(request: gr.Request) -> Changes:
         pairs = dict(request.query_params)
         try:
             if "gallery" in pairs:
-                return {tabs: gr.Tabs(selected="gallery"), **gallery.named(pairs["gallery"])}
+                return {runs: "", tabs: gr.Tabs(selected="gallery"), **gallery.named(pairs["gallery"])}
             if "sampler" not in pairs:
-                return {tabs: gr.skip()}
+                return {runs: ""}
             name = pairs.get("domain", next(iter(benches)))
             if name not in benches:
                 raise ValueError(f"domain must be one of {', '.join(benches)}, got {name[:40]}")
-            bench = benches[name]
-            return {**bench.linked(read_link(bench.domain, pairs)), tabs: gr.Tabs(selected=name)}
+            link = read_link(benches[name].domain, pairs)
+            changes = {**benches[name].linked(link), tabs: gr.Tabs(selected=name)}
         except (ValueError, CheckpointError) as error:
             raise refusal(ValueError(f"This link cannot be followed: {error}")) from error
+        known = link.request.model.name in [model.name for model in link.request.domain.models]
+        if not known:
+            gr.Info("This link names a model that does not come with the app. Press Run to load it.")
+        return {**changes, runs: name if known else ""}
 
-    loaded = on(app.load, opened, None, {tabs, *set().union(*changing), *gallery.outputs})
-    on(loaded.success, None, None, None, js=RUN_IT)
+    loaded = on(app.load, opened, None, {tabs, runs, *set().union(*changing), *gallery.outputs})
+    on(loaded.success, None, runs, None, js=RUN_IT)
     on(loaded.failure, None, None, None, js=RESUME)
 
 
-RUN_IT = """() => {
-  const asked = new URLSearchParams(location.search);
-  if (!asked.has("sampler")) return;
-  const press = () => document.getElementById(`${asked.get("domain") || "text"}-run`);
-  setTimeout(() => press() && press().click(), 600);
+RUN_IT = """(domain) => {
+  const press = () => document.getElementById(`${domain}-run`);
+  if (domain) setTimeout(() => press() && press().click(), 600);
 }"""
-"""A page that was opened by a link makes the run at once."""
+"""A page that was opened by a link makes the run at once, in the domain that `opened` names."""
 RESUME = """() => document.querySelectorAll(".rp").forEach((stage) => stage.__stage && stage.__stage.resume())"""
 """After a link that cannot be followed the stages show what they open with."""
 
@@ -122,6 +125,6 @@ def launch_arguments() -> dict:
         "head": head(),
         "footer_links": ["settings"],
         "app_kwargs": {"middleware": [Middleware(Guarded), Middleware(Packed)], "openapi_url": None},
-        "max_file_size": MOST_UPLOADED,
-        "state_session_capacity": MOST_VISITORS,
+        "max_file_size": limits.current().upload,
+        "state_session_capacity": limits.current().sessions,
     }

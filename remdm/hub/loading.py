@@ -2,7 +2,6 @@
 
 import gc
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from remdm import limits
 from remdm.hub import memory
 from remdm.hub.catalog import ENTRIES, GPT2, LLAMAGEN, REFUSED, Entry
 from remdm.hub.image import load_halton_files, load_maskgit_files
@@ -60,9 +60,9 @@ def find(name: str) -> Entry:
         raise CheckpointError(f"{name} holds several models; name one of {', '.join(several)}.")
     if REFUSED.get(name) == "uniform":
         raise CheckpointError(UNIFORM.format(name))
-    if not any_model_allowed():
-        raise CheckpointError(f"{name[:80]} is not among the models that this server offers: {', '.join(ENTRIES)}.")
     where = local(name)
+    if where is None and not limits.current().any_model:
+        raise CheckpointError(f"{name[:80]} is not among the models that this server offers: {', '.join(ENTRIES)}.")
     if where is None and (not 1 <= name.count("/") + 1 <= 2 or name.startswith((".", "/", "~"))):
         raise CheckpointError(
             f"There is no folder {name[:120]}, and it is not a hub id such as kuleshov-group/mdlm-owt."
@@ -78,11 +78,6 @@ def find(name: str) -> Entry:
 def names_embedded(name: str) -> bool:
     """Whether a name is that of an embedded model rather than a path."""
     return Path(name).name == name and is_embedded(name)
-
-
-def any_model_allowed() -> bool:
-    """Whether any hub id or folder may be named: REMDM_MODELS is `any` or `listed`; if unset, `listed` on a Space."""
-    return os.environ.get("REMDM_MODELS", "listed" if os.environ.get("SPACE_ID") else "any") == "any"
 
 
 def detect_family(place: Path) -> str:

@@ -3,6 +3,7 @@
 Nothing that comes from there is executed: files are tensors and JSON, and are read as such.
 """
 
+import math
 import os
 import queue
 import re
@@ -25,6 +26,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import tqdm as HubBar
 
+from remdm import limits
 from remdm.models.checkpoints import CheckpointError
 
 LOCAL = "REMDM_CHECKPOINTS"
@@ -91,16 +93,28 @@ def needed_files(source: Source, listed: list[str]) -> list[str]:
 
 
 def local(name: str) -> Path | None:
-    """A file or folder of that path, or of that name (or its last part) in the folder that REMDM_CHECKPOINTS names."""
-    root = os.environ.get(LOCAL, "")
-    inside = [Path(root) / name, Path(root) / name.rstrip("/").split("/")[-1]] if root else []
+    """A file or folder of that path, or of that name (or its last part) below REMDM_CHECKPOINTS or REMDM_MODELS.
+
+    Where only listed models may be named, nothing outside these two folders is looked at: nobody learns what is there.
+    """
+    anywhere = [Path(name).expanduser()] if limits.current().any_model else []
     try:
-        for path in (Path(name).expanduser(), *inside):
+        for path in (*anywhere, *_below_roots(name)):
             if path.is_dir() or path.suffix in (".ckpt", ".pth") and path.is_file():
                 return path.resolve()
     except (OSError, RuntimeError, ValueError):  # too long, no such user, not readable
         pass
     return None
+
+
+def _below_roots(name: str) -> Iterator[Path]:
+    """Where a name may lie in the configured folders, and never beside them."""
+    for root in filter(None, (os.environ.get(LOCAL), os.environ.get(limits.MODELS))):
+        top = os.path.abspath(root)
+        for part in (name, name.rstrip("/").split("/")[-1]):
+            path = os.path.abspath(os.path.join(top, part))
+            if path.startswith(top + os.sep):
+                yield Path(path)
 
 
 def found(source: Source) -> Path | None:
@@ -203,6 +217,17 @@ def _check_disk(repo: str, total: int) -> None:
     free = shutil.disk_usage(place).free
     if total > free:
         raise CheckpointError(f"{repo} takes {size(total)}, but the disk of the hub's cache has {size(free)} left.")
+    budget = limits.current().downloads
+    if math.isfinite(budget) and total > (left := budget - _taken(cache)):
+        raise CheckpointError(
+            f"{repo} takes {size(total)}, but this server has {size(max(0, left))} left for downloads; choose a "
+            "smaller model or one that is there already."
+        )
+
+
+def _taken(cache: Path) -> int:
+    """Bytes of all that was downloaded, half-finished files too."""
+    return sum(path.lstat().st_size for path in cache.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 class _Download:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from remdm.app.page import MOST_UPLOADED, launch_arguments
+from remdm import limits
+from remdm.app.page import launch_arguments
 from remdm.runs.trace import MAX_BYTES
 from remdm.serving.headers import HEADERS
 
@@ -30,8 +31,11 @@ def test_there_is_no_description_of_the_endpoints(app):
         urllib.request.urlopen(f"{app.address}/openapi.json", timeout=30)
 
 
-def test_uploads_and_visitors_have_a_bound():
-    assert MOST_UPLOADED == f"{MAX_BYTES >> 20}mb" and launch_arguments()["state_session_capacity"] <= 1000
+@pytest.mark.parametrize("row", [limits.PAGE, limits.PUBLIC])
+def test_uploads_and_visitors_have_a_bound(row, monkeypatch):
+    monkeypatch.setattr(limits, "_row", row)
+    assert launch_arguments()["max_file_size"] == MAX_BYTES
+    assert launch_arguments()["state_session_capacity"] <= 200
 
 
 @pytest.mark.parametrize("port", ["tcp://10.0.0.1:80", "0", "65536", ""])

@@ -12,7 +12,7 @@ import torch
 from public_hub import COMMIT, GATED, serving
 from safetensors.torch import load_file, save_file
 
-from remdm import cli
+from remdm import cli, limits
 from remdm.cli import sample
 from remdm.domains.text.domain import DOMAIN
 from remdm.hub import catalog, loading, memory, store
@@ -286,15 +286,51 @@ def test_a_config_that_will_not_do(tmp_path, content):
         DOMAIN.model("a")
 
 
-def test_a_space_offers_what_is_listed(tmp_path, monkeypatch):
-    """Nobody may make a public server load what they like; its owner may say so."""
-    mdlm_folder(tmp_path / "a")
-    monkeypatch.setenv("SPACE_ID", "some/space")
-    with pytest.raises(CheckpointError, match="is not among the models that this server offers"):
-        find(str(tmp_path / "a"))
+@pytest.fixture
+def public(monkeypatch):
+    monkeypatch.setattr(limits, "_row", limits.PUBLIC)
+
+
+def test_a_public_server_offers_what_is_listed(public):
     assert find("mdlm-owt").name == find("kuleshov-group/mdlm-owt").name == "mdlm-owt"
-    monkeypatch.setenv("REMDM_MODELS", "any")
-    assert find(str(tmp_path / "a")).family == "mdlm"
+    assert DOMAIN.model("mdlm-owt").name == "mdlm-owt"
+
+
+ANYWHERE = ("/", "/root", "/etc", "/proc/self", ".", "..", "~", "~root", "a", "../a", "b/../../a", "some/model",
+            "no/pe", "/no/such/folder", "x" * 5000, "a\0b", "\ud83d", "models/../../a", "models")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_a_public_server_says_the_same_of_whatever_is_not_listed(name, public, tmp_path, monkeypatch):
+    """Nobody learns which folders exist, or makes it load what they like."""
+    mdlm_folder(tmp_path / "a")
+    mdlm_folder(tmp_path / "models" / "mine")
+    monkeypatch.setenv("REMDM_MODELS", str(tmp_path / "models"))
+    for asked in (name, str(tmp_path / name) if "\0" not in name else name):
+        with pytest.raises(CheckpointError, match="is not among the models that this server offers: mdlm-owt"):
+            find(asked)
+        with pytest.raises((ValueError, CheckpointError), match="model must be one of|is not among the models"):
+            DOMAIN.model(asked)
+
+
+def test_a_public_server_offers_what_lies_below_its_own_folder(public, tmp_path, monkeypatch):
+    mdlm_folder(tmp_path / "models" / "mine")
+    monkeypatch.setenv("REMDM_MODELS", str(tmp_path / "models"))
+    for name in ("mine", "any/mine", str(tmp_path / "models" / "mine")):
+        assert find(name).family == "mdlm"
+    monkeypatch.delenv("REMDM_MODELS")
+    with pytest.raises(CheckpointError, match="is not among the models"):
+        find("mine")
+
+
+def test_downloads_share_a_budget(hub, monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "_row", replace(limits.PUBLIC, downloads=1000))
+    with pytest.raises(CheckpointError, match="this server has .* left for downloads; choose a smaller model"):
+        list(fetch(catalog.GPT2, lambda total: None))
+    monkeypatch.setattr(limits, "_row", limits.PUBLIC)
+    list(fetch(catalog.GPT2, lambda total: None))
+    file = store.found(catalog.GPT2) / "tokenizer.json"
+    assert file.stat().st_size <= store._taken(tmp_path / "cache") < 1.5 * file.stat().st_size, "links count once"
 
 
 # In the text domain

@@ -41,19 +41,12 @@ class Dial(gr.Slider):
 
 
 class NumberField(gr.Number):
-    """A field for a whole number, checked as a `Dial` is."""
-
-    def __init__(self, value: int | None = None, low: int = 0, high: int = 2**53 - 1, **more: Any) -> None:
-        super().__init__(value, **more)
-        self.low, self.high = low, high
+    """A field for a whole number between its `minimum` and `maximum`, checked as a `Dial` is."""
 
     def preprocess(self, payload: float | None) -> Any:
         """The value, or `OutOfRange`."""
-        return within(str(self.label), payload, self.low, self.high, 1)
-
-    def get_config(self, cls: Any = None) -> dict[str, Any]:
-        """What the browser is told: that of an ordinary number field, its label and id among it."""
-        return super().get_config(cls or gr.Number)
+        assert self.minimum is not None and self.maximum is not None
+        return within(str(self.label), payload, self.minimum, self.maximum, 1)
 
     def get_block_name(self) -> str:
         """What the browser draws: an ordinary number field."""

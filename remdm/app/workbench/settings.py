@@ -1,5 +1,6 @@
 """The settings next to the stage, in three groups: what to generate, how to remask, how to sample tokens."""
 
+import os
 import random
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -9,6 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from remdm import limits
 from remdm.app.components.controls import choices, control, defaults, part_control, shown
 from remdm.app.components.ranges import Dial, NumberField
 from remdm.app.events import Changes, Values
@@ -57,12 +59,13 @@ class Panel:
 
     def _what_to_generate(self) -> None:
         model = self.domain.models[0]
+        typed = self.domain.other is not None and (limits.current().any_model or limits.MODELS in os.environ)
         gr.Markdown("### What to generate")
         self.model = gr.Dropdown(
             [(each.title, each.name) for each in self.domain.models], value=model.name, label="Model",
-            elem_id=self._id("model"), elem_classes="whole", filterable=self.domain.other is not None,
-            allow_custom_value=self.domain.other is not None,
-            info="One of these, or type a hub id or a folder." if self.domain.other else None,
+            elem_id=self._id("model"), elem_classes="whole", filterable=typed,
+            allow_custom_value=typed,
+            info="One of these, or type a hub id or a folder." if typed else None,
         )  # fmt: skip
         self.about = gr.Markdown(model.about, elem_classes="hint")
         with self._strip:
@@ -109,8 +112,9 @@ class Panel:
                 name: control(name, every[name], self._start[name], where, self._visible[name]) for name in STRENGTH
             }
             self.seed = NumberField(
-                7, 0, MAX_SEED, label="Seed", elem_id=self._id("seed"), info="The same seed, the same run."
-            )
+                7, minimum=0, maximum=MAX_SEED, label="Seed", elem_id=self._id("seed"),
+                info="The same seed, the same run.",
+            )  # fmt: skip
             self.another = gr.Button("⚄", size="sm", elem_id=self._id("another"), elem_classes="die")
         self.cite = gr.Markdown(METHODS[self._first].cite, elem_classes="hint")
         self.recommended = gr.Button(
@@ -207,7 +211,7 @@ class Panel:
         return {
             **self.turned_to(request.settings), self.model: model.name, self.about: model.about,
             self.prompt: request.prompt[:2000], self.seed: request.seed, self.samples: 1,
-            self.steps: request.settings.steps, self.length: request.length,
+            self.steps: request.settings.steps, self.length: length_of(model, request.length),
             self.recorded: "all" if request.watch else "decoded",
             **{control: getattr(request.asked, name) for name, control in self.asked.items()},
         }  # fmt: skip
@@ -229,6 +233,12 @@ class Panel:
 def _given(values: Values, controls: Mapping[str, Component], fields: Mapping[str, Field]) -> dict[str, Any]:
     """The values of fields by name, from their controls."""
     return {name: filled(name, each, values[controls[name]]) for name, each in fields.items()}
+
+
+def length_of(model: Model, length: int) -> Any:
+    """The control of the length as it stands for a model."""
+    low, high = model.lengths or (1, model.length)
+    return gr.update(minimum=low, maximum=high, value=length, visible=model.lengths is not None)
 
 
 def first_of(model: Model, name: str, asked: Any) -> Any:

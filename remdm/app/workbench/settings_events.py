@@ -8,7 +8,7 @@ from gradio.components import Component
 
 from remdm.app.components.controls import defaults, shown
 from remdm.app.events import Changes, Values, on
-from remdm.app.workbench.settings import FIRST_STEPS, Panel, another_seed, first_of, opening_settings
+from remdm.app.workbench.settings import FIRST_STEPS, Panel, another_seed, first_of, length_of, opening_settings
 from remdm.runs.domain import Model
 from remdm.sampling.knobs import knobs
 from remdm.sampling.methods import LONG, drawn_as, settings
@@ -70,10 +70,9 @@ class Reactions:
         """Another model: what it is, its lengths, its prompts, its choices, and the settings that suit it."""
         panel, domain = self.panel, self.panel.domain
         model, asked = domain.model(name), domain.ask()
-        low, high = model.lengths or (1, model.length)
         changes: Changes = {
             panel.about: model.about,
-            panel.length: gr.update(minimum=low, maximum=high, value=model.length, visible=model.lengths is not None),
+            panel.length: length_of(model, model.length),
             panel.examples: gr.update(choices=list(model.examples), value=None, visible=bool(model.examples)),
             panel.prompt: gr.update(
                 info=model.prompt_help, placeholder=model.placeholder, visible=bool(model.prompt_help)
