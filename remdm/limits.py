@@ -21,28 +21,23 @@ class Limits:
         name: of the row.
         work: multiplications of one request's network evaluations: weights x positions x steps x samples; 200 times as
             many on a GPU.
-        runs: of one visitor at the same time. waiting: visitors in line behind those whose runs are under way.
         sessions: whose state is kept; the one that came first gives way.
         any_model: whether any hub id or folder may be named, or only what is listed or below REMDM_MODELS.
         downloads: bytes that all downloaded models may take on disk.
         upload: bytes of one file.
-        seconds: that an opened file may take to be read, checked and drawn, and any export to be made.
     """
 
     name: str
     work: float = math.inf
-    runs: int = 16
-    waiting: int = 32
     sessions: int = 1000
     any_model: bool = True
     downloads: float = math.inf
     upload: int = 32 << 20
-    seconds: float = 120
 
 
 COMMAND = Limits("command line")
 PAGE = Limits("page", work=1e16, sessions=200)
-PUBLIC = Limits("public page", work=5e13, runs=4, sessions=100, any_model=False, downloads=40e9, seconds=20)
+PUBLIC = Limits("public page", work=5e13, sessions=100, any_model=False, downloads=40e9)
 ON_GPU = 200
 """How much more a GPU may be asked for than a CPU."""
 
@@ -77,10 +72,10 @@ def public(host: str) -> bool:
     Raises:
         ValueError: if REMDM_PUBLIC is neither 0 nor 1.
     """
-    said = os.environ.get("REMDM_PUBLIC", "")
-    if said not in ("", "0", "1"):
-        raise ValueError(f"REMDM_PUBLIC must be 0 or 1, got {said[:40]}")
-    return said == "1" if said else bool(os.environ.get("SPACE_ID")) or not _is_loopback(host)
+    chosen = os.environ.get("REMDM_PUBLIC", "")
+    if chosen not in ("", "0", "1"):
+        raise ValueError(f"REMDM_PUBLIC must be 0 or 1, got {chosen[:40]}")
+    return chosen == "1" if chosen else bool(os.environ.get("SPACE_ID")) or not _is_loopback(host)
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from remdm import limits
 from remdm.app.samples import Sample, started
 from remdm.models.checkpoints import total_parameters
 from remdm.runs.record import Batch, PreparedRun, TimedFrame, facts
@@ -30,6 +31,17 @@ def work(runs: Sequence[PreparedRun]) -> Work:
         total_parameters(loaded.denoiser.network), 2 if knobs(first.domain.ask) else 1, length,
         loaded.tokenizer.get_vocab_size(), steps, draws * length,
     )  # fmt: skip
+
+
+def affordable(runs: Sequence[PreparedRun]) -> None:
+    """Refuse runs of one click that together ask for more than one request may.
+
+    Raises:
+        ValueError: with how many times too much it is.
+    """
+    asked = [work([each]) for each in runs]
+    on_gpu = runs[0].checkpoint.compute.device.type == "cuda"
+    limits.afford(sum(each.weights * each.passes * each.positions * each.steps for each in asked), on_gpu)
 
 
 @lend(lambda run: seconds(work([run])))

@@ -8,6 +8,7 @@ import gradio as gr
 import pytest
 from gradio.components import Component
 
+from remdm import limits
 from remdm.app.components.ranges import Dial, NumberField, OutOfRange, within
 from remdm.app.events import Given, guarded
 from remdm.app.page import page
@@ -104,3 +105,22 @@ def test_values_are_checked_when_they_are_read():
     assert given[good] == 3 and bad in given and len(given) == 2
     with pytest.raises(ValueError, match="Seeds must be a whole number from 1 to 5, got 100000000"):
         dict(given)
+
+
+@pytest.mark.parametrize("steps, problems, seeds", [(256, 1000, 5), (256, 100, 5)])
+def test_a_stranger_may_not_measure_for_hours(app, monkeypatch, steps, problems, seeds):
+    """Every number is in its range, all of them together are not."""
+    monkeypatch.setattr(limits, "_row", limits.PUBLIC)
+    race = next(each for each in app.fns.values() if "countdown-race-seeds" in [c.elem_id for c in each.inputs])
+    asked = {"countdown-race-steps": steps, "countdown-race-problems": problems, "countdown-race-seeds": seeds}
+    names = {each.elem_id: [value for _, value in each.choices] for each in race.inputs if hasattr(each, "choices")}
+    samplers = {"countdown-race-samplers": names["countdown-race-samplers"][:-1]}  # but for the settings at the side
+    values = {each: (asked | samplers).get(each.elem_id, getattr(each, "value", None)) for each in race.inputs}
+    made = race.fn(values)
+    if problems == 1000:
+        next(made)  # the buttons come back
+        with pytest.raises(gr.Error, match="times as much as this server computes"):
+            next(made)
+    else:
+        assert next(made)
+        made.close()

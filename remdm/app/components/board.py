@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from remdm.app.samples import Sample
-from remdm.app.streams import Stream, work
+from remdm.app.streams import Stream, affordable, work
 from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_side
 from remdm.runs.planting import outcome_sentence
 from remdm.runs.record import TimedFrame
@@ -127,6 +127,7 @@ class Showing:
     def __init__(self, requests: Sequence[BranchRequest], group: RunGroup) -> None:
         self.requests, self.group, self.id = list(requests), group, secrets.token_urlsafe(12)
         panes = [pane(each) for each in requests]
+        affordable([each.prepared for each in panes])
         self.panes = [PaneRun(each, Stream(RUNS.open(each.prepared, group), each.facts)) for each in panes]
         self.settings = settings_shown([each.pane.prepared.request for each in self.panes])
 

@@ -19,6 +19,7 @@ from remdm.app.components.tiles import finished
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample, checked
+from remdm.app.streams import affordable
 from remdm.app.workbench.acts import Act, acted, alternatives, read_act
 from remdm.app.workbench.experiment import PlantMany
 from remdm.app.workbench.lanes import COUNTS, Lanes
@@ -252,6 +253,7 @@ class Workbench:
     def sample(self, requests: list[RunRequest], group: RunGroup) -> Generator[Changes, None, Comparison | None]:
         """Run the sampler once for each request."""
         prepared = [prepare(request) for request in requests]
+        affordable(prepared)
         noted(prepared[0])
         try:
             samples = yield from self.writing.runs(prepared, group)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from remdm import limits
 from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values
@@ -14,6 +15,7 @@ from remdm.domains.countdown.race import Race, Standing
 from remdm.domains.countdown.scores import Line, summary
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.sweeps import results
+from remdm.models.checkpoints import total_parameters
 from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
@@ -81,7 +83,9 @@ class CountdownTab:
         steps, problems, seeds = (values[each] for each in (self.steps, self.problems, self.seeds))
         chosen = {_title(name): self._settings(name, steps, values) for name in values[self.samplers]}
         restarts = {_title(name): count for name, (_, count) in AGAIN.items()}
-        denoiser = self.model.load(compute()).denoiser
+        loaded = self.model.load(compute())
+        denoiser, answers = loaded.denoiser, sum(restarts.get(name, 1) for name in chosen) * problems * seeds
+        limits.afford(total_parameters(denoiser.network) * loaded.length * steps * answers)
         for standings in Race(denoiser, chosen, problems, range(seeds), restarts, group.stopped).run():
             if group.stopped.is_set():
                 return

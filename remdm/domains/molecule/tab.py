@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from remdm import limits
 from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values, on
@@ -20,6 +21,7 @@ from remdm.domains.molecule.exports import FILES
 from remdm.domains.molecule.frontier import Frontier, spots, verdict
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.sweeps import results
+from remdm.models.checkpoints import total_parameters
 from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
@@ -148,6 +150,8 @@ class MoleculeTab:
         chosen = {METHODS[name].title: preset(name, steps) for name in values[self.samplers]}
         checkpoint = self.domain.models[0].load(compute())
         running = Frontier(checkpoint, Asked(property, guidance), chosen, scales, count, halt=group.stopped)
+        weights = total_parameters(checkpoint.denoiser.network)
+        limits.afford(2 * weights * checkpoint.length * steps * running.total)
         for found in running.run():
             if group.stopped.is_set():
                 return
