@@ -108,7 +108,7 @@ def local(name: str) -> Path | None:
 
 
 def _below_roots(name: str) -> Iterator[Path]:
-    """Where a name may lie in the configured folders, and never beside them."""
+    """Where a name may lie in the configured folders, and never outside them."""
     for root in filter(None, (os.environ.get(LOCAL), os.environ.get(limits.MODELS))):
         top = os.path.abspath(root)
         for part in (name, name.rstrip("/").split("/")[-1]):
