@@ -7,6 +7,7 @@ import huggingface_hub
 import pytest
 from public_hub import serving
 
+from remdm.app.events import guarded
 from remdm.app.workbench.settings_events import Reactions
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.registry import DOMAINS
@@ -52,7 +53,7 @@ def chosen(bench, name):
     with gr.Blocks():
         changes = Reactions(panel).remodelled(name)
     about = {panel.about, panel.length, panel.examples, panel.prompt, *panel.asked.values()}
-    shape = {*panel.shape.values(), *panel.drawing.values(), panel.cite}
+    shape = {*panel.shape.values(), *panel.drawing.values(), *panel.answering.values(), panel.cite}
     assert changes.keys() == {*about, panel.sampler, panel.steps, *shape}
     return {
         (control.elem_id or "about").split("-", 1)[-1]: change.get("value") if isinstance(change, dict) else change
@@ -80,8 +81,10 @@ def test_picture_models_bring_their_classes_and_guidance(pictures):
     ("name", "says"), [("kuleshov-group/udlm-qm9", "uniform noise"), ("storys", "model must be one of stories")]
 )
 def test_a_model_that_will_not_do_is_a_toast(bench, name, says):
+    with gr.Blocks():
+        remodelled = guarded(Reactions(bench.panel).remodelled)
     with pytest.raises(gr.Error, match=says):
-        chosen(bench, name)
+        remodelled(name)
 
 
 def clicked(bench, model, **values):
