@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, models
 from torch import Tensor
 
 from remdm.hub import memory
+from remdm.hub.catalog import LLAMAGEN
 from remdm.hub.store import nearby
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.halton import load_halton
@@ -72,15 +73,22 @@ def _checkpoint(network: LabelNetwork, decoder: VQGAN, name: str, compute: Compu
     )  # fmt: skip
 
 
-def _only_file(folders: tuple[Path, ...], pattern: str) -> Path:
-    """The only file that matches a pattern in the first folder that has any.
+def _folders(places: tuple[Path, ...]) -> tuple[tuple[Path, ...], Path | None]:
+    """Where to look for files, and the weights if they were named themselves."""
+    first = places[0]
+    return ((first.parent, *places[1:]), first) if first.is_file() else (places, None)
+
+
+def _only_file(folders: tuple[Path, ...], *patterns: str) -> Path:
+    """The only file that matches a pattern, the first that has any, in the first folder that has any.
 
     Raises:
         FileNotFoundError: if no folder has one, or that folder has several.
     """
-    files = next((files for folder in folders if (files := nearby(folder, pattern))), [])
+    files = next((files for pattern in patterns for folder in folders if (files := nearby(folder, pattern))), [])
     if len(files) != 1:
-        raise FileNotFoundError(f"one file {pattern} is needed, got {', '.join(file.name for file in files) or 'none'}")
+        got = ", ".join(file.name for file in files) or "none"
+        raise FileNotFoundError(f"one file {patterns[-1]} is needed, got {got}; if there are several, name one of them")
     return files[0]
 
 
@@ -98,8 +106,9 @@ def load_halton_files(folders: tuple[Path, ...], name: str, compute: Compute) ->
         CheckpointError: if there is too little memory.
     """
     _, scale, size = name.split("-") if name.startswith("halton-") else ("", "*", "*")
-    decoder = load_llamagen(_only_file(folders, "vq_ds16*.pt"), _decoder_device(compute))
-    file = _only_file(folders, f"ImageNet_{scale}_{size}.pth")
+    folders, named = _folders(folders)
+    decoder = load_llamagen(_only_file(folders, *LLAMAGEN.files, "vq_ds16*.pt"), _decoder_device(compute))
+    file = named or _only_file(folders, f"ImageNet_{scale}_{size}.pth")
     _check_memory(file, name, compute)
     network = load_halton(file, compute.dtype, compute.device)
     return _checkpoint(network, decoder, name, compute)
@@ -113,9 +122,10 @@ def load_maskgit_files(folders: tuple[Path, ...], name: str, compute: Compute) -
         ValueError: if the files do not fit each other.
         CheckpointError: if there is too little memory.
     """
+    folders, named = _folders(folders)
     decoder = load_taming(_only_file(folders, "last.ckpt"), _decoder_device(compute))
-    pixels = name.removeprefix("maskgit-") if name.startswith("maskgit-") else "*"
-    file = _only_file(folders, f"MaskGIT_ImageNet_{pixels}.pth")
+    scale = name.removeprefix("maskgit-") if name.startswith("maskgit-") else "*"
+    file = named or _only_file(folders, f"MaskGIT_ImageNet_{scale}.pth")
     _check_memory(file, name, compute)
     network = load_maskgit(file, decoder.config.codes, compute.dtype, compute.device)
     return _checkpoint(network, decoder, name, compute)

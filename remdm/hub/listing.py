@@ -5,9 +5,11 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 
+from remdm.hub import checking
 from remdm.hub.catalog import ENTRIES, REFUSED, Entry
 from remdm.hub.image import ImageCheckpoint
 from remdm.hub.loading import fetching, find, load
@@ -36,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skeleton", choices=tuple(SKELETONS), help="count the weights of a published shape without downloading it"
     )
+    parser.add_argument("--check", metavar="FOLDER", help="say what a folder is, what it lacks, and whether it loads")
+    parser.add_argument(
+        "--export", nargs=2, metavar=("MODEL", "FOLDER"), help="write an embedded model as a repository of the hub"
+    )
     parser.add_argument("--device", default="auto", choices=DEVICES)
 
 
@@ -43,6 +49,10 @@ def run(args: argparse.Namespace) -> None:
     """Print the list of models, or download, measure or count one."""
     if args.skeleton:
         skeleton(args.skeleton)
+    elif args.check:
+        print("\n".join(checking.check(args.check, compute(args.device))))
+    elif args.export:
+        print("\n".join(map(str, checking.export(args.export[0], Path(args.export[1])))))
     elif args.fetch:
         get(args.fetch, args.device)
     elif args.measure:

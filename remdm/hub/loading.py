@@ -1,7 +1,6 @@
 """Any model by catalog name, hub id or folder: found, downloaded, and loaded once per device and number type."""
 
 import gc
-import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,10 +12,11 @@ from remdm import limits
 from remdm.hub import memory
 from remdm.hub.catalog import ENTRIES, GPT2, LLAMAGEN, REFUSED, Entry
 from remdm.hub.image import load_halton_files, load_maskgit_files
+from remdm.hub.kinds import UNIFORM, config_of, detect_family, family_of, note
 from remdm.hub.memory import InsufficientMemory
-from remdm.hub.store import Fetched, Source, fetch, found, local, nearby, path_in
+from remdm.hub.store import Fetched, Source, fetch, fetch_config, found, hub_id, local, path_in
 from remdm.hub.text import has_turn, load_filler, load_llada_folder, load_mdlm
-from remdm.models.checkpoints import Checkpoint, CheckpointError, is_embedded, load_embedded
+from remdm.models.checkpoints import OWN, Checkpoint, CheckpointError, is_embedded, load_embedded, load_own
 from remdm.models.network import Compute
 
 Loader = Callable[[tuple[Path, ...], str, Compute], Checkpoint]
@@ -37,13 +37,9 @@ FAMILIES: dict[str, Family] = {
     "masked-lm": Family(load_filler, "text"),
     "halton": Family(load_halton_files, "image", (LLAMAGEN,)),
     "maskgit": Family(load_maskgit_files, "image"),
+    OWN: Family(lambda folders, name, compute: load_own(folders[0], name, compute), "text"),
 }
 """By name. To add a family: its network in models/, its loader in hub/, a row here."""
-
-UNIFORM = (
-    "{} is trained with uniform noise (UDLM): its noisy tokens are ordinary tokens, not masks, so there is nothing to "
-    "unmask or remask. Choose a masked diffusion model."
-)
 
 
 def find(name: str) -> Entry:
@@ -52,6 +48,7 @@ def find(name: str) -> Entry:
     Raises:
         CheckpointError: for a model that cannot be sampled, or that this server does not offer.
     """
+    name = hub_id(name)
     for entry in ENTRIES.values():
         if name in (entry.name, entry.repo) and (name == entry.name or entry.kind == "text"):
             return entry
@@ -67,11 +64,14 @@ def find(name: str) -> Entry:
         raise CheckpointError(
             f"There is no folder {name[:120]}, and it is not a hub id such as kuleshov-group/mdlm-owt."
         )
-    family = detect_family(where) if where else ""
+    for entry in ENTRIES.values():  # ids from before the hub had owners
+        if where is None and entry.kind == "text" and entry.repo.split("/")[-1] == name:
+            return entry
+    family = detect_family(where, name) if where else ""
     kind = FAMILIES[family].kind if family else "text"
+    about = "A model that you named; its settings are general defaults." + (note(where, family) if where else "")
     return Entry(
-        name, name, "A model that you named; its settings are general defaults.", kind, family, (Source(name),),
-        asks=where is not None and has_turn(where),
+        name, name, about, kind, family, (Source(name),), asks=where is not None and has_turn(where),
     )  # fmt: skip
 
 
@@ -80,30 +80,22 @@ def names_embedded(name: str) -> bool:
     return Path(name).name == name and is_embedded(name)
 
 
-def detect_family(place: Path) -> str:
-    """The family of a folder or file.
+def own_name(name: str) -> str | None:
+    """Which embedded model a folder or repository is another copy of; None for models of other formats.
+
+    Of a repository that is not here yet the config.json is fetched.
 
     Raises:
-        CheckpointError: if it holds no model, or one that cannot be sampled.
+        CheckpointError: for a model that cannot be sampled or is not offered.
     """
-    if place.is_file():
-        return "mdlm"
-    config = place / "config.json"
-    if config.is_file():
-        try:
-            content = json.loads(config.read_text(encoding="utf-8"))
-            kind = str(content.get("model_type", ""))
-        except (ValueError, AttributeError) as error:
-            raise CheckpointError(f"The config.json of {place.name} is not a JSON object.") from error
-        if kind == "udlm" or content.get("diffusion") == "uniform":
-            raise CheckpointError(UNIFORM.format(place.name))
-        return kind if kind in FAMILIES else "masked-lm"
-    for pattern, family in (("MaskGIT_ImageNet_*.pth", "maskgit"), ("ImageNet_*.pth", "halton"), ("*.ckpt", "mdlm")):
-        if nearby(place, pattern):
-            return family
-    raise CheckpointError(
-        f"{place.name} has no config.json, no *.ckpt and no ImageNet_*.pth, so it is not a known kind of model."
-    )
+    if "/" not in name and local(name) is None:
+        return None
+    entry = find(name)
+    if entry.family not in ("", OWN):
+        return None
+    folder = local(entry.repo) or fetch_config(entry.sources[0])
+    config = config_of(folder, entry.name) if folder else {}
+    return str(config.get("model", "")) if config and family_of(config, entry.name) == OWN else None
 
 
 def fetching(name: str, compute: Compute) -> Iterator[Fetched]:
@@ -122,7 +114,8 @@ def fetching(name: str, compute: Compute) -> Iterator[Fetched]:
         if not entry.weights:  # at most four bytes a weight
             _ensure_memory(entry.name, total // 4, compute)
 
-    yield from fetch(entry.sources[0], allow)
+    examine = None if entry.family else lambda folder: detect_family(folder, entry.name)
+    yield from fetch(entry.sources[0], allow, examine)
     for source in companions(entry):
         yield from fetch(source, allow)
 
@@ -142,7 +135,7 @@ def companions(entry: Entry) -> tuple[Source, ...]:
     if folder is None:
         raise CheckpointError(f"The files of {entry.name} have just been removed; try again.")
     beside_weights = folder if folder.is_dir() else folder.parent
-    needed = entry.sources[1:] or FAMILIES[entry.family or detect_family(folder)].companions
+    needed = entry.sources[1:] or FAMILIES[entry.family or detect_family(folder, entry.name)].companions
     return tuple(source for source in needed if not _holds(beside_weights, source))
 
 
@@ -203,19 +196,21 @@ def _load(name: str, compute: Compute) -> Checkpoint:
         pass
     sources = (entry.sources[0], *companions(entry))
     places = [place for source in sources if (place := found(source)) is not None]
-    family = entry.family or detect_family(places[0])
+    family = entry.family or detect_family(places[0], entry.name)
     try:
         loaded = FAMILIES[family].load(tuple(places), entry.name, compute)
     except CheckpointError:
         raise
     except (ValueError, OSError, RuntimeError) as error:
-        raise CheckpointError(f"{entry.name} cannot be loaded: {_one_line(error, places)}") from error
+        raise CheckpointError(f"{entry.name} cannot be loaded: {_one_line(error, places, entry.name)}") from error
     return replace(loaded, name=entry.name)
 
 
-def _one_line(error: Exception, places: list[Path]) -> str:
-    """An error's text in one line, without the paths of this machine."""
+def _one_line(error: Exception, places: list[Path], name: str) -> str:
+    """An error's text in one line, without the paths of this machine and the hub's commit hashes."""
     text = " ".join(str(error).split())
     for place in places:
         text = text.replace(f"{place}/", "").replace(str(place), place.name)
+        if place.parent.name == "snapshots":
+            text = text.replace(place.name, name)
     return text[:400]

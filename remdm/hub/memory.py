@@ -4,11 +4,12 @@ import math
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from remdm.hub.store import size
 from remdm.models.checkpoints import CheckpointError
 from remdm.models.network import Compute
+from remdm.models.weights import reading_file
 
 OVERHEAD = 1.2
 """Memory that loading and one step take, as a multiple of the weights' own."""
@@ -33,11 +34,8 @@ def count(place: Path) -> int:
 
 
 def _in_header(file: Path) -> int:
-    try:
-        with safe_open(file, framework="pt") as tensors:
-            return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{file.name} is not a safetensors file: {error}") from error
+    with reading_file(file), safe_open(file, framework="pt") as tensors:
+        return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
 
 
 def free(device: torch.device) -> int | None:

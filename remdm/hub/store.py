@@ -3,6 +3,7 @@
 Nothing that comes from there is executed: files are tensors and JSON, and are read as such.
 """
 
+import errno
 import math
 import os
 import queue
@@ -92,6 +93,17 @@ def needed_files(source: Source, listed: list[str]) -> list[str]:
     return [name for name in listed if name in TEXT_FILES] + weights
 
 
+_ADDRESS = re.compile(
+    r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?([\w.-]+(?:/[\w.-]+)?)(?:/(?:tree|blob|resolve)/.*)?/?$"
+)
+
+
+def hub_id(name: str) -> str:
+    """A name without blanks around it; of a pasted address of the hub, the model's id."""
+    address = _ADDRESS.match(name.strip())
+    return address[1] if address else name.strip()
+
+
 def local(name: str) -> Path | None:
     """A file or folder of that path, or of that name (or its last part) below REMDM_CHECKPOINTS or REMDM_MODELS.
 
@@ -170,6 +182,9 @@ def sentence(error: Exception, repo: str) -> str:
         return f"{repo[:80]} is neither a folder here nor a hub id such as kuleshov-group/mdlm-owt."
     if isinstance(error, HfHubHTTPError):
         return f"The hub refused {repo}: {_first_line(error)}"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+        folder = constants.HF_HUB_CACHE
+        return f"{repo} cannot be kept in {folder} ({error.strerror}): set HF_HOME to a folder that you can write to."
     if isinstance(error, OfflineModeIsEnabled):
         return f"{repo} is not on this machine, and HF_HUB_OFFLINE forbids downloading it. {_instead(repo)}"
     return f"The model hub cannot be reached, so {repo} cannot be downloaded ({type(error).__name__}). {_instead(repo)}"
@@ -187,12 +202,15 @@ class Stopped(Exception):
     """The download was cancelled."""
 
 
-def fetch(source: Source, allow: Callable[[int], None]) -> Iterator[Fetched]:
+def fetch(
+    source: Source, allow: Callable[[int], None], examine: Callable[[Path], object] | None = None
+) -> Iterator[Fetched]:
     """Download what is missing; iterate it to its end. Closing it cancels the download.
 
     Args:
         source: the files.
         allow: called with the size of the whole download in bytes before it begins; raises to refuse it.
+        examine: called with the folder of the config.json, which comes first; raises to refuse the rest.
 
     Raises:
         CheckpointError: in one sentence, where the hub, the repository or the disk cannot serve it.
@@ -208,7 +226,23 @@ def fetch(source: Source, allow: Callable[[int], None]) -> Iterator[Fetched]:
     total = sum(sizes[name] for name in names)
     allow(total)
     _check_disk(source.repo, total)
+    if examine is not None:
+        if "config.json" not in names:
+            raise CheckpointError(f"{source.repo} has no config.json, so nobody can tell what it holds.")
+        folder = fetch_config(source)
+        if folder is not None:
+            examine(folder)
     yield from _Download(source, {name: sizes[name] for name in names}).reports()
+
+
+def fetch_config(source: Source) -> Path | None:
+    """The folder with a repository's config.json, from the hub where it is not here; None if it cannot be had."""
+    try:
+        return Path(
+            hf_hub_download(**source.place, filename="config.json", endpoint=ENDPOINT, etag_timeout=TIMEOUT)
+        ).parent
+    except Exception:  # the download says why, in a sentence
+        return None
 
 
 def _check_disk(repo: str, total: int) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from remdm.hub import memory
+from remdm.hub.kinds import lightning_file
 from remdm.hub.prompting import PromptFrame, TextCheckpoint
+from remdm.models.checkpoints import read_tokenizer
 from remdm.models.dit_files import load_hub_folder, load_lightning
 from remdm.models.llada import load_llada
 from remdm.models.masked_lm import load_masked_lm
@@ -40,16 +42,25 @@ def _content(text: str) -> dict:
     return content if isinstance(content, dict) else {}
 
 
-def read_tokenizer(file: Path) -> Tokenizer:
-    """A tokenizer from its file.
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+"""Files that a tokenizer of transformers can be read from."""
+
+
+def check_tokenizer(tokens: int, entries: int) -> None:
+    """Refuse a tokenizer that is not the network's.
+
+    Args:
+        tokens: that it has, special ones included.
+        entries: of the network's vocabulary, which may be padded to a round number.
 
     Raises:
-        ValueError: if the file is not a tokenizer.
+        ValueError: if it has more than the network, or far fewer.
     """
-    try:
-        return Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises nothing more specific
-        raise ValueError(f"{file.name} is not a tokenizer: {error}") from error
+    if not entries // 2 < tokens <= entries:
+        raise ValueError(
+            f"its tokenizer has {tokens:,} tokens and its network {entries:,}: they do not belong together. Put the "
+            "model's own tokenizer.json next to its weights"
+        )
 
 
 def gpt2_tokenizer(folders: tuple[Path, ...]) -> Tokenizer:
@@ -80,7 +91,7 @@ def load_mdlm(folders: tuple[Path, ...], name: str, compute: Compute) -> TextChe
     """
     place = folders[0]
     if place.is_dir() and not (place / "config.json").is_file():
-        place = next(iter(sorted(place.glob("*.ckpt"))), place)
+        place = lightning_file(place)
     memory.check(name, memory.count(place), compute)
     load = load_hub_folder if place.is_dir() else load_lightning
     network = load(place, dtype=compute.dtype, device=compute.device)
@@ -114,6 +125,7 @@ def load_llada_folder(folders: tuple[Path, ...], name: str, compute: Compute) ->
     network = load_llada(folder, compute.dtype, compute.device)
     tokenizer = read_tokenizer(folder / "tokenizer.json")
     config = network.config
+    check_tokenizer(tokenizer.get_vocab_size(), config.vocab_size)
     end = tokenizer.token_to_id("<|eot_id|>")
     begin = tokenizer.token_to_id("<|startoftext|>")
     end_ids = (config.eos_id,) if end is None else (config.eos_id, end)
@@ -133,7 +145,12 @@ def load_filler(folders: tuple[Path, ...], name: str, compute: Compute) -> TextC
     """
     folder = folders[0]
     memory.check(name, memory.count(folder), compute)
+    if not any((folder / file).is_file() for file in TOKENIZERS):
+        raise ValueError(f"{folder.name} has no tokenizer ({', '.join(TOKENIZERS)}): put its files next to the weights")
+    if (folder / "tokenizer.json").is_file():
+        read_tokenizer(folder / "tokenizer.json")  # says what is wrong with it, if anything
     network, tokenizer = load_masked_lm(folder, compute.dtype, compute.device)
+    check_tokenizer(len(tokenizer), network.model.config.vocab_size)
     mask_id = tokenizer.mask_token_id
     framed = tokenizer(tokenizer.mask_token)["input_ids"]
     if framed.count(mask_id) != 1:
@@ -143,7 +160,6 @@ def load_filler(folders: tuple[Path, ...], name: str, compute: Compute) -> TextC
     fill_id = tokenizer.pad_token_id
     if fill_id is None:
         fill_id = (suffix or prefix or (mask_id,))[-1]
-    length = getattr(network.model.config, "max_position_embeddings", 512)
     frame = PromptFrame(prefix, suffix, fill_id, always=True)
     denoiser = NetworkDenoiser(network, mask_id)
-    return TextCheckpoint(name, denoiser, tokenizer.backend_tokenizer, mask_id, length, compute, frame)
+    return TextCheckpoint(name, denoiser, tokenizer.backend_tokenizer, mask_id, network.length, compute, frame)

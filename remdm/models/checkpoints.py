@@ -16,7 +16,7 @@ from remdm.models.labels import LabelDenoiser
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.models.weights import save_weights
+from remdm.models.weights import read_json, reading_file, save_weights
 from remdm.paths import CHECKPOINTS
 
 ROOT = CHECKPOINTS
@@ -27,6 +27,10 @@ ARCHITECTURES: dict[str, tuple[Callable[..., EmbeddedNetwork], Callable[..., Any
     "grid-transformer": (GridTransformer, GridConfig),
 }
 """Networks of embedded models and their configs, by their name in config.json; a config has a `length`."""
+OWN = "remdm"
+"""The `model_type` of this project's own models; `model` says which of them."""
+FILES = ("config.json", "model.safetensors", "tokenizer.json")
+"""Of a model in this project's own format."""
 
 
 class CheckpointError(ValueError):
@@ -60,6 +64,8 @@ def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_i
     folder.mkdir(parents=True, exist_ok=True)
     save_weights(network, folder / "model.safetensors")
     config = {
+        "model_type": OWN,
+        "model": folder.name,
         "architecture": next(name for name, (kind, _) in ARCHITECTURES.items() if type(network) is kind),
         "mask_id": mask_id,
         "shape": asdict(network.config),
@@ -90,29 +96,57 @@ def load_embedded(name: str, compute: Compute) -> Checkpoint:
     """The embedded model of a name, loaded once per device and number type.
 
     Raises:
-        CheckpointError: if one of its files is missing, or its weights do not fit its config.
+        CheckpointError: if one of its files is missing or damaged, or its weights do not fit its config.
     """
-    folder = ROOT / name
-    missing = [file for file in ("config.json", "model.safetensors", "tokenizer.json") if not (folder / file).is_file()]
-    if missing:
-        raise CheckpointError(
-            f"The embedded model {name} lacks {' and '.join(missing)} in checkpoints/{name}; "
-            f"restore the folder from the repository or train it with: python -m remdm train text --model {name}"
-        )
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    make_network, make_config = ARCHITECTURES[config["architecture"]]
-    network = make_network(make_config(**config["shape"]))
     try:
-        network.load_state_dict(load_file(folder / "model.safetensors"))
-    except RuntimeError as error:
+        return load_own(ROOT / name, name, compute)
+    except (ValueError, OSError) as error:
         raise CheckpointError(
-            f"The weights of {name} do not fit its config.json; restore checkpoints/{name}"
+            f"The embedded model {name} cannot be loaded: {error}. Restore checkpoints/{name} from the repository or "
+            f"train it with: python -m remdm train text --model {name}"
         ) from error
+
+
+def load_own(folder: Path, name: str, compute: Compute) -> Checkpoint:
+    """A model in this project's own format: config.json, model.safetensors and tokenizer.json in a folder.
+
+    Raises:
+        FileNotFoundError: with all their names, if files are missing.
+        ValueError: if one is damaged, or they do not fit each other.
+    """
+    missing = [file for file in FILES if not (folder / file).is_file()]
+    if missing:
+        raise FileNotFoundError(f"it lacks {' and '.join(missing)}")
+    config = read_json(folder / "config.json")
+    try:
+        make_network, make_config = ARCHITECTURES[config["architecture"]]
+        network = make_network(make_config(**config["shape"]))
+        mask_id = config["mask_id"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"its config.json has no network of ours: {type(error).__name__} {error}") from error
+    with reading_file(folder / "model.safetensors"):
+        state = load_file(folder / "model.safetensors")
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError("its weights do not fit its config.json") from error
     network = network.to(device=compute.device, dtype=compute.dtype).eval().requires_grad_(False)
-    tokenizer, mask_id = Tokenizer.from_file(str(folder / "tokenizer.json")), config["mask_id"]
-    return Checkpoint(
-        name, NetworkDenoiser(network, mask_id), tokenizer, mask_id, network.config.length, compute
-    )  # fmt: skip
+    tokenizer = read_tokenizer(folder / "tokenizer.json")
+    return Checkpoint(name, NetworkDenoiser(network, mask_id), tokenizer, mask_id, network.config.length, compute)
+
+
+def read_tokenizer(file: Path) -> Tokenizer:
+    """A tokenizer from its file.
+
+    Raises:
+        FileNotFoundError: if it is missing.
+        ValueError: if the file is not a tokenizer.
+    """
+    with reading_file(file):
+        try:
+            return Tokenizer.from_file(str(file))
+        except Exception as error:  # the library raises nothing more specific
+            raise ValueError(f"{file.name} is not a tokenizer: {error}") from error
 
 
 def total_parameters(network: nn.Module) -> int:

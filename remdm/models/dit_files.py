@@ -59,7 +59,7 @@ def load_lightning(
     state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
     if not isinstance(state, dict):
         raise ValueError(f"{path} has no state_dict, so it is not a Lightning checkpoint")
-    state = {name: value for name, value in state.items() if str(name).startswith("backbone.")}
+    state = {name: value for name, value in weights.plain_names(state).items() if name.startswith("backbone.")}
     state = {name.removeprefix("backbone."): value for name, value in state.items()}
     model = blank(geometry(state, length, time_conditioning, path))
     averages = checkpoint.get("ema")

@@ -16,6 +16,10 @@ if TYPE_CHECKING:  # transformers takes seconds to import, and most runs need no
     from transformers import PreTrainedTokenizerBase
 
 
+COMPILED = {r"^(?:module\.|_orig_mod\.)+": ""}
+"""What torch.compile and DataParallel put before the names of tensors, and what stands there instead."""
+
+
 class MaskedLM(Network):
     """A model of transformers: `hidden` computes logits at all positions, and `head` passes on rows of them.
 
@@ -28,6 +32,16 @@ class MaskedLM(Network):
         self.model = model
         self.pad_id = pad_id
         self.never = never
+
+    @property
+    def length(self) -> int:
+        """The longest sequence: RoBERTa and its like keep the first rows of their table of positions for padding."""
+        tables = [
+            table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+            for name, table in self.model.named_modules()
+            if isinstance(table, nn.Embedding) and "position_embeddings" in name
+        ]
+        return min([getattr(self.model.config, "max_position_embeddings", None) or 512, *tables])
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """Logits `[B, L, V]`."""
@@ -53,7 +67,9 @@ def load_masked_lm(
     only = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **only)
-        model, report = AutoModelForMaskedLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **only)
+        model, report = AutoModelForMaskedLM.from_pretrained(
+            folder, dtype=dtype, output_loading_info=True, key_mapping=COMPILED, **only
+        )
     except (ValueError, OSError, KeyError, TypeError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
         raise ValueError(

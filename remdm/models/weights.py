@@ -3,6 +3,7 @@
 import json
 import pickle
 import pickletools
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,41 @@ def _older_globals(path: Path) -> set[str]:
     return {name for name in named if not name.startswith("torch.") and name != "collections.OrderedDict"}
 
 
+POINTER = b"version https://git-lfs"
+_PREFIXES = re.compile(r"(^|\.)(?:(?:module|_orig_mod)\.)+")
+
+
+def plain_names(state: Mapping[Any, Any]) -> dict[str, Any]:
+    """A state dict under the names that its network has without torch.compile, DataParallel and their like."""
+    return {_PREFIXES.sub(r"\1", str(name)): value for name, value in state.items()}
+
+
+@contextmanager
+def reading_file(path: Path) -> Iterator[None]:
+    """Turn any error in reading a file into a ValueError that names it and says what to do.
+
+    Raises:
+        FileNotFoundError: if it is missing.
+        ValueError: for a Git LFS pointer, an empty file, a damaged one, and one that may not be read.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.name} is missing: download it, or restore its folder")
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(POINTER))
+        if head == POINTER:
+            raise ValueError(f"{path.name} is a Git LFS pointer, not the file itself: run `git lfs pull` in its folder")
+        if not head:
+            raise ValueError(f"{path.name} is empty: download it again")
+        yield
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read ({error.strerror or error})") from error
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path.name} is not a safetensors file, or only the beginning of one: download it again ({error})"
+        ) from error
+
+
 def read_inert(path: Path) -> Any:
     """The content of a PyTorch file, read by torch's weights-only reader with every object but tensors made inert.
 
@@ -60,10 +96,17 @@ def read_inert(path: Path) -> Any:
         FileNotFoundError: if the file is missing.
         ValueError: if it cannot be read that way.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: download the checkpoint there")
+    with reading_file(path):
+        return _read_inert(path)
+
+
+def _read_inert(path: Path) -> Any:
+    zipped = zipfile.is_zipfile(path)
+    with path.open("rb") as file:
+        cut_short = not zipped and file.read(2) == b"PK"
+    if cut_short:  # what lists the parts of a zip file stands at its end
+        raise ValueError(f"{path.name} is only the beginning of a file: download it again")
     try:
-        zipped = zipfile.is_zipfile(path)
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipped else _older_globals(path)
         stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
             (plain_dict if name == "collections.defaultdict" else Inert, name) for name in names
@@ -71,8 +114,10 @@ def read_inert(path: Path) -> Any:
         with torch.serialization.safe_globals(stand_ins):
             return torch.load(path, map_location="cpu", mmap=zipped, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise ValueError(f"{path} cannot be read without running code from it, so it is refused ({reason})") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise ValueError(
+            f"{path.name} cannot be read without running code from it, so it is refused ({reason})"
+        ) from error
 
 
 def read_state(path: Path, key: str) -> dict[str, Tensor]:
@@ -86,7 +131,7 @@ def read_state(path: Path, key: str) -> dict[str, Tensor]:
     state = content.get(key) if isinstance(content, dict) else None
     if not isinstance(state, dict):
         raise ValueError(f"{path.name} has no {key}, so it is not a checkpoint of this family")
-    return {str(name).replace("module.", "").replace("_orig_mod.", ""): value for name, value in state.items()}
+    return plain_names(state)
 
 
 def read_safetensors(paths: Iterable[Path]) -> dict[str, Tensor]:
@@ -97,11 +142,9 @@ def read_safetensors(paths: Iterable[Path]) -> dict[str, Tensor]:
     """
     state: dict[str, Tensor] = {}
     for path in paths:
-        try:
+        with reading_file(path):
             state |= load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a safetensors file: {error}") from error
-    return state
+    return plain_names(state)
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -110,12 +153,13 @@ def read_json(file: Path) -> dict[str, Any]:
     Raises:
         ValueError: if the file is not JSON or holds something else.
     """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is not JSON: {error}") from error
+    with reading_file(file):
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{file.name} is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{file} must hold one JSON object, got a {type(content).__name__}")
+        raise ValueError(f"{file.name} must hold one JSON object, got a {type(content).__name__}")
     return content
 
 

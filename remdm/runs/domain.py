@@ -1,11 +1,13 @@
 """What a domain offers to the command line, to the page and to the recorder of traces."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
 
+from remdm.hub.loading import fetching, load, own_name
 from remdm.hub.store import Fetched
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import Compute
@@ -118,7 +120,7 @@ class Domain:
     other: Callable[[str], Model | None] | None = None
 
     def model(self, name: str | None) -> Model:
-        """A model by name, the default for None.
+        """A model by name, the default for None; also one of them from another folder or repository.
 
         Raises:
             ValueError: for an unknown name. CheckpointError: for one that `other` refuses.
@@ -126,6 +128,14 @@ class Domain:
         for model in self.models:
             if name in (None, model.name):
                 return model
+        copy = own_name(name.strip()) if name else None
+        for model in self.models:
+            if name and copy == model.name:
+                return replace(
+                    model, name=name.strip(), load=partial(load, name.strip()), fetch=partial(fetching, name.strip())
+                )
+        if copy is not None:
+            raise ValueError(f"{name} is a copy of “{copy[:40]}”, which is not a model of the domain {self.name}")
         found = self.other(name.strip()) if self.other is not None and name else None
         if found is not None:
             return found

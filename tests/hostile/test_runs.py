@@ -134,7 +134,7 @@ def test_an_error_behind_a_run_leaves_run_alive_and_is_a_sentence(monkeypatch, w
     if what == "outcome":
         monkeypatch.setattr(bench.outcome, "of", raising)
     else:
-        monkeypatch.setattr("remdm.app.workbench.workbench." + ("made" if what == "made" else "Stream.end"), raising)
+        monkeypatch.setattr("remdm.app.workbench.writing." + ("made" if what == "made" else "Stream.end"), raising)
     changes, toast = shown_by(bench, RunGroup())
     assert changes[-1][bench.controls.run].value == "Run" and changes[-1][bench.controls.run].interactive
     assert str(toast.message).endswith(".") and "<" not in str(toast.message)

@@ -65,7 +65,8 @@ class Panel:
             [(each.title, each.name) for each in self.domain.models], value=model.name, label="Model",
             elem_id=self._id("model"), elem_classes="whole", filterable=typed,
             allow_custom_value=typed,
-            info="One of these, or type a hub id or a folder." if typed else None,
+            info="One of these, or a hub id or folder: MDLM, LLaDA, masked LMs of transformers, our own."
+            if typed else None,
         )  # fmt: skip
         self.about = gr.Markdown(model.about, elem_classes="hint")
         with self._strip:

@@ -5,7 +5,7 @@ from functools import partial
 from remdm.hub.catalog import ENTRIES, Entry, offered
 from remdm.hub.loading import fetching, find, load
 from remdm.hub.prompting import ends, notes, piece, start, text
-from remdm.hub.store import local
+from remdm.hub.store import hub_id, local
 from remdm.runs.domain import Model
 
 EXAMPLES = {
@@ -48,7 +48,8 @@ def other(name: str) -> Model | None:
         ValueError: for a picture model.
         CheckpointError: for one that cannot be sampled or is not offered.
     """
-    if "/" not in name and name not in ENTRIES and local(name) is None:
+    name = hub_id(name)
+    if "/" not in name and "-" not in name and name not in ENTRIES and local(name) is None:  # older ids have no owner
         return None
     entry = find(name)
     if entry.kind != "text":
