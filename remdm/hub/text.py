@@ -150,7 +150,7 @@ def load_filler(folders: tuple[Path, ...], name: str, compute: Compute) -> TextC
     if (folder / "tokenizer.json").is_file():
         read_tokenizer(folder / "tokenizer.json")  # says what is wrong with it, if anything
     network, tokenizer = load_masked_lm(folder, compute.dtype, compute.device)
-    check_tokenizer(len(tokenizer), network.model.config.vocab_size)
+    check_tokenizer(len(tokenizer), network.entries)
     mask_id = tokenizer.mask_token_id
     framed = tokenizer(tokenizer.mask_token)["input_ids"]
     if framed.count(mask_id) != 1:

@@ -5,7 +5,7 @@ same. No code of the model's repository is run.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,12 @@ class MaskedLM(Network):
         self.model = model
         self.pad_id = pad_id
         self.never = never
+
+    @property
+    def entries(self) -> int:
+        """How many ids its vocabulary has."""
+        config: Any = self.model.config
+        return int(config.vocab_size)
 
     @property
     def length(self) -> int:
