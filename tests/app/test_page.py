@@ -400,6 +400,7 @@ def test_a_closed_page_does_not_hold_the_queue(visit, studio):
 def test_scaling_shows_what_was_measured_and_adds_a_cell_of_ones_own(studio):
     page = studio.page
     studio.show("Measure")
+    studio.show("Scaling")
     page.wait_for_selector("#scaling-chart .main-svg", state="attached")
     lines = "document.querySelector('#scaling-chart .js-plotly-plot').data.map(each => [each.name, each.marker.symbol])"
     there = page.evaluate(lines)
