@@ -43,8 +43,8 @@ class Gallery:
     def __init__(self, domains: Mapping[str, Domain], folder: Path) -> None:
         self.domains, self.folder, self.pieces = domains, folder, pieces(folder)
         titles = [(each["title"], place) for place, each in enumerate(self.pieces)]
-        with gr.Row(elem_classes="lesson"):
-            with gr.Column(elem_classes="lesson-side", scale=2, min_width=280):
+        with gr.Row(elem_classes="gallery"):
+            with gr.Column(elem_classes="gallery-side", scale=2, min_width=280):
                 gr.Markdown(ABOUT)
                 self.which = gr.Radio(
                     titles, value=0 if titles else None, label="Choose one", elem_id="gallery-which",

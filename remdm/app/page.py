@@ -11,7 +11,7 @@ from remdm.app.components.scripted_html import head, sheet
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, on
 from remdm.app.gallery import Gallery
-from remdm.app.lesson.lesson import Lesson
+from remdm.app.learn.learn import Learn
 from remdm.app.scaling import Scaling
 from remdm.app.theme import theme
 from remdm.app.theory import Theory
@@ -59,7 +59,7 @@ def page(
                     recorded, measurement = RECORDED / f"{name}.json.gz", measurements.get(name)
                     built[name] = tabs.get(name, Workbench)(domain, recorded, measurement)
             with gr.Tab("Learn", id="learn"):
-                Lesson(domains["text"])
+                Learn(domains["text"])
             with gr.Tab("Measure", id="measure") as measure, gr.Tabs(elem_classes="measures"):
                 with gr.Tab("Scaling", id="scaling"):
                     Scaling(measure, domains, measurements)

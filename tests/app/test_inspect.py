@@ -175,27 +175,6 @@ def test_a_run_as_one_page_needs_no_network(studio, tmp_path, browse):
     page.context.close()
 
 
-def test_the_lesson_wants_something_done(studio):
-    page = studio.page
-    studio.show("Learn")
-    said = page.locator("#lesson-said")
-    page.locator("#lesson-check").click()
-    expect(said).to_contain_text("Press Run first")
-    before = page.locator("#lesson-player .rp").get_attribute("data-run")
-    page.locator("#lesson-run").click()
-    page.wait_for_selector(f'#lesson-player .rp[data-run]:not([data-run="{before}"]):not([data-live])')
-    expect(page.locator("#lesson-run")).to_have_text("Run")
-    page.locator("#lesson-check").click()
-    expect(said).to_contain_text("Here 0% are masked. Move the slider back.")
-    page.evaluate("document.querySelector('#lesson-player .rp').__stage.seek(16)")
-    page.wait_for_selector('#lesson-player .rp[data-step="16"]')
-    page.locator("#lesson-check").click()
-    expect(said.locator("p.right")).to_contain_text("are still masked here")
-    expect(page.locator("#lesson-where")).to_contain_text("1 Masks ✓")
-    page.locator("#lesson-next").click()
-    expect(page.locator("#lesson-told")).to_contain_text("2. Many at once")
-
-
 def test_theory_is_measured(studio):
     page = studio.page
     studio.show("Measure")

@@ -67,7 +67,7 @@ MODULES = (
     "apart", "legend", "table", "popover", "link", "transport", "board", "tiles",
 )  # fmt: skip
 """The modules of assets/js in the order in which they may import each other; the domains' scenes follow."""
-PAGE_MODULES = ("bar",)
+PAGE_MODULES = ("bar", "learn")
 """Those that a page opened from disk does not need."""
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "[./a-z]*/(\w+)\.js";$', re.M)
 _EXPORT = re.compile(r"^export (?:class|function|const) (?:(\w+)|\[([^\]]+)\])", re.M)
