@@ -6,7 +6,7 @@
 
 import { h, put, say, svg } from "./dom.js";
 
-const STAGE = "#learn-board .rp-compare";
+const STAGE = "#learn-board .rp";
 const GESTURES = ["click", "input", "keydown"];
 const DONE = "You have seen all of it. Now try settings of your own under Text.";
 const [WIDE, HIGH, LEFT, RIGHT, TOP, BOTTOM] = [470, 210, 34, 66, 12, 34];

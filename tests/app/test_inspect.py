@@ -1,4 +1,4 @@
-"""Compare, change and go on, share, the lesson and the theory in a real browser."""
+"""Compare, change and go on, share and the theory in a real browser."""
 
 import re
 from collections.abc import Callable

@@ -15,11 +15,12 @@ from remdm.studies import lesson
 
 TEXT = DOMAINS["text"]
 INDEX = recorded.index()
-BOARD = "#learn-board .rp-compare"
+RECORDED = recorded.Recorded(TEXT)
+BOARD = "#learn-board .rp"
 
 
 def runs(board):
-    return recorded.samples(TEXT, board)
+    return RECORDED.samples(board)
 
 
 def mean(eta, steps):
@@ -123,8 +124,8 @@ def test_what_the_stage_does_not_hold_is_refused_in_a_sentence(text):
 
 
 def test_the_texts_quote_what_was_measured():
-    told = course(TEXT).stations
-    assert len(told) == 5 and len(course(TEXT).boards) == 6 + len(points())
+    told = course(RECORDED).stations
+    assert len(told) == 5 and len(course(RECORDED).boards) == 6 + len(points())
     assert f"{INDEX['judged']['wrong_hidden']} of them hidden" in told[3].text
     assert f"ReMDM removed {INDEX['planted']['removed']['ReMDM']}" in told[4].text
 
@@ -139,7 +140,7 @@ def test_the_stations_check_themselves(opened):
     token = lambda lane, place: (
         page.locator(f"{BOARD} [data-role=lane]").nth(lane).locator(f'[data-role=token][data-position="{place}"]')
     )
-    stations = course(TEXT).stations
+    stations = course(RECORDED).stations
     wrong = {place for each in stations[0].check["answers"] for place in each["positions"]}
     right = next(place for place in range(1, 160) if place not in wrong and token(0, place).is_visible())
     token(0, right).click()

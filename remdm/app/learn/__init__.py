@@ -1,1 +1,1 @@
-"""The lesson and its stations."""
+"""Learn and its stations."""

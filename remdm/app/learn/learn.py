@@ -10,9 +10,9 @@ import gradio as gr
 
 from remdm.app.components.board import Showing
 from remdm.app.components.run_controls import RunControls
-from remdm.app.components.scripted_html import ScriptedHTML, board
+from remdm.app.components.scripted_html import ScriptedHTML, stage
 from remdm.app.events import Changes, Values, ask_page, on
-from remdm.app.learn import recorded
+from remdm.app.learn.recorded import Recorded
 from remdm.app.learn.stations import course
 from remdm.app.samples import Sample
 from remdm.runs.branch import BranchRequest, pane, state_after
@@ -25,7 +25,7 @@ from remdm.views import messages
 
 PLANT = "plant"
 _ON_STAGE = """() => {
-  const board = document.querySelector("#learn-board .rp-compare");
+  const board = document.querySelector("#learn-board .rp");
   const token = board && board.querySelector("[data-role=token][aria-selected=true]");
   const lanes = board ? [...board.querySelectorAll("[data-role=lane]")] : [];
   const lane = token ? lanes.findIndex((each) => each.contains(token)) : -1;
@@ -38,7 +38,8 @@ class Learn:
     """Builds the tab; its callbacks are the methods below."""
 
     def __init__(self, domain: Domain) -> None:
-        self.domain, self.course = domain, course(domain)
+        self.domain, self.runs = domain, Recorded(domain)
+        self.course = course(self.runs)
         with gr.Column(elem_classes="learn"):
             self.panel = ScriptedHTML(
                 "ReMDMLearn", '<div data-mount class="ls"></div>', self.course.message(), elem_id="learn-panel"
@@ -47,7 +48,7 @@ class Learn:
                 self.controls = RunControls(
                     "Put a wrong word there", "learn-plant", "learn-stop", "The runs", size="sm"
                 )
-            self.board = board(recorded.message(domain, self.course.boards[0]), elem_id="learn-board")
+            self.board = stage(self.runs.message(self.course.boards[0]), elem_id="learn-board")
         self.made = gr.State(())
         on(self.panel.select, self.picked, None, {self.board, self.made})
         asked, self.on_stage = ask_page(self.controls.run.click, _ON_STAGE)
@@ -60,12 +61,12 @@ class Learn:
         place, boards = getattr(event, "index", None), self.course.boards
         if type(place) is not int or not 0 <= place < len(boards):
             return {self.board: gr.skip()}
-        return {self.board: recorded.message(self.domain, boards[place]), self.made: ()}
+        return {self.board: self.runs.message(boards[place]), self.made: ()}
 
     def plant(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Put a wrong word where the visitor chose one, and let both samplers go on from there."""
-        lanes = recorded.index()["boards"][PLANT]["lanes"]
-        shown: tuple[Sample, ...] = values[self.made] or recorded.samples(self.domain, PLANT)
+        lanes = self.runs.lanes(PLANT)
+        shown: tuple[Sample, ...] = values[self.made] or self.runs.samples(PLANT)
         place, position, step = where(values[self.on_stage], shown)
         trace = shown[place].trace
         base = RunRequest(self.domain, self.domain.model(trace.run["model"]), "", trace.length,

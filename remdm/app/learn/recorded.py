@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from remdm.app.components.board import Comparison
+from remdm.app.components.board import of_samples
 from remdm.app.samples import Sample, checked
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
@@ -26,20 +26,32 @@ def index(folder: Path = FOLDER) -> dict[str, Any]:
     return json.loads((folder / "index.json").read_text(encoding="utf-8"))
 
 
-@cache
-def samples(domain: Domain, board: str, folder: Path = FOLDER) -> tuple[Sample, ...]:
-    """The recorded runs of a board, lane by lane, with their errors.
+class Recorded:
+    """The recorded runs of a domain, each board read when it is first asked for."""
 
-    Raises:
-        TraceError: if a trace of it is damaged.
-    """
-    lanes = index(folder)["boards"][board]["lanes"]
-    return tuple(checked(domain, load(trace_file(folder, board, lane))) for lane in range(len(lanes)))
+    def __init__(self, domain: Domain, folder: Path = FOLDER) -> None:
+        self.domain, self.folder = domain, folder
+        self._read: dict[str, tuple[Sample, ...]] = {}
 
+    def lanes(self, board: str) -> list[dict[str, Any]]:
+        """The lanes of a board as the index has them."""
+        return index(self.folder)["boards"][board]["lanes"]
 
-def message(domain: Domain, boards: Sequence[str], folder: Path = FOLDER) -> str:
-    """The lanes of one board or several, which play by themselves."""
-    lanes = [lane for board in boards for lane in index(folder)["boards"][board]["lanes"]]
-    shown = tuple(sample for board in boards for sample in samples(domain, board, folder))
-    pair = Comparison(tuple(lane["title"] for lane in lanes), ([],) * len(lanes), shown, ("",) * len(lanes))
-    return pair.message([lane["about"] for lane in lanes], play=True)
+    def samples(self, board: str) -> tuple[Sample, ...]:
+        """The runs of a board, lane by lane, with their errors.
+
+        Raises:
+            TraceError: if a trace of it is damaged.
+        """
+        if board not in self._read:
+            files = [trace_file(self.folder, board, lane) for lane in range(len(self.lanes(board)))]
+            self._read[board] = tuple(checked(self.domain, load(file)) for file in files)
+        return self._read[board]
+
+    def message(self, boards: Sequence[str]) -> str:
+        """The lanes of one board or several for the stage, which plays by itself."""
+        lanes = [lane for board in boards for lane in self.lanes(board)]
+        shown = [sample for board in boards for sample in self.samples(board)]
+        return of_samples(shown, [lane["title"] for lane in lanes], [lane["about"] for lane in lanes]).message(
+            play=True
+        )

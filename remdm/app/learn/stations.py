@@ -6,8 +6,8 @@ from typing import Any
 
 from remdm.app.learn import checks, recorded
 from remdm.app.learn.checks import Check
+from remdm.app.learn.recorded import Recorded
 from remdm.app.samples import Sample
-from remdm.runs.domain import Domain
 from remdm.views import messages
 
 LLADA = """LLaDA calls something else “remasking”: of the words guessed in one step it keeps those it is most confident
@@ -127,6 +127,6 @@ class Course:
         return messages.dumps({"v": 1, "kind": "course", "stations": kept, "chart": chart, "more": len(kept)})
 
 
-def course(domain: Domain) -> Course:
-    """The course on the recorded runs of a domain."""
-    return Course(stations(lambda board: recorded.samples(domain, board)))
+def course(runs: Recorded) -> Course:
+    """The course on recorded runs."""
+    return Course(stations(runs.samples))
