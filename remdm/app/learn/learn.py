@@ -77,7 +77,7 @@ class Learn:
         requests = [
             BranchRequest(
                 replace(base, settings=settings(lane["sampler"], trace.run["steps"], **lane["settings"])),
-                lane["title"], trace, step, change,
+                lane["title"], lane["about"], trace, step, change,
             )
             for lane in lanes
         ]  # fmt: skip
