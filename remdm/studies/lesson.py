@@ -32,20 +32,22 @@ STRENGTHS = (0.0, 0.02, 0.1, 0.4)
 NEVER, AGAIN = "never takes a word back", "takes words back and tries again"
 
 Board = dict[str, Any]
+Named = tuple[str, str, str, Mapping[str, Any]]
+"""A lane: its title, what it does in a few words, its sampler, its settings."""
 
 
-def board(seed: int, steps: int, *lanes: tuple[str, str, str, Mapping[str, Any]]) -> Board:
-    """A board as the index describes it; a lane is its title, a few words, its sampler, its settings."""
+def board(seed: int, steps: int, *lanes: Named) -> Board:
+    """A board as the index describes it."""
     named = [dict(zip(("title", "about", "sampler", "settings"), lane, strict=True)) for lane in lanes]
     return {"model": MODEL.name, "seed": seed, "steps": steps, "asked": {}, "lanes": named}
 
 
-def mdlm(about: str = NEVER) -> tuple[str, str, str, Mapping[str, Any]]:
+def mdlm(about: str = NEVER) -> Named:
     """The lane that never revises."""
     return "MDLM", about, "mdlm", {}
 
 
-def remdm(eta: float | None = None) -> tuple[str, str, str, Mapping[str, Any]]:
+def remdm(eta: float | None = None) -> Named:
     """The lane with the model's recommended settings, or with another strength."""
     best = {name: value for name, value in recommended(MODEL.name).items() if name != "steps"}
     return "ReMDM", AGAIN, best.pop("sampler"), best | ({} if eta is None else {"eta": eta})
@@ -155,8 +157,8 @@ def llada(seeds: Sequence[int]) -> tuple[Board, list[Trace]]:
     """LLaDA and LLaDA with remasking: the pair that differs most."""
 
     def one(seed: int) -> tuple[int, Board, list[Trace]]:
-        first = (METHODS["llada"].title, "puts guesses back, never words", "llada", {})
-        second = (METHODS["remdm-llada"].title, AGAIN, "remdm-llada", {})
+        first: Named = (METHODS["llada"].title, "puts guesses back, never words", "llada", {})
+        second: Named = (METHODS["remdm-llada"].title, AGAIN, "remdm-llada", {})
         about = board(seed, LLADA_STEPS, first, second)
         traces, (plain, remasked) = seen(about)
         return (plain.errors_left or 0) - (remasked.errors_left or 0), about, traces
