@@ -75,6 +75,7 @@ class Bench:
         asked: the condition as it stands among the overrides. about: the condition's own columns.
         data: draws the data themselves as if a sampler had made them; None where they cannot be.
         runs: how often the sampler runs for one sample.
+        judged: the same samples with a judge's scores, where only these say how good they are.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Bench:
     about: Mapping[str, Any] = field(default_factory=dict)
     data: Draw | None = None
     runs: int = 1
+    judged: Callable[[Samples], Samples] | None = None
 
     def paths(self, out: Path, cell: Cell | None) -> list[Path]:
         """Where a cell's samples are kept, a file for each draw."""
@@ -174,6 +176,10 @@ class Measurement:
     def condition(self, row: Row) -> str:
         """What was asked for in a row, in words; only rows of one condition are compared."""
         return self.own
+
+    def opening(self, model: str) -> tuple[Sequence[str], Objective]:
+        """Flags of the bench as the page opens with a model, and what is to be best then."""
+        return self.tuning, self.objective
 
     def results(self, args: argparse.Namespace) -> Path:
         return args.out / self.file

@@ -12,7 +12,7 @@ from torch import Tensor
 from remdm.domains.countdown import llada, problems
 from remdm.domains.countdown.checker import RIGHT, WRONG, Line, Verdict, examine, issues, scene, solved
 from remdm.domains.countdown.problems import LARGEST, LENGTH, LIMIT, PROMPT, WORDS, Problem
-from remdm.models.checkpoints import Checkpoint, load_embedded
+from remdm.models.checkpoints import Checkpoint, load_embedded, recommended
 from remdm.runs.domain import Domain, Model
 from remdm.runs.tokens import TokenView
 
@@ -135,6 +135,7 @@ COUNTDOWN = Model(
     scene=partial(scene, verdict),
     tile=tile,
     numbers=numbers,
+    recommended=recommended("countdown"),
     prompt_help="Three numbers from 1 to 12 and a target from 1 to 60, such as 3, 5, 7 = 26.",
     placeholder="Empty: draw a held-out problem",
 )

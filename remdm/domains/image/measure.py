@@ -154,6 +154,10 @@ class Pictures(Measurement):
         eta = {"eta": 0.05} if sampler in ("remdm-rescale", "remdm-cap") else {}
         return {"temperature": 1.0 if sampler == "maskgit" else 0.8, "nucleus_p": 1.0, **eta}
 
+    def opening(self, model: str) -> tuple[Sequence[str], Objective]:
+        """Guided as the page guides by default."""
+        return ("--guidance-scale", f"{Asked().guidance_scale:g}"), self.objective
+
     def condition(self, row: Row) -> str:
         return f"guidance {float(row['guidance_scale']):g}"
 

@@ -11,10 +11,11 @@ from torch import Tensor
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.charts import histograms
 from remdm.domains.molecule.chemistry import atoms, issues_in, split
-from remdm.domains.molecule.drawing import Drawing, draw, fragment
-from remdm.domains.molecule.properties import Measured, measure
+from remdm.domains.molecule.drawing import Drawing, draw
+from remdm.domains.molecule.pieces import body, pieces
+from remdm.domains.molecule.properties import Measured, measure, properties
 from remdm.domains.molecule.qm9 import LABELS, LENGTH, SYMBOLS, VOCABULARY
-from remdm.models.checkpoints import ROOT, Checkpoint, load_embedded
+from remdm.models.checkpoints import ROOT, Checkpoint, load_embedded, recommended
 from remdm.models.noised import load_classifier
 from remdm.runs.domain import Domain, Figures, Model
 from remdm.runs.tokens import Issue, TokenView
@@ -24,7 +25,6 @@ from remdm.sampling.knobs import check, knob
 from remdm.sampling.methods import Settings, settings
 
 FOLDER = ROOT / "qm9"
-FIRST_SYMBOL = VOCABULARY.index(SYMBOLS[0])
 _LOOP = {"rule": "rescale", "eta": 0.9, "weighting": "conf", "plan": "loop-times", "t_on": 0.25, "t_off": 0.125}
 _UNGUIDED = {"eta": 0.1, "nucleus_p": 0.8}
 PRESETS: dict[str, dict[str, Any]] = {
@@ -151,12 +151,6 @@ def text(ids: Sequence[int], checkpoint: Checkpoint) -> str:
     return smiles(ids)
 
 
-def body(ids: Sequence[int]) -> tuple[list[int], list[str]]:
-    """The positions of the SMILES tokens and these tokens; masks and special tokens are left out."""
-    positions = [place for place, token in enumerate(ids) if FIRST_SYMBOL <= token < len(VOCABULARY)]
-    return positions, [VOCABULARY[ids[place]] for place in positions]
-
-
 def smiles(ids: Sequence[int]) -> str:
     return "".join(body(ids)[1])
 
@@ -173,20 +167,26 @@ def issues(view: TokenView) -> tuple[Issue, ...]:
 
 
 def scene(view: TokenView) -> dict[str, Any]:
-    """The drawing next to the tokens: the molecule once it is whole, before that only a piece that is whole by itself.
+    """The drawing next to the tokens: the molecule once it is whole, before that the pieces that can be drawn.
 
-    Of a string that cannot be drawn, the longest whole piece is shown and marked as one.
-    `atoms` has each drawn atom's position in the sequence and its place in the drawing; `near` has for the other
-    tokens which atom they belong to.
+    Of a string that cannot be drawn, the pieces are shown and marked as such. A molecule has its rings and QED. `atoms`
+    has each drawn atom's position in the sequence and its place in the drawing; `near` has for the other tokens which
+    atom they belong to.
     """
     if view.masked:
-        return _piece_of(view)
+        return _pieces_of(view)
     positions, tokens = body(view.ids)
     found = issues(view)
     drawing = draw("".join(tokens))
-    shown = _drawn(positions, tokens, drawing) if drawing else {**_piece_of(view), "piece": True}
+    shown = _drawn(positions, tokens, drawing) if drawing else {**_pieces_of(view), "piece": True}
     blamed = [place for issue in found for place in issue.positions]
-    return {**shown, "state": "wrong" if found else "whole", "smiles": "".join(tokens), "blamed": blamed}
+    whole = {"state": "wrong" if found else "whole", "smiles": "".join(tokens), "blamed": blamed}
+    return {**shown, **whole, **({} if found else _facts("".join(tokens)))}
+
+
+def _facts(smiles: str) -> dict[str, Any]:
+    made = properties(smiles)
+    return {"rings": made.rings, **({} if made.qed is None else {"qed": round(made.qed, 3)})}
 
 
 def _drawn(positions: Sequence[int], tokens: Sequence[str], drawing: Drawing) -> dict[str, Any]:
@@ -196,30 +196,17 @@ def _drawn(positions: Sequence[int], tokens: Sequence[str], drawing: Drawing) ->
     return {"svg": drawing.svg, "atoms": spots, "near": near}
 
 
-def _piece_of(view: TokenView) -> dict[str, Any]:
-    """The longest run of neighbouring tokens that is whole by itself."""
-    found = longest(view.ids)
-    if found is None:
+def _pieces_of(view: TokenView) -> dict[str, Any]:
+    """What can be drawn of an unfinished string, its pieces side by side."""
+    found = pieces(view.ids)
+    if not found:
         return {"state": "open", "masked": view.masked}
-    first, tokens = found
-    drawing = draw("".join(tokens), open_ended=True)
-    shown = _drawn(range(first, first + len(tokens)), tokens, drawing) if drawing else {}
-    return {"state": "open", "masked": view.masked, "smiles": "".join(tokens), **shown}
-
-
-def longest(ids: Sequence[int]) -> tuple[int, list[str]] | None:
-    """The longest whole fragment among unfinished ids: its first position and its tokens."""
-    best: tuple[int, list[str]] | None = None
-    positions, tokens = body(ids)
-    begin = 0
-    for end in range(1, len(positions) + 1):
-        if end < len(positions) and positions[end] == positions[end - 1] + 1:
-            continue
-        cut = fragment(tuple(tokens[begin:end]))
-        if cut and (best is None or cut[1] - cut[0] > len(best[1])):
-            best = positions[begin + cut[0]], tokens[begin + cut[0] : begin + cut[1]]
-        begin = end
-    return best
+    positions = [place for places, _ in found for place in places]
+    tokens = [token for _, each in found for token in each]
+    joined = ".".join("".join(each) for _, each in found)
+    drawing = draw(joined, open_ended=True)
+    shown = _drawn(positions, tokens, drawing) if drawing else {}
+    return {"state": "open", "masked": view.masked, "smiles": joined, **shown}
 
 
 def tile(view: TokenView) -> str:
@@ -281,6 +268,7 @@ QM9 = Model(
     issues,
     length=LENGTH,
     defaults={"sampler": "remdm-rescale", "steps": 128, **_UNGUIDED},
+    recommended=recommended("qm9"),
     examples=("c1ccc(_)cc1...", "O=C1CC_CN1", "C1CC2_C1_2...", "N#C..."),
     denoiser=denoiser,
     scene=scene,
@@ -291,4 +279,4 @@ QM9 = Model(
     placeholder="Empty: any molecule",
 )
 
-DOMAIN = Domain("molecule", "Molecules", (QM9,), Asked, most_samples=64, together=True, layout="line")
+DOMAIN = Domain("molecule", "Molecules", (QM9,), Asked, most_samples=64, together=True, layout=f"rows:{LENGTH}")

@@ -10,7 +10,7 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from remdm.domains.molecule.chemistry import read
 
-WIDTH, HEIGHT = 360, 220
+WIDTH, HEIGHT = 420, 240
 _PALETTE = {6: (0, 0, 0), 7: (0.2, 0.51, 0.85), 8: (0.82, 0.35, 0.14), 9: (0.2, 0.5, 0.22)}
 """Colours of C, N, O, F that can be read on white and on black; black is replaced by the page's own text colour."""
 
@@ -50,8 +50,8 @@ def _rendered(mol: Chem.Mol) -> Drawing:
     canvas = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
     look: Any = canvas.drawOptions()
     look.clearBackground, look.prepareMolsBeforeDrawing = False, False
-    look.fixedBondLength, look.bondLineWidth, look.padding = 42, 1.6, 0.06
-    look.fixedFontSize, look.includeRadicals, look.singleColourBonds = 17, False, True
+    look.fixedBondLength, look.bondLineWidth, look.padding = 46, 1.7, 0.07
+    look.fixedFontSize, look.includeRadicals, look.singleColourBonds = 18, False, True
     look.setAtomPalette(_PALETTE)
     canvas.DrawMolecule(mol)
     canvas.FinishDrawing()

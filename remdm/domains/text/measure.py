@@ -127,8 +127,19 @@ class Text(Measurement):
         def scored(cell: Cell | None, groups: Sequence[Samples]) -> Mapping[str, Any]:
             return score(groups[0], model, checkpoint)
 
+        def read(samples: Samples) -> Samples:
+            scores = _judge().nll(texts(samples, model, checkpoint))
+            return replace(samples, judged=np.array(scores, dtype=np.float64))
+
         data = Stories(checkpoint, model.length)
-        return [Bench(folder.name, weights_hash(folder), checkpoint, draws, scored, data=data)]
+        judge = None if model.issues else read
+        return [Bench(folder.name, weights_hash(folder), checkpoint, draws, scored, data=data, judged=judge)]
+
+    def opening(self, model: str) -> tuple[Sequence[str], Objective]:
+        """Where no checker knows what is wrong, a judge's perplexity decides; text must not get plainer by it."""
+        if model == STORIES.name:
+            return (), self.objective
+        return ("--model", model), Objective("judge_perplexity", True, {"token_entropy": 0.98, "distinct": 0.95})
 
     def condition(self, row: Row) -> str:
         return row["model"]

@@ -81,6 +81,8 @@ class Study:
         for first, stop in batches(0, max(1, self.samples // len(draws)), 2 * self.kind.batch):
             groups = [draw(first, stop).after(old) for draw, old in zip(draws, groups, strict=True)]
         drawn = [group for group in groups if group is not None]
+        if self.bench.judged is not None:
+            drawn = [self.bench.judged(group) for group in drawn]
         found = self.bench.score(cell, drawn)
         variety = {name: round(Interval.around(found[name]).value, 4) for name in self.kind.objective.floors}
         row = results.flat({

@@ -17,7 +17,6 @@ from remdm.domains.molecule.domain import (
     Asked,
     denoiser,
     issues,
-    longest,
     preset,
     scene,
     start,
@@ -27,6 +26,7 @@ from remdm.domains.molecule.domain import (
 from remdm.domains.molecule.drawing import draw, fragment
 from remdm.domains.molecule.exports import smiles_file, structures, table
 from remdm.domains.molecule.frontier import Frontier, Spot, against, spot, verdict
+from remdm.domains.molecule.pieces import pieces
 from remdm.domains.molecule.properties import measure
 from remdm.evaluation.sweeps.samples import draw as drawn
 from remdm.models.checkpoints import ROOT, load_embedded
@@ -166,14 +166,16 @@ def test_a_whole_molecule_is_drawn_and_its_tokens_know_their_atoms():
     assert made["state"] == "whole"
     assert [at[0] for at in made["atoms"]] == [1, 2, 5, 7, 9, 10]
     assert made["near"][8] == 3, "the ring number belongs to N"
+    assert (made["rings"], 0 < made["qed"] < 1) == (1, True)
     assert issues(view("CC(=O)N1CC1")) == ()
 
 
 def test_an_unfinished_one_shows_only_what_is_whole():
     made = scene(view("CC(=O_", end=False))
-    assert (made["state"], made["smiles"]) == ("open", "CC")
+    assert (made["state"], made["smiles"]) == ("open", "CC=O")
+    assert [at[0] for at in made["atoms"]] == [1, 2, 5]
     assert issues(view("CC(=O_", end=False)) == ()
-    assert longest(view("C_1_", end=False).ids) is None
+    assert pieces(view("c1__N", end=False).ids) == [([1], ["C"]), ([5], ["N"])]
     assert "svg" not in scene(named([None] * 32, qm9.VOCABULARY))
 
 
@@ -184,7 +186,7 @@ def test_a_wrong_one_is_marked_where_it_is_wrong():
     assert [issue.positions for issue in issues(wrong)] == [(2,)]
     assert "data-blamed" in tile(wrong)
     piece = scene(view("C1CC"))
-    assert (piece["state"], piece["piece"], [at[0] for at in piece["atoms"]]) == ("wrong", True, [3, 4])
+    assert (piece["state"], piece["piece"], [at[0] for at in piece["atoms"]]) == ("wrong", True, [1, 3, 4])
 
 
 def test_tiles_hatch_what_is_masked():
