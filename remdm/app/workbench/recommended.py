@@ -18,14 +18,7 @@ class Recommended:
     def __init__(self, panel: Panel, measurement: Measurement | None, folder: Path = FOLDER) -> None:
         self.panel, self.measurement, self.folder = panel, measurement, folder
         panel.recommended.visible = measurement is not None
-        changing = {
-            panel.sampler,
-            panel.cite,
-            panel.precision,
-            panel.known,
-            *panel.shape.values(),
-            *panel.drawing.values(),
-        }
+        changing = {*panel.controls, panel.known}
         on(panel.recommended.click, self.chosen, {panel.model, panel.steps, panel.sampler}, changing)
         # what was said is about another choice now
         on([panel.sampler.input, panel.model.input], lambda: "", None, panel.known)

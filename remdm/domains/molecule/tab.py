@@ -111,8 +111,7 @@ class MoleculeTab:
 
     def _listen(self) -> None:
         bench, panel = self.bench, self.bench.panel
-        shape = {panel.sampler, panel.cite, *panel.shape.values(), *panel.drawing.values()}
-        on(self.recommended.input, self.settings, self.recommended, shape)
+        on(self.recommended.input, self.settings, self.recommended, panel.controls)
         # a State of traces cannot tell by itself that it changed; the numbers of the shown sample can
         on(bench.outcome.numbers.change, self.exported, bench.kept, {*self.files.values()})
         on(self.offered.input, self.measured, self.offered, [self.before, self.sentence])
