@@ -19,6 +19,7 @@ COMMANDS = {
     "precision": ("remdm.studies.precision", "what 32-bit noise does, on a language that is known exactly"),
     "bound": ("remdm.studies.bound", "the training bound on held-out text"),
     "pairs": ("remdm.studies.pairs", "record the pairs of runs that the tabs open with"),
+    "record": ("remdm.studies.recordings", "make all that the page plays without a model anew"),
     "lesson": ("remdm.studies.lesson", "choose and record the runs of Learn"),
     "bench": ("remdm.studies.bench", "time a step against a literal implementation"),
     "models": ("remdm.hub.listing", "list the models, fetch one, measure what loading takes"),

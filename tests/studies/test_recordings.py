@@ -1,0 +1,45 @@
+"""Recorded pieces: found by their rule, told from their run, and what the gallery says of them is true."""
+
+import argparse
+import json
+
+import pytest
+
+from remdm.app.gallery import seen
+from remdm.domains.registry import DOMAINS
+from remdm.runs.tokens import Issue
+from remdm.studies.recordings import GALLERY, RECORDED, STOOD, add_arguments, again, first_seen, run, sentences
+
+PIECES = [each for each in json.loads((GALLERY / "index.json").read_text(encoding="utf-8")) if "rule" in each]
+WRONG = (Issue((1,), "wrong", "2 + 2 is 4, not 5."),)
+
+
+def test_the_error_of_a_piece_is_one_that_stays_or_one_that_stood_long_enough():
+    assert first_seen([(), WRONG, (), WRONG, WRONG], "kept") == (4, 0, WRONG[0].message)
+    assert first_seen([(), WRONG, ()], "kept") is None
+    assert first_seen([(), *[WRONG] * STOOD, ()], "found") == (2, STOOD + 2, WRONG[0].message)
+    assert first_seen([*[WRONG] * (STOOD - 1), ()], "found") is None
+    assert first_seen([*[WRONG] * STOOD, (), WRONG], "found") is None
+    assert first_seen([(), ()], "found") is None
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=lambda each: each["file"])
+def test_pieces_show_and_tell_what_their_rule_says(piece):
+    sample = seen(GALLERY / piece["file"], DOMAINS)
+    run, rule = sample.trace.run, piece["rule"]
+    assert (run["domain"], run["sampler"], run["steps"]) == (rule["domain"], rule["sampler"], rule["steps"])
+    found = first_seen(sample.issues, rule["show"])
+    assert found and piece["told"] == sentences(sample.trace, found)
+
+
+def test_recorded_runs_are_those_of_the_weights_of_today():
+    for name in ("countdown", "molecule"):
+        trace = seen(RECORDED / f"{name}.json.gz", DOMAINS).trace
+        assert again(trace).final == trace.final
+
+
+def test_an_unknown_part_is_refused():
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(ValueError, match="part must be one of runs, pairs, lesson, gallery, got walls"):
+        run(parser.parse_args(["walls"]))
