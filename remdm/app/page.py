@@ -20,13 +20,12 @@ from remdm.app.workbench.workbench import Workbench
 from remdm.evaluation.measurement import Measurement
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
+from remdm.runs.trace import MAX_BYTES
 from remdm.serving.batcher import VISITORS
 from remdm.serving.headers import Guarded
 from remdm.serving.packing import Packed
 
 RECORDED = ASSETS / "recorded"
-MOST_UPLOADED = "32mb"
-"""Of one file: as much as a trace may have."""
 MOST_VISITORS = 200
 """Whose states are kept: the one who came first gives way."""
 INTRO = "# ReMDM Studio"
@@ -99,6 +98,6 @@ def launch_arguments() -> dict:
         "head": head(),
         "footer_links": ["settings"],
         "app_kwargs": {"middleware": [Middleware(Guarded), Middleware(Packed)], "openapi_url": None},
-        "max_file_size": MOST_UPLOADED,
+        "max_file_size": MAX_BYTES,  # of a trace
         "state_session_capacity": MOST_VISITORS,
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from remdm.app.page import MOST_UPLOADED, launch_arguments
+from remdm.app.page import launch_arguments
 from remdm.runs.trace import MAX_BYTES
 from remdm.serving.headers import HEADERS
 
@@ -31,7 +31,8 @@ def test_there_is_no_description_of_the_endpoints(app):
 
 
 def test_uploads_and_visitors_have_a_bound():
-    assert MOST_UPLOADED == f"{MAX_BYTES >> 20}mb" and launch_arguments()["state_session_capacity"] <= 1000
+    given = launch_arguments()
+    assert given["max_file_size"] == MAX_BYTES and given["state_session_capacity"] <= 1000
 
 
 @pytest.mark.parametrize("port", ["tcp://10.0.0.1:80", "0", "65536", ""])
