@@ -31,10 +31,10 @@ install: .venv/installed
 	touch $@
 
 test: .venv/tested
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest
 
 test-fast: .venv/tools
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser and not slow"
+	$(BIN)/python -m pytest -n 2 -m "not browser and not slow"
 
 lint: .venv/tools
 	$(BIN)/ruff check .

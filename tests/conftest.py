@@ -163,9 +163,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = getattr(item, "fixturenames", ())
         if "browse" in asked:
             item.add_marker(pytest.mark.browser)
-        if {"app", "browse"} & set(asked):
-            # one app and one browser, whatever runs in parallel; as the largest group it is the first to be dealt out
-            item.add_marker(pytest.mark.xdist_group("browser"))
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="this machine shows no CUDA device"))
 

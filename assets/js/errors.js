@@ -39,5 +39,5 @@ export function repair(run, error) {
     const later = run.steps.slice(error.end - 1).find((view) => !masked(view, p) && view.shown[p] !== before.shown[p]);
     if (later && !masked(before, p)) return `“${run.name(before.shown[p])}” became “${run.name(later.shown[p])}”`;
   }
-  return "the words around it changed";
+  return "what is around it changed";
 }

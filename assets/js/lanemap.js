@@ -63,9 +63,9 @@ export class LaneMap {
   }
 
   mark(k) {
-    const at = `${(100 * k) / Math.max(this.run.expected, 1)}%`;
-    this.cursor.style.left = at;
-    this.later.style.left = at;
+    const share = k / Math.max(this.run.expected, 1);
+    this.cursor.style.left = `${100 * share}%`;
+    this.later.style.transform = `scaleX(${1 - share})`; // what is transformed is not laid out again
   }
 
   light(p) {

@@ -10,7 +10,7 @@ import numpy as np
 from remdm.evaluation.measurement import Measure, Measurement
 from remdm.evaluation.metrics.statistics import pooled
 from remdm.evaluation.sweeps import results, sweep
-from remdm.evaluation.sweeps.results import Row
+from remdm.evaluation.sweeps.results import Row, newest
 from remdm.evaluation.sweeps.samples import DATA, Cell, Samples, Stopped, until
 from remdm.sampling.methods import METHODS, build
 from remdm.views.curves import Point
@@ -28,12 +28,6 @@ def changes(kind: Measurement, row: Row) -> str:
 def changed(kind: Measurement, row: Row) -> bool:
     """Whether a row's sampler is set otherwise than the domain sets it; rows of the data themselves are not."""
     return row["sampler"] in METHODS and bool(changes(kind, row))
-
-
-def newest(rows: Sequence[Row]) -> list[Row]:
-    """Rows of each model's latest weights alone."""
-    last = {row["model"]: row["model_hash"] for row in rows}
-    return [row for row in rows if row["model_hash"] == last[row["model"]]]
 
 
 def conditions(kind: Measurement, rows: Sequence[Row]) -> list[str]:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from remdm.domains.registry import measurements
-from remdm.evaluation.curves import newest
 from remdm.evaluation.measurement import Objective
 from remdm.evaluation.sweeps import results
-from remdm.evaluation.sweeps.results import Row, grouped
+from remdm.evaluation.sweeps.results import Row, grouped, newest
 from remdm.evaluation.sweeps.table import by_steps, markdown
 from remdm.evaluation.tuning.search import CONFIRMED, PAPER, TRIAL, file_of
 from remdm.evaluation.tuning.tuning_analysis import SPACES, best_of, knobs_of, plateau

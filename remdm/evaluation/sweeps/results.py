@@ -16,6 +16,12 @@ Row = Mapping[str, str]
 Name = TypeVar("Name", bound=Hashable)
 
 
+def newest(rows: Sequence[Row]) -> list[Row]:
+    """Rows of each model's latest weights alone: a cell of former ones is another model's."""
+    last = {row["model"]: row["model_hash"] for row in rows}
+    return [row for row in rows if row["model_hash"] == last[row["model"]]]
+
+
 def with_ends(*names: str) -> tuple[str, ...]:
     """The columns of figures with an interval."""
     return tuple(each for name in names for each in ends(name))

@@ -172,7 +172,7 @@ def run(args: argparse.Namespace, kind: Measurement) -> None:
     if not args.table:
         _draw(args, kind)
     model = Path(getattr(args, "model", "")).name
-    rows = [row for row in results.read(kind.results(args)) if model in ("", row["model"])]
+    rows = [row for row in results.newest(results.read(kind.results(args))) if model in ("", row["model"])]
     if not rows:
         raise ValueError(f"{args.out} holds no results{f' of {model}' if model else ''} yet; run the command without "
                          "--table first")  # fmt: skip

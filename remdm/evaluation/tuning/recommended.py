@@ -10,7 +10,7 @@ from remdm.evaluation import curves
 from remdm.evaluation.measurement import Measure, Measurement, Objective
 from remdm.evaluation.metrics.statistics import pooled
 from remdm.evaluation.sweeps import results
-from remdm.evaluation.sweeps.results import Row
+from remdm.evaluation.sweeps.results import Row, newest
 from remdm.evaluation.tuning.search import CONFIRMED, PAPER, file_of
 from remdm.sampling.methods import METHODS, Settings, settings
 from remdm.views.interval import Interval
@@ -59,7 +59,7 @@ def _settable(row: Row) -> bool:
 
 
 def _from_results(kind: Measurement, goal: Objective, rows: Sequence[Row], condition: str) -> list[Measured]:
-    has = [row for row in curves.newest(rows) if kind.condition(row) == condition and _settable(row)]
+    has = [row for row in newest(rows) if kind.condition(row) == condition and _settable(row)]
     cells = results.grouped([row for row in has if row.get(goal.column)],
                             lambda row: (row["sampler"], row["overrides"], row["steps"]))  # fmt: skip
     count = kind.measure(goal.column).count
@@ -100,7 +100,7 @@ def known(kind: Measurement, steps: int, condition: str, folder: Path) -> Known 
     goal = kind.objective
     rows = results.read(folder / kind.file)
     found = _from_results(kind, goal, rows, condition)
-    mine = [row for row in curves.newest(rows) if kind.condition(row) == condition]
+    mine = [row for row in newest(rows) if kind.condition(row) == condition]
     if mine and condition == kind.own:
         study = results.read(folder / file_of(kind.domain))
         found += _from_study(kind, study, mine[-1]["model"], mine[-1]["model_hash"])

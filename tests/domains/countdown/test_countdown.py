@@ -20,6 +20,7 @@ from remdm.domains.countdown.scores import answer, over_problems, render, score,
 from remdm.domains.countdown.train import OCTAVES, PERIODS, circles, heldout, known
 from remdm.evaluation.metrics.statistics import over_seeds
 from remdm.models.network import compute
+from remdm.paths import ASSETS
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest, run_seed
 from remdm.sampling.denoiser import Unguided
@@ -404,3 +405,16 @@ def test_the_command_goes_on_where_it_stopped_and_prints_its_table(tmp_path, cap
     with pytest.raises(SystemExit):
         main([*asked, "--problems", "100000", "--out", str(tmp_path)])
     assert "problems must be at most" in capsys.readouterr().err
+
+
+def test_the_table_leaves_out_rows_of_former_weights(tmp_path, capsys):
+    head, *rows = (ASSETS / "results" / "countdown.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    _, model, _, *rest = rows[0].split(",")
+    former = ",".join(("countdown", model, "f00d", *rest))
+    printed = []
+    for folder, kept in (("alone", rows), ("both", [former, *rows])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "countdown.csv").write_text("".join((head, *kept)), encoding="utf-8")
+        main(["evaluate", "countdown", "--table", "--out", str(tmp_path / folder)])
+        printed.append(capsys.readouterr().out.partition("Printed by")[0])
+    assert printed[0] == printed[1] and "| mdlm | 11 |" in printed[0]
