@@ -1,6 +1,7 @@
 # make demo   creates the environment, installs, serves the app on port 7860
 # make test   installs what the tests need, a browser too, and passes them
 # make test-fast   the tests that need neither a browser nor many seconds
+# make hostile   10,000 hostile inputs, hostile machines, and the container's steps
 # make lint, make install, make bench
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PORT ?= 7860
 # Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo install test test-fast lint bench clean
+.PHONY: demo install test test-fast lint hostile bench clean
 
 demo: .venv/installed
 	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
@@ -41,6 +42,11 @@ lint: .venv/tools
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tests/words.py
+	$(BIN)/python tests/audit.py
+
+hostile: .venv/tools
+	HOSTILE_CASES=10000 $(BIN)/python -m pytest -n 0 -s tests/hostile
+	$(BIN)/python tests/hostile/container.py
 
 bench: .venv/installed
 	$(BIN)/python -m remdm bench

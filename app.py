@@ -1,7 +1,10 @@
 """Serves ReMDM Studio: on Hugging Face Spaces, in a container, or at home (`make demo`)."""
 
+import logging
 import os
+import signal
 import sys
+import threading
 
 # Nothing here tells anyone outside that it runs; these have to stand before the imports.
 for _flag, _value in {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}.items():
@@ -21,10 +24,30 @@ except ValueError as error:
 with stubs.unwritten():
     from remdm.app.page import launch_arguments, page
     from remdm.domains import registry
+    from remdm.serving.streamed_runs import RUNS
 
+GRACE = 2
+"""Seconds that visitors have to be told when the server stops."""
 demo = page(registry.DOMAINS, registry.measurements(), registry.tabs())
 
+
+def cut_off() -> None:
+    """End the connections that pages hold open; that they were cut is not an error to be logged."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    demo.server.force_exit = True
+
+
+def stop(*_: object) -> None:
+    """A container is stopped by a signal: runs end and their visitors are told, then the server closes."""
+    RUNS.close()
+    leave = threading.Timer(GRACE, cut_off)
+    leave.daemon = True
+    leave.start()
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
     try:
         demo.launch(server_name=NAME, server_port=int(PORT), **launch_arguments())
     except OSError as error:

@@ -7,6 +7,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from remdm import limits
+from remdm.app.api import endpoint
 from remdm.app.components.scripted_html import head, sheet
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, on
@@ -72,6 +73,7 @@ def page(
             with gr.Tab("Gallery", id="gallery"):
                 gallery = Gallery(domains, ASSETS / "gallery")
         open_link(app, chosen, {name: getattr(tab, "bench", tab) for name, tab in built.items()}, gallery)
+        endpoint(domains)
         gr.Markdown(FOOT, elem_classes="foot")
     return app
 

@@ -34,7 +34,7 @@ def family_of(config: Mapping[str, Any], name: str) -> str:
         CheckpointError: for a model that cannot be sampled, in one sentence that begins with its name.
     """
     kind = str(config.get("model_type", ""))
-    if config.get("architecture") in ARCHITECTURES:
+    if str(config.get("architecture", "")) in ARCHITECTURES:
         return OWN
     if "graph" in config and "noise" in config and not kind:
         kind = "sedd"

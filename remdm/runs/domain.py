@@ -125,6 +125,8 @@ class Domain:
         Raises:
             ValueError: for an unknown name. CheckpointError: for one that `other` refuses.
         """
+        if not isinstance(name, str | None):
+            raise ValueError(f"model must be a name, got {str(name)[:40]}")
         for model in self.models:
             if name in (None, model.name):
                 return model

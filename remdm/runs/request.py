@@ -52,7 +52,7 @@ class RunRequest:
     drafts: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "prompt", readable(self.prompt))
+        object.__setattr__(self, "prompt", readable(str(self.prompt)))
         if len(self.prompt) > MAX_PROMPT:
             raise ValueError(f"The prompt has {len(self.prompt):,} letters; at most {MAX_PROMPT:,} can be kept.")
         if len(self.model.name) > MAX_NAME:

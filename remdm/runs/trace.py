@@ -193,7 +193,9 @@ def fits(length: int, steps: int) -> bool:
 def save(trace: Trace, path: Path) -> None:
     """Write a trace; gzipped (with no clock time in it) if the name ends in .gz."""
     data = dumps(trace)
-    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    part = path.with_name(f"{path.name}.part")  # whatever stands under the name itself is a whole trace
+    part.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    part.replace(path)
 
 
 def load(path: Path) -> Trace:

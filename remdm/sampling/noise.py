@@ -23,7 +23,7 @@ class Noise:
         Raises:
             ValueError: if precision is neither 64 nor 32.
         """
-        if precision not in DTYPES:
+        if precision not in list(DTYPES):
             raise ValueError(f"precision must be 64 or 32 bits, got {precision}")
         self.generators = tuple(Generator().manual_seed(seed) for seed in seeds)
         self.dtype, self.greedy = DTYPES[precision], greedy

@@ -72,6 +72,9 @@ class RunGroup:
             shown.stop()
 
 
+CLOSING = "This server stops now. What was written so far stays on the page; try again in a minute"
+
+
 class Runs:
     """The latest runs by unguessable id; old ones are dropped."""
 
@@ -79,6 +82,7 @@ class Runs:
         self._kept, self._lock = kept, threading.Lock()
         self._runs: OrderedDict[str, StreamedRun] = OrderedDict()
         self._groups: OrderedDict[str, RunGroup] = OrderedDict()
+        self.closing = threading.Event()
 
     def begin(self) -> str:
         """A ticket for a new group of runs, which can be stopped before any of them has begun."""
@@ -88,6 +92,12 @@ class Runs:
             while len(self._groups) > self._kept:
                 self._groups.popitem(last=False)
         return ticket
+
+    def close(self) -> None:
+        """The server stops: end all runs; those who wait for them are told."""
+        self.closing.set()
+        for group in list(self._groups.values()):
+            group.stop()
 
     def group(self, ticket: str | None) -> RunGroup:
         """The group of a ticket; one that nobody else holds for a ticket that is not known (any more)."""

@@ -10,7 +10,7 @@ from gradio.events import Dependency
 
 from remdm.app.errors import failure
 from remdm.app.events import MODEL_QUEUE, Changes, Values, on
-from remdm.serving.streamed_runs import RUNS, RunGroup
+from remdm.serving.streamed_runs import CLOSING, RUNS, RunGroup
 
 Job = Callable[[Values, RunGroup], Iterator[Changes]]
 """What a click runs: the values of its inputs and the group that its runs belong to -> changes as they come."""
@@ -74,6 +74,8 @@ class RunControls:
             group = RUNS.group(values[self.ticket])
             try:
                 yield from job(values, group)
+                if RUNS.closing.is_set():
+                    raise ValueError(CLOSING)
             except Exception as error:
                 yield self.ready()
                 raise failure(error, self.work) from error

@@ -191,7 +191,7 @@ class Panel:
         """The sampler with all that the controls say of it, as far as it applies."""
         parts = {table: values[each] for table, each in self.parts.items()}
         given = {**parts, "schedule": "linear" if parts["plan"] == "capped" else values[self.schedule]}
-        if all(row in TABLES[table] for table, row in parts.items()):
+        if all(row in list(TABLES[table]) for table, row in parts.items()):
             given |= _given(values, self.knobs, applicable(parts))
         given |= _given(values, self.drawing, knobs(Truncation)) | _given(values, self.answering, knobs(Answering))
         steps = whole("steps", values[self.steps], 1, MOST_STEPS)

@@ -1,0 +1,79 @@
+"""Machines as they are: other encodings, folders that cannot be written, full disks, a process that is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from remdm import cli
+from remdm.runs.trace import load
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ("-m", "remdm", "sample", "text", "--sampler", "mdlm", "--seed", "3", "--steps")
+OLD_LOCALES = [
+    {"PYTHONUTF8": "0", "LC_ALL": "C"},
+    {"PYTHONUTF8": "0", "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"},
+    {"PYTHONIOENCODING": "cp1252"},
+    {"PYTHONIOENCODING": "cp932"},
+]
+
+
+def command(*words, **variables):
+    return subprocess.run(
+        [sys.executable, *words], capture_output=True, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    )
+
+
+@pytest.mark.parametrize("variables", OLD_LOCALES, ids=lambda each: "-".join(each.values()))
+def test_the_command_runs_in_any_encoding(variables, tmp_path):
+    """It reads and writes its files as UTF-8, and prints what the terminal can show."""
+    out = str(tmp_path / "a.json")
+    prompt = "On Tuesday, _ and Ben met. …"
+    ran = command(*SAMPLE, "2", "--prompt", prompt, "--out", out, **variables)
+    assert ran.returncode == 0, ran.stderr.decode("ascii", "replace")[-400:]
+    assert load(Path(out)).run["prompt"] == prompt
+    refused = command(*SAMPLE, "2", "--prompt", "Žlutý “kůň” _ .", **variables)
+    assert refused.returncode == 2 and refused.stderr.count(b"\n") == 1 and b"does not know the word" in refused.stderr
+
+
+@pytest.mark.parametrize("variables", OLD_LOCALES[:1])
+def test_the_page_is_built_in_any_encoding(variables):
+    ran = command("-c", "import app", GRADIO_SERVER_PORT="7999", **variables)
+    assert ran.returncode == 0, ran.stderr[-400:]
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("remdm.cli.sample.record", lambda run: pytest.fail("it ran"))
+    for out in (tmp_path / "file" / "a.json", Path("/proc/no/such/a.json")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["sample", "text", "--steps", "2", "--out", str(out)])
+        assert ended.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+def test_a_full_disk_is_one_sentence(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, *SAMPLE, "2"], stdout=Path("/dev/full").open("wb"), stderr=subprocess.PIPE, cwd=ROOT
+    )
+    assert ran.returncode != 0 and b"No space left" in ran.stderr and b"Error in" not in ran.stderr
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly():
+    ran = subprocess.run(f"{sys.executable} -m remdm models | head -n 1", shell=True, capture_output=True, cwd=ROOT)
+    assert ran.stdout.count(b"\n") == 1 and b"Traceback" not in ran.stderr
+
+
+def test_a_killed_run_leaves_no_half_written_trace(tmp_path):
+    """Whatever stands under a trace's name is a whole trace."""
+    target = tmp_path / "a.json"
+    running = subprocess.Popen([sys.executable, *SAMPLE, "512", "--out", str(target)], cwd=ROOT)
+    try:
+        running.wait(8)
+    except subprocess.TimeoutExpired:
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    assert not target.exists() or load(target).steps
