@@ -41,6 +41,12 @@ class Compute:
     dtype: torch.dtype
     reason: str
 
+    @property
+    def title(self) -> str:
+        """As traces and the page have it, such as `cpu float32`; a CUDA device with its name."""
+        card = f", {torch.cuda.get_device_name(self.device)}" if self.device.type == "cuda" else ""
+        return f"{self.device.type} {str(self.dtype).removeprefix('torch.')}{card}"
+
 
 def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
     """Seconds that one 256 x 768 x 768 product takes, the best of what fits into the time.
