@@ -73,9 +73,12 @@ class Noise:
         device = log_x.device
         if device.type != "cuda":
             return torch.rand(log_x.shape, generator=generator, dtype=self.dtype).to(device)
-        if generator not in self._there:
-            self._there[generator] = Generator(device).manual_seed(generator.initial_seed())
-        return torch.rand(log_x.shape, generator=self._there[generator], dtype=self.dtype, device=device)
+        there = self._there.get(generator)
+        if there is None:
+            there = Generator(device).manual_seed(generator.initial_seed())
+            if generator in self.generators:  # one that serves a single draw need not be remembered
+                self._there[generator] = there
+        return torch.rand(log_x.shape, generator=there, dtype=self.dtype, device=device)
 
     def gumbel(self, length: int) -> Tensor:
         """Standard Gumbel noise for each position, float64 `[B, length]`."""
