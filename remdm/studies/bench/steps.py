@@ -62,7 +62,10 @@ def random_llada(shape: LLaDAConfig) -> LLaDA:
     """Random weights in bfloat16, made where they are used: float32 would take twice a card's share of them."""
     network = blank(lambda: LLaDA(shape)).to(torch.bfloat16).to_empty(device=torch.get_default_device())
     for weight in network.parameters():
-        nn.init.normal_(weight, std=0.02) if weight.ndim > 1 else nn.init.ones_(weight)
+        if weight.ndim > 1:
+            nn.init.normal_(weight, std=0.02)
+        else:
+            nn.init.ones_(weight)
     nn.init.normal_(network.transformer.ff_out.weight, std=SPREAD * shape.width**-0.5)
     return network
 

@@ -19,6 +19,8 @@ from remdm.studies.gpu import samples, times
 from remdm.studies.gpu.report import Report
 
 TESTS = Path(__file__).resolve().parents[3] / "tests" / "gpu"
+GRACE = 3.0
+"""Seconds that a part has less than its process: to end by itself."""
 LEAST = 10.0
 """Seconds: a part for which less is left is not begun."""
 
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _apart(part: str, args: argparse.Namespace, left: float, report: Report) -> None:
     """A part in a process of its own, ended when its time is over."""
-    command = [sys.executable, "-m", "remdm", "gpu", "--parts", part, "--minutes", f"{left / 60:.3f}",
+    command = [sys.executable, "-m", "remdm", "gpu", "--parts", part, "--minutes", f"{(left - GRACE) / 60:.3f}",
                "--out", str(args.out), "--device", args.device]  # fmt: skip
     command += ["--only", *args.only] if args.only else []
     command += ["--cells", str(args.cells)] if args.cells else []

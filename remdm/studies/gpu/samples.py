@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, report: Report, until: float) -> None:
         except Stopped:
             report.failed(title, "not finished: no time is left; what was drawn is kept")
             count = 0
-        except Exception as error:  # one cell's fault is not another's
+        except (Exception, SystemExit) as error:  # argparse exits; one cell's fault is not another's
             report.failed(title, f"{type(error).__name__}: {str(error).splitlines()[0][:300] if str(error) else ''}")
             count = 0
         pack(args.out / "drawn", args.out / ARCHIVE)
