@@ -1,6 +1,6 @@
 """A CUDA device that is not there: CPU tensors that say they are on one, and note what the host waits for.
 
-Mixing them with tensors of the host fails as it does on a card. So what a step does on a card can be tested without one.
+Mixing them with tensors of the host fails as on a card. So what a step does there can be tested without one.
 """
 
 from collections import Counter
@@ -54,9 +54,8 @@ class Card(TorchDispatchMode):
         target = "cuda" if target == "meta" else target  # what torch takes the tensors for
         if target == "cuda":
             kwargs["device"] = torch.device("cpu")
-        blocking = not kwargs.get("non_blocking", False) and not (
-            func is aten.copy_.default and len(args) > 2 and args[2]
-        )
+        copies = func is aten.copy_.default
+        blocking = not kwargs.get("non_blocking", False) and not (copies and len(args) > 2 and args[2])
         crosses = func in MOVES and (
             (there and target == "cpu")
             or (target == "cuda" and not there)

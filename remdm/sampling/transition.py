@@ -111,6 +111,7 @@ def drawn(log_x: Tensor, ids: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
     Raises:
         NotFinite: where a row of log_x is not finite and nobody could see it before.
     """
+    ids = sent(ids, log_x.device)  # a classifier's guidance draws on the host
     found = fetched(ids, log_x.gather(1, ids[:, None]).squeeze(1), *more)
     if log_x.device.type == "cuda" and found[1].isnan().any():
         raise NotFinite("the type that it runs in")

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     """`gpu`: the parts that were asked for, and a table of what came out.
 
     Raises:
-        ValueError: for minutes that are not above 0, a device that is not there, or a list of cells that is none.
+        ValueError: for minutes that are not above 0, a device that is not there, or an invalid list of cells.
     """
     if args.minutes <= 0:
         raise ValueError(f"minutes must be above 0, got {args.minutes:g}")

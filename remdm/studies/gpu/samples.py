@@ -11,6 +11,7 @@ import os
 import time
 import zipfile
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from remdm.domains import registry
 from remdm.evaluation.sweeps import sweep
@@ -38,33 +39,39 @@ def cells(path: Path | None) -> list[list[str]]:
 
 
 def run(args: argparse.Namespace, report: Report, until: float) -> None:
-    """Each cell in turn, as long as there is time; what is drawn is in the archive at once."""
-    for words in cells(args.cells):
-        title = " ".join(words)
-        if time.monotonic() > until:
-            report.failed(title, "not drawn: no time is left")
-            continue
-        begun = time.monotonic()
-        try:
-            count = _drawn(words, args, until)
-        except Stopped:
-            report.failed(title, "not finished: no time is left; what was drawn is kept")
-            count = 0
-        except (Exception, SystemExit) as error:  # argparse exits; one cell's fault is not another's
-            report.failed(title, f"{type(error).__name__}: {str(error).splitlines()[0][:300] if str(error) else ''}")
-            count = 0
-        pack(args.out / "drawn", args.out / ARCHIVE)
-        if count:
-            took = time.monotonic() - begun
-            report.add("samples", title, samples=count, seconds=took, samples_per_second=count / took)
+    """Each cell in turn, as long as there is time; what is drawn is in the archive at once, and is gone on with.
+
+    Raises:
+        ValueError: for an invalid list of cells.
+    """
+    archive = args.out / ARCHIVE
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        if archive.is_file():
+            unpack(archive, folder)
+        for words in cells(args.cells):
+            title, begun, count = " ".join(words), time.monotonic(), 0
+            if begun > until:
+                report.failed(title, "not drawn: no time is left")
+                continue
+            try:
+                count = _drawn(words, folder, args.device, until)
+            except Stopped:
+                report.failed(title, "not finished: no time is left; what was drawn is kept")
+            except (Exception, SystemExit) as error:  # argparse exits; one cell's fault is not another's
+                report.failed(title, f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}")
+            pack(folder, archive)
+            if count:
+                took = time.monotonic() - begun
+                report.add("samples", title, samples=count, seconds=took, samples_per_second=count / took)
 
 
-def _drawn(words: list[str], args: argparse.Namespace, until: float) -> int:
-    """Draw a cell's samples; how many there are."""
+def _drawn(words: list[str], folder: Path, device: str, until: float) -> int:
+    """Draw a cell's samples into a folder; how many there are."""
     kind = registry.measurements()[words[0]]
     parser = argparse.ArgumentParser()
     sweep.add_arguments(parser, kind)
-    own = parser.parse_args([*words[1:], "--out", str(args.out / "drawn"), "--device", args.device])
+    own = parser.parse_args([*words[1:], "--out", str(folder), "--device", device])
 
     def tick(size: int) -> None:
         if time.monotonic() > until:
