@@ -30,6 +30,8 @@ from remdm.views.messages import start_message
 
 DEVICE = os.environ.get("REMDM_TEST_DEVICE", "cuda")
 CARD = DEVICE == "cuda"
+torch.backends.cudnn.allow_tf32 = False  # float32 means it here: convolutions would take fewer bits by themselves
+torch.set_num_threads(min(4, torch.get_num_threads()))
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(CARD and not torch.cuda.is_available(), reason="this machine shows no CUDA device"),
