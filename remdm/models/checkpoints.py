@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
+from remdm.models.graphs import graphed
 from remdm.models.labels import LabelDenoiser
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.square_transformer import GridConfig, GridTransformer
@@ -132,7 +133,8 @@ def load_own(folder: Path, name: str, compute: Compute) -> Checkpoint:
         raise ValueError("its weights do not fit its config.json") from error
     network = network.to(device=compute.device, dtype=compute.dtype).eval().requires_grad_(False)
     tokenizer = read_tokenizer(folder / "tokenizer.json")
-    return Checkpoint(name, NetworkDenoiser(network, mask_id), tokenizer, mask_id, network.config.length, compute)
+    denoiser = NetworkDenoiser(graphed(network, compute), mask_id)
+    return Checkpoint(name, denoiser, tokenizer, mask_id, network.config.length, compute)
 
 
 def read_tokenizer(file: Path) -> Tokenizer:

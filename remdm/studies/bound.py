@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     generator = torch.Generator().manual_seed(0)
 
     def log_x(z: Tensor, rows: Tensor) -> Tensor:
-        return checkpoint.denoiser(z, rows, 0.0)
+        return checkpoint.denoiser(z, rows, 0.0).cpu()
 
     chunks = [part for _ in range(args.passes) for part in x.split(CHUNK)]
     plain = torch.cat(
