@@ -8,25 +8,30 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
+import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.labels import LabelDenoiser
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.models.weights import save_weights
+from remdm.models.weights import load_weights, save_weights
 from remdm.paths import CHECKPOINTS
 
 ROOT = CHECKPOINTS
 
-EmbeddedNetwork = PlainTransformer | GridTransformer
+EmbeddedNetwork = PlainTransformer | GridTransformer | Encoder
 ARCHITECTURES: dict[str, tuple[Callable[..., EmbeddedNetwork], Callable[..., Any]]] = {
     "plain-transformer": (PlainTransformer, TransformerConfig),
     "grid-transformer": (GridTransformer, GridConfig),
+    "encoder": (Encoder, EncoderConfig),
 }
 """Networks of embedded models and their configs, by their name in config.json; a config has a `length`."""
+
+LARGEST = 25_000_000
+"""Bytes of the largest weights file of an embedded model."""
 
 
 class CheckpointError(ValueError):
@@ -55,10 +60,14 @@ class Checkpoint:
 
 
 def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_id: int, about: dict) -> None:
-    """Write weights in half precision, config with `about` (how it was trained) and tokenizer to a folder."""
+    """Write weights, config with `about` (how it was trained) and tokenizer to a folder.
+
+    Weights are in half precision, or in 8 bits where that would be more than LARGEST bytes.
+    """
     assert isinstance(network, EmbeddedNetwork)
     folder.mkdir(parents=True, exist_ok=True)
-    save_weights(network, folder / "model.safetensors")
+    small = 2 * total_parameters(network) <= LARGEST
+    save_weights(network, folder / "model.safetensors", torch.float16 if small else torch.int8)
     config = {
         "architecture": next(name for name, (kind, _) in ARCHITECTURES.items() if type(network) is kind),
         "mask_id": mask_id,
@@ -103,7 +112,7 @@ def load_embedded(name: str, compute: Compute) -> Checkpoint:
     make_network, make_config = ARCHITECTURES[config["architecture"]]
     network = make_network(make_config(**config["shape"]))
     try:
-        network.load_state_dict(load_file(folder / "model.safetensors"))
+        network.load_state_dict(load_weights(folder / "model.safetensors"))
     except RuntimeError as error:
         raise CheckpointError(
             f"The weights of {name} do not fit its config.json; restore checkpoints/{name}"
