@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from remdm.models.checkpoints import total_parameters
+from remdm.models.checkpoints import ARCHITECTURES, EmbeddedNetwork, total_parameters
 from remdm.models.network import Compute, Network
-from remdm.models.transformer import PlainTransformer, TransformerConfig
+from remdm.models.weights import load_weights
 from remdm.sampling.nelbo import corrupt, cross_entropies, mdlm_nelbo, stratified_times
 
 STATE = "training.pt"
@@ -71,16 +71,17 @@ class Task:
 
 
 def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon (arXiv 2502.16982) for the matrices inside blocks, AdamW for everything else."""
+    """Muon (arXiv 2502.16982) for the matrices inside blocks, AdamW for everything else.
+
+    An `Encoder` calls its parts layers: what comes from AdamW goes on with AdamW.
+    """
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, weight in network.named_parameters():
         hidden = weight.ndim == 2 and "blocks." in name and "mix." not in name and "gate." not in name
         (matrices if hidden else others).append(weight)
-    return [
-        torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=0.0),
-        torch.optim.AdamW(others, lr=recipe.other_rate, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
+    adam = torch.optim.AdamW(others, lr=recipe.other_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    return [torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=0.0), adam] if matrices else [adam]
 
 
 def rate(done: float, recipe: Recipe, step: int) -> float:
@@ -115,18 +116,17 @@ def heldout_nelbo(network: Network, task: Task, passes: int = 2) -> float:
     return torch.cat(total).mean().item()
 
 
-def warm_started(
-    folder: Path, shape: TransformerConfig, seed: int, begin: Callable[[PlainTransformer], None] | None = None
-) -> PlainTransformer:
+def warm_started(folder: Path, shape: Any, seed: int, begin: Callable[[Any], None] | None = None) -> EmbeddedNetwork:
     """A network to train, with the weights of the folder's checkpoint if that has the same shape, otherwise fresh.
 
-    `begin` sets initial weights of a fresh one. A saved training state, where there is one, replaces both (`Run`).
+    `shape` is the config of one of `ARCHITECTURES`. `begin` sets initial weights of a fresh one. A saved training
+    state, where there is one, replaces both (`Run`).
     """
     torch.manual_seed(seed)
-    network = PlainTransformer(shape)
+    network = next(make for make, config in ARCHITECTURES.values() if config is type(shape))(shape)
     weights, config = folder / "model.safetensors", folder / "config.json"
     if weights.is_file() and json.loads(config.read_text(encoding="utf-8"))["shape"] == asdict(shape):
-        network.load_state_dict(load_file(weights))
+        network.load_state_dict(load_weights(weights))
         print(f"Continuing from the weights in {folder}")
     elif begin:
         begin(network)
@@ -195,7 +195,8 @@ class Run:
     def advance(self) -> float:
         """One step; returns its loss: the mean over sequences of the cross-entropy of their masked positions."""
         factor = rate(self.seconds / 60 / self.recipe.minutes, self.recipe, self.step)
-        for optimiser, top in zip(self.optimisers, (self.recipe.matrix_rate, self.recipe.other_rate), strict=True):
+        rates = (self.recipe.matrix_rate, self.recipe.other_rate)[-len(self.optimisers) :]
+        for optimiser, top in zip(self.optimisers, rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = top * factor
         x = self.task.batch(self.step, self.recipe.batch)

