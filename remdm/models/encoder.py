@@ -59,6 +59,14 @@ class Encoder(Network):
         """Logits `[..., V]`."""
         return F.linear(self.transform(hidden), self.embedding.weight, self.bias)
 
+    def drop(self, share: float) -> None:
+        """Leave this share of each part's output and of the attention out in training; a new network leaves none out."""
+        for module in self.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = share
+            elif isinstance(module, nn.MultiheadAttention):
+                module.dropout = share
+
     @torch.no_grad()
     def begin_from_bert(self, bert: Mapping[str, Tensor], entries: Tensor) -> None:
         """Take a BERT encoder's weights over; the head, which such files lack, stays as it is.

@@ -78,7 +78,7 @@ def train_qm9(folder: Path, recipe: Recipe) -> None:
         lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
         given=lambda tokens: (torch.arange(tokens.shape[1]) < CONDITION).expand(tokens.shape),
     )
-    train(task, recipe, folder / "training", compute("cpu"))
+    train(task, recipe, folder / "training", compute(recipe.device))
 
 
 class Examples:

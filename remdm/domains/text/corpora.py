@@ -27,8 +27,7 @@ BIBLE = ("sword-text-web_426.0-1_all.deb", "apt-get download sword-text-web=426.
 AUSTEN = ("r-cran-janeaustenr_1.0.0-1_all.deb", "apt-get download r-cran-janeaustenr=1.0.0-1")
 GENSIM = (
     "gensim-4.4.0-cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64.whl",
-    "pip download gensim==4.4.0 --no-deps --only-binary :all: --python-version 3.11 "
-    "--platform manylinux_2_24_x86_64",
+    "pip download gensim==4.4.0 --no-deps --only-binary :all: --python-version 3.11 --platform manylinux_2_24_x86_64",
 )
 CHAPTER = re.compile(r"^ *(?:CHAPTER|Chapter|VOLUME|LETTER|ETYMOLOGY|EXTRACTS)\b.*$", re.MULTILINE)
 
@@ -76,9 +75,7 @@ def _addresses(first: int, last: int) -> Callable[[bytes], dict[str, str]]:
 
 def _moby_dick(content: bytes) -> dict[str, str]:
     parts = [(path, text) for path, text in unpacked(content) if str(path.parent) == "package/moby-dick/data"]
-    return {
-        path.stem: CHAPTER.sub("", _plain(text.decode())) for path, text in parts if path.match("chapter_*.txt")
-    }
+    return {path.stem: CHAPTER.sub("", _plain(text.decode())) for path, text in parts if path.match("chapter_*.txt")}
 
 
 def _factbook(content: bytes) -> dict[str, str]:
@@ -173,7 +170,11 @@ def _wikipedia(content: bytes) -> dict[str, str]:
 def _paragraphs(wiki: str) -> str:
     """The paragraphs in wiki markup: no templates, tables, lists, headings, references or pictures."""
     text = re.sub(r"<!--.*?-->|<(ref|math|gallery|code|source|pre)\b[^>/]*>.*?</\1>|<[^>]*>", "", wiki, flags=re.DOTALL)
-    for inner in (r"\{\{[^{}]*\}\}", r"\{\|(?:(?!\{\||\|\}).)*\|\}", r"\[\[(?:File|Image):(?:[^\[\]]|\[\[[^\[\]]*\]\])*\]\]"):
+    for inner in (
+        r"\{\{[^{}]*\}\}",
+        r"\{\|(?:(?!\{\||\|\}).)*\|\}",
+        r"\[\[(?:File|Image):(?:[^\[\]]|\[\[[^\[\]]*\]\])*\]\]",
+    ):
         while (shorter := re.sub(inner, "", text, flags=re.DOTALL)) != text:
             text = shorter
     text = re.sub(r"\[\[(?:[^\[\]|]*\|)?([^\[\]]*)\]\]", r"\1", text)
