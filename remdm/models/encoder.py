@@ -60,7 +60,7 @@ class Encoder(Network):
         return F.linear(self.transform(hidden), self.embedding.weight, self.bias)
 
     def drop(self, share: float) -> None:
-        """Leave this share of each part's output and of the attention out in training; a new network leaves none out."""
+        """Leave this share of each part's output and of the attention out in training; a new one leaves none out."""
         for module in self.modules():
             if isinstance(module, nn.Dropout):
                 module.p = share

@@ -158,7 +158,7 @@ def _plain(text: str) -> str:
 
 
 def _wikipedia(content: bytes) -> dict[str, str]:
-    """Articles of Wikipedia's first pages, in a file that gensim is tested with: their paragraphs of whole sentences."""
+    """Articles among Wikipedia's first pages, in a file that gensim is tested with: their paragraphs."""
     with zipfile.ZipFile(io.BytesIO(content)) as wheel:
         name = next(name for name in wheel.namelist() if "/enwiki-latest-pages-articles1" in name)
         dump = bz2.decompress(wheel.read(name)).decode("utf-8", "ignore")

@@ -173,7 +173,7 @@ def _bert_tokenizer(vocabulary: Sequence[str]) -> Tokenizer:
 
 
 def cut_vocabulary(vocabulary: Sequence[str], counts: Mapping[str, float], size: int) -> list[str]:
-    """SPECIAL, every ASCII character, and the most frequent entries of BERT's vocabulary, in its order, `size` in all."""
+    """SPECIAL, every ASCII character, and BERT's most frequent entries in its order, `size` in all."""
     letters = {entry for entry in vocabulary if entry.isascii() and len(entry.removeprefix("##")) == 1}
     others = sorted(
         (entry for entry in vocabulary if counts.get(entry) and entry not in letters), key=counts.__getitem__

@@ -97,7 +97,7 @@ def train_prose(folder: Path, recipe: Recipe) -> None:
 
 
 def _begin_from_embedded(network: Encoder, entries: Sequence[str]) -> bool:
-    """Take the embedded prose model over if its layers are as large; an entry that it lacks is the mean of its pieces."""
+    """Take the embedded prose model over if its layers are as large; an entry new to it is the mean of its pieces."""
     folder = ROOT / "prose"
     try:
         config = read_json(folder / "config.json")
