@@ -89,7 +89,7 @@ def story_piece(token: int, checkpoint: Checkpoint) -> str:
 
 def prose_piece(token: int, checkpoint: Checkpoint) -> str:
     """A word or a piece of one as printed; pieces inside a word start with `##`."""
-    word = checkpoint.tokenizer.id_to_token(token)
+    word = checkpoint.tokenizer.id_to_token(token) or ""
     return word.removeprefix("##") if word.startswith("##") or word in _JOINED else f" {word}"
 
 
