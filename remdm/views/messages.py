@@ -27,9 +27,9 @@ def start_message(
 ) -> dict[str, Any]:
     """The first message of a run: its start state, how its tokens are printed and laid out, the scene if any.
 
-    `device` is the name of the card that computes it, where one does.
+    `device` says what computes it, a card by its name.
     """
-    card = _brief(str(run.get("device", "")).partition(", ")[2])
+    kind, _, card = str(run.get("device", "")).partition(", ")
     return {
         "v": 1,
         "run": run_id,
@@ -47,7 +47,7 @@ def start_message(
         "model": _brief(run.get("model", "")),
         "note": note,
         "from": run.get("taken_up", 0),
-        **({"device": card} if card else {}),
+        "device": _brief(card or kind.partition(" ")[0].upper()),
         **({} if scene is None else {"x": scene}),
     }
 
