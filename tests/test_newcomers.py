@@ -21,7 +21,7 @@ from remdm.sampling.methods import METHODS, Method
 from remdm.views.curves import look
 
 HERE = Path(__file__).parent / "newcomers"
-CACHED = (registry.measurements, registry.trainers, registry.tabs)
+CACHED = (registry.measurements, registry.tabs)
 
 
 @dataclass(frozen=True)

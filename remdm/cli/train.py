@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from remdm.domains import registry
+from remdm.models.network import DEVICES
 from remdm.paths import CHECKPOINTS
 from remdm.training.loop import Recipe
 
@@ -18,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cooldown", type=float, default=0.4, help="share of the time over which the rates fall")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compile", action="store_true", help="compile the network first: much faster on CPU")
+    parser.add_argument("--device", default="auto", choices=DEVICES)
+    parser.add_argument("--average", type=float, default=0.999, help="decay of the running average of the weights")
+    parser.add_argument("--save-minutes", type=float, default=3.0, help="between two states on disk")
+    help_snapshots = "shares of the time after which the weights are kept in a file of their own too"
+    parser.add_argument("--snapshots", type=float, nargs="+", default=[], metavar="SHARE", help=help_snapshots)
+    parser.add_argument("--data", type=Path, help="folder of the packed training data (default: below the checkpoint)")
     parser.add_argument("--folder", type=Path, help="where the checkpoint goes (default checkpoints/MODEL)")
 
 
@@ -27,10 +34,12 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: for a model that the domain does not train.
     """
-    trainers = registry.trainers()[args.domain]
+    trainers = registry.trainers(args.domain)
     name = args.model or next(iter(trainers))
     if name not in trainers:
         raise ValueError(f"model must be one of {', '.join(trainers)}, got {name}")
-    rates = (args.matrix_rate, args.other_rate, args.cooldown)
-    recipe = Recipe(args.minutes, args.batch, *rates, seed=args.seed, compiled=args.compile)
+    recipe = Recipe(
+        args.minutes, args.batch, args.matrix_rate, args.other_rate, args.cooldown, args.average, args.save_minutes,
+        args.seed, args.compile, args.device, args.data, tuple(args.snapshots),
+    )  # fmt: skip
     trainers[name](args.folder or CHECKPOINTS / name, recipe)

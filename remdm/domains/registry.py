@@ -36,8 +36,17 @@ def _each(name: str, attribute: str) -> dict[str, Any]:
     return {domain: getattr(module, attribute) for domain, module in modules.items() if module}
 
 
-DOMAINS: dict[str, Domain] = _each("domain", "DOMAIN")
-"""Every domain by the name it has in flags and addresses."""
+@cache
+def domains() -> dict[str, Domain]:
+    """Every domain by the name it has in flags and addresses; to others it is `DOMAINS`."""
+    return _each("domain", "DOMAIN")
+
+
+def __getattr__(name: str) -> dict[str, Domain]:
+    """`DOMAINS`, made when it is first asked for: training needs neither a page nor what draws samples."""
+    if name == "DOMAINS":
+        return domains()
+    raise AttributeError(f"module {__name__} has no attribute {name}")
 
 
 @cache
@@ -46,10 +55,10 @@ def measurements() -> dict[str, Measurement]:
     return _each("measure", "MEASUREMENT")
 
 
-@cache
-def trainers() -> dict[str, dict[str, Trainer]]:
-    """Every embedded model that can be trained, by domain and name; a domain's first model is its default."""
-    return _each("train", "TRAINERS")
+def trainers(domain: str) -> dict[str, Trainer]:
+    """A domain's embedded models that can be trained, by name; the first is its default."""
+    module = role(domain, "train")
+    return module.TRAINERS if module else {}
 
 
 @cache

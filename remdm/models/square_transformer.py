@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remdm.models.layers import SandwichBlock, attention_weights
+from remdm.models.layers import SandwichBlock, attend
 from remdm.models.network import Network
 
 
@@ -72,7 +72,7 @@ class SquareBlock(SandwichBlock):
     def forward(self, x: Tensor) -> Tensor:
         """`[B, n, width]` to the same."""
         q, k, v = self.project(self.norm_attention(x))
-        return self.finish(x, attention_weights(q, k) @ v)
+        return self.finish(x, attend(q, k, v))
 
 
 class GridTransformer(Network):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remdm.models.layers import SandwichBlock, attention_weights, inverse_frequencies, rotary_tables, rotate
+from remdm.models.layers import SandwichBlock, attend, attention_weights, inverse_frequencies, rotary_tables, rotate
 from remdm.models.network import Network
 
 
@@ -102,7 +102,7 @@ class Block(SandwichBlock):
         if self.recall is not None:
             x = self.recall(x, words)
         q, k, v = self.project(self.mix(self.norm_attention(x)))
-        return self.finish(x, attention_weights(rotate(q, cos, sin), rotate(k, cos, sin)) @ v)
+        return self.finish(x, attend(rotate(q, cos, sin), rotate(k, cos, sin), v))
 
 
 class PlainTransformer(Network):

@@ -22,16 +22,19 @@ def corrupt(
 ) -> Tensor:
     """z_t ~ q(z_t | x): each token of row b stays with probability keep[b] = alpha_t (ReMDM eq. 1). int64 `[B, L]`.
 
-    Positions where `given` (bool `[B, L]`) is set, such as a condition's tokens, always stay.
+    Positions where `given` (bool `[B, L]`) is set, such as a condition's tokens, always stay. The draws are made where
+    the generator is: one of the CPU gives the same masks for tokens on any device.
     """
-    kept = torch.rand(x.shape, generator=generator) < keep[:, None]
-    return x.where(kept if given is None else kept | given, torch.tensor(mask_id))
+    device = x.device if generator is None else generator.device
+    kept = (torch.rand(x.shape, generator=generator, device=device) < keep.to(device)[:, None]).to(x.device)
+    return x.masked_fill(~(kept if given is None else kept | given), mask_id)
 
 
 def stratified_times(batch: int, generator: Generator | None = None) -> Tensor:
     """One time in (0, 1] for each row, spread evenly over the batch: less variance than independent ones. `[B]`."""
-    offset = torch.rand((), generator=generator)
-    return ((torch.arange(batch) + offset) / batch).clamp(min=1e-3)
+    device = None if generator is None else generator.device
+    offset = torch.rand((), generator=generator, device=device)
+    return ((torch.arange(batch, device=device) + offset) / batch).clamp(min=1e-3)
 
 
 def cross_entropies(log_x: LogX, x: Tensor, z: Tensor, mask_id: int) -> Tensor:
@@ -62,7 +65,7 @@ def mdlm_nelbo(
     losses = cross_entropies(log_x, x, z, mask_id)
     row = (z == mask_id).nonzero()[:, 0]
     free = x.shape[1] if given is None else (~given).sum(1)
-    return torch.zeros(len(x)).index_add(0, row, losses) / t / free
+    return torch.zeros(len(x), device=x.device).index_add(0, row, losses) / t.to(x.device) / free
 
 
 def step_nelbo(

@@ -1,24 +1,36 @@
-"""The training loop of all domains: fresh batches, Muon and AdamW, averaged weights, resumable, timed in minutes."""
+"""The training loop of all domains: fresh batches, Muon and AdamW, averaged weights, resumable, timed in minutes.
+
+On a CPU and on a GPU it is the same: a step has fixed shapes and reads nothing back, so that the host stays ahead of
+the device; the loss is read with each line of progress.
+"""
 
 import json
+import math
+import threading
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
+from torch import Tensor
 
 from remdm.models.checkpoints import total_parameters
 from remdm.models.network import Compute, Network
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.sampling.nelbo import corrupt, cross_entropies, mdlm_nelbo, stratified_times
+from remdm.models.weights import save_weights
+from remdm.sampling.nelbo import corrupt, mdlm_nelbo, stratified_times
+from remdm.training.batches import made_ahead
+from remdm.training.objective import Objective, most_masked, wanted
+from remdm.training.optimisers import optimisers
 
 STATE = "training.pt"
 LOG = "training.jsonl"
+PROGRESS_SECONDS = 10.0
+"""Between two lines of progress."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,9 @@ class Recipe:
         seed: of weights and masks.
         compiled: whether the network is compiled first: takes a minute and a C++ compiler, then about 1.6 times the
             speed on a CPU.
+        device: as in `network.compute`.
+        data: a folder with the training data as the trainer packed them, in place of the one below the checkpoint.
+        snapshots: shares of the time after which the averaged weights are kept in a file of their own.
     """
 
     minutes: float
@@ -47,6 +62,9 @@ class Recipe:
     save_minutes: float = 3.0
     seed: int = 0
     compiled: bool = False
+    device: str = "auto"
+    data: Path | None = None
+    snapshots: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,8 @@ class Task:
 
     Attributes:
         network: token ids to logits.
-        batch: (index, size) -> clean tokens int64 `[size, L]`; the same for the same index on every machine.
+        batch: (index, size) -> clean tokens int64 `[size, L]`, on any device; the same for the same index on every
+            machine. A thread may call it.
         heldout: clean tokens `[N, L]` that no batch contains.
         mask_id: the mask's id.
         export: writes the averaged network to the checkpoint folder.
@@ -70,43 +89,22 @@ class Task:
     given: Callable[[Tensor], Tensor] | None = None
 
 
-def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon (arXiv 2502.16982) for the matrices inside blocks, AdamW for everything else."""
-    matrices: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
-    for name, weight in network.named_parameters():
-        hidden = weight.ndim == 2 and "blocks." in name and "mix." not in name and "gate." not in name
-        (matrices if hidden else others).append(weight)
-    return [
-        torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=0.0),
-        torch.optim.AdamW(others, lr=recipe.other_rate, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
-
-
 def rate(done: float, recipe: Recipe, step: int) -> float:
     """The factor on the learning rates after a share `done` of the time: warm-up over 100 steps, hold, fall to 0."""
     return min(1.0, (step + 1) / 100) * min(1.0, max(0.0, (1.0 - done) / recipe.cooldown))
 
 
-def _averaging(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """An exponential running average whose decay is smaller at the start, when the weights are still far off."""
-
-    def average(running: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
-        return running.lerp(now, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
-
-    return average
-
-
 def heldout_nelbo(network: Network, task: Task, passes: int = 2) -> float:
     """MDLM's bound on held-out tokens in nats per token; the same masks each time, t stratified (`sampling.nelbo`)."""
     generator = torch.Generator().manual_seed(0)
+    device = next(network.parameters()).device
     network.eval()
     log_x = lambda z, rows: network.head(network.hidden(z)[rows])  # noqa: E731
     with torch.inference_mode():
         total = [
             mdlm_nelbo(
-                log_x, part, stratified_times(len(part), generator), task.mask_id, generator,
-                task.given and task.given(part),
+                log_x, part.to(device), stratified_times(len(part), generator), task.mask_id, generator,
+                task.given and task.given(part).to(device),
             )
             for _ in range(passes)
             for part in task.heldout.split(64)
@@ -133,18 +131,38 @@ def warm_started(
     return network
 
 
+def on_cpu(state: Any) -> Any:
+    """A copy of nested lists and dicts whose tensors lie in host memory."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {name: on_cpu(value) for name, value in state.items()}
+    return [on_cpu(value) for value in state] if isinstance(state, list) else state
+
+
 class Run:
     """A training run: network, optimisers, average and time spent; saved to and resumed from a folder."""
 
     def __init__(self, task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
-        torch.manual_seed(recipe.seed)
+        device = compute.device
         self.task, self.recipe, self.folder, self.compute = task, recipe, folder, compute
-        self.network = task.network
-        self.hidden = torch.compile(self.network.hidden) if recipe.compiled else self.network.hidden
-        self.average = AveragedModel(self.network, avg_fn=_averaging(recipe.average))
-        self.optimisers = optimisers(self.network, recipe)
+        self.network = task.network.to(device)
+        self.average = deepcopy(self.network).requires_grad_(False)
+        self.optimisers = optimisers(self.network, recipe.matrix_rate, recipe.other_rate, device.type == "cuda")
+        objective = Objective(self.network, task.mask_id)
+        self.objective = torch.compile(objective, dynamic=False) if recipe.compiled else objective
+        free = task.heldout.shape[1] if task.given is None else int((~task.given(task.heldout)).sum(1).max())
+        self.masks = most_masked(recipe.batch, free)
+        self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.step, self.seconds, self.tokens = 0, 0.0, 0
+        self.loss: Tensor | None = None
+        self.writing: threading.Thread | None = None
         self._resume()
+        self.batches = made_ahead(self._batch, self.step, device)
+
+    def _batch(self, index: int) -> tuple[Tensor, Tensor | None]:
+        x = self.task.batch(index, self.recipe.batch)
+        return x, self.task.given and self.task.given(x)
 
     def _resume(self) -> None:
         path = self.folder / STATE
@@ -156,14 +174,21 @@ class Run:
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.step, self.seconds, self.tokens = state["step"], state["seconds"], state["tokens"]
-        torch.set_rng_state(state["random"])
+        self.generator.set_state(state["random"])
+
+    @property
+    def done(self) -> float:
+        """The share of the time that is over."""
+        return self.seconds / 60 / self.recipe.minutes
 
     def save(self) -> float:
-        """Save the state, export the averaged network, log and return its held-out bound in nats per token."""
-        averaged = self.average.module
-        assert isinstance(averaged, Network)
-        nelbo = heldout_nelbo(averaged, self.task)
+        """Export the averaged network, log and return its held-out bound in nats per token, save the state.
+
+        The state is copied to host memory here; a thread writes it.
+        """
+        nelbo = heldout_nelbo(self.average, self.task)
         about = asdict(self.recipe) | {
+            "data": None if self.recipe.data is None else self.recipe.data.name,
             "planned_minutes": self.recipe.minutes,
             "step": self.step,
             "minutes": round(self.seconds / 60, 2),
@@ -171,74 +196,98 @@ class Run:
             "nelbo": round(nelbo, 4),
             "dtype": str(self.compute.dtype),
         }
-        self.task.export(averaged, about)
+        self.task.export(self.average, about)
         self.folder.mkdir(parents=True, exist_ok=True)
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimisers": [each.state_dict() for each in self.optimisers],
-            "step": self.step,
-            "seconds": self.seconds,
-            "tokens": self.tokens,
-            "random": torch.get_rng_state(),
-        }
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(about) + "\n")
+        state = on_cpu(
+            {
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimisers": [each.state_dict() for each in self.optimisers],
+                "step": self.step,
+                "seconds": self.seconds,
+                "tokens": self.tokens,
+                "random": self.generator.get_state(),
+            }
+        )
+        self.written()
+        self.writing = threading.Thread(target=self._write, args=(state,))
+        self.writing.start()
+        return nelbo
+
+    def _write(self, state: dict) -> None:
         partial = self.folder / (STATE + ".part")
         torch.save(state, partial)
         partial.replace(self.folder / STATE)  # an interruption while writing never loses the run
-        with (self.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(about) + "\n")
-        return nelbo
 
-    def _logits(self, z: Tensor, rows: Tensor) -> Tensor:
-        return self.network.head(self.hidden(z)[rows])
+    def written(self) -> None:
+        """Wait until the state is on disk."""
+        if self.writing:
+            self.writing.join()
 
-    def advance(self) -> float:
-        """One step; returns its loss: the mean over sequences of the cross-entropy of their masked positions."""
-        factor = rate(self.seconds / 60 / self.recipe.minutes, self.recipe, self.step)
+    def keep(self, share: float) -> None:
+        """Write the averaged weights as they are after this share of the time, next to the checkpoint's own."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        save_weights(self.average, self.folder.parent / f"model-{round(100 * share)}.safetensors")
+
+    def advance(self) -> None:
+        """One step; the loss is added to a running mean that stays on the device."""
+        factor = rate(self.done, self.recipe, self.step)
         for optimiser, top in zip(self.optimisers, (self.recipe.matrix_rate, self.recipe.other_rate), strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = top * factor
-        x = self.task.batch(self.step, self.recipe.batch)
-        given = self.task.given and self.task.given(x)
-        z = corrupt(x, 1.0 - stratified_times(len(x)), self.task.mask_id, given=given)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.compute.dtype == torch.bfloat16):
-            losses = cross_entropies(self._logits, x, z, self.task.mask_id)
-        # Each row weighs the same, as in the bound: the mean over its masks stands for the weight 1/t, with less noise.
-        masked = z == self.task.mask_id
-        loss = (losses / masked.sum(1)[masked.nonzero()[:, 0]]).sum() / len(x)
+        x, given = next(self.batches)
+        z = corrupt(x, 1.0 - stratified_times(len(x), self.generator), self.task.mask_id, self.generator, given)
+        half = self.compute.dtype == torch.bfloat16
+        with torch.autocast(self.compute.device.type, torch.bfloat16, enabled=half):
+            loss = self.objective(x, z, *wanted(z, self.task.mask_id, self.masks))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        self.average.update_parameters(self.network)
+        # the average's decay is smaller at the start, when the weights are still far off
+        pull = 1 - min(self.recipe.average, (1 + self.step) / (10 + self.step)) if self.step else 1.0
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), pull)
+        loss = loss.detach()
+        self.loss = loss if self.loss is None else self.loss.lerp(loss, 0.02)
         self.step, self.tokens = self.step + 1, self.tokens + x.numel()
-        return loss.item()
 
 
 def train(task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
     """Train until `recipe.minutes` are spent, saving regularly; call again with more minutes to continue.
 
-    A step counts for at most 5 seconds, so that a suspended process loses no training time.
+    All that happens counts, compiling and saving too. On a CPU a step counts for at most 5 seconds, so that a
+    suspended process loses no training time.
     """
+    last = time.monotonic()
     run = Run(task, recipe, folder, compute)
-    print(
-        f"{total_parameters(run.network) / 1e6:.2f}M parameters, {compute.dtype}: {compute.reason}",
-        flush=True,
-    )
-    saved, loss = run.seconds, None
-    with tqdm(total=round(recipe.minutes * 60), initial=round(run.seconds), unit="s", mininterval=10) as bar:
-        while run.seconds < recipe.minutes * 60:
-            begun = time.monotonic()
-            now = run.advance()
-            loss = now if loss is None else 0.98 * loss + 0.02 * now
-            took = min(time.monotonic() - begun, 5.0)
-            run.seconds += took
-            bar.update(round(run.seconds) - bar.n)
-            if run.step % 50 == 0:
-                bar.set_postfix(step=run.step, loss=f"{loss:.3f}", tok_s=round(run.tokens / run.seconds))
-            if run.seconds - saved > recipe.save_minutes * 60:
-                saved = run.seconds
-                so_far = f"{run.seconds / 60:.1f} min, {run.tokens / 1e6:.2f}M tokens"
-                tqdm.write(f"{so_far}: held-out {run.save():.4f} nats a token")
-    tqdm.write(f"done: held-out {run.save():.4f} nats a token")
+    parameters = f"{total_parameters(run.network) / 1e6:.2f}M parameters"
+    print(f"{parameters}, {compute.device.type} {compute.dtype}: {compute.reason}", flush=True)
+    longest = 5.0 if compute.device.type == "cpu" else math.inf
+    saved = printed = run.seconds
+    tokens = run.tokens
+    kept = {share for share in recipe.snapshots if share <= run.done}
+    while run.done < 1:
+        run.advance()
+        now = time.monotonic()
+        run.seconds, last = run.seconds + min(now - last, longest), now
+        if run.seconds - printed > PROGRESS_SECONDS:
+            assert run.loss is not None
+            speed = (run.tokens - tokens) / (run.seconds - printed)
+            printed, tokens = run.seconds, run.tokens
+            print(
+                f"{run.seconds / 60:.2f} min, step {run.step:,}: loss {run.loss.item():.3f}, {speed:,.0f} tokens/s",
+                flush=True,
+            )
+        for share in set(recipe.snapshots) - kept:
+            if run.done >= share:
+                kept.add(share)
+                run.keep(share)
+        if run.seconds - saved > recipe.save_minutes * 60:
+            saved = run.seconds
+            so_far = f"{run.seconds / 60:.2f} min, {run.tokens / 1e6:.2f}M tokens"
+            print(f"{so_far}: held-out {run.save():.4f} nats a token", flush=True)
+    print(f"done: held-out {run.save():.4f} nats a token", flush=True)
+    run.written()

@@ -6,11 +6,11 @@ import pytest
 from rdkit import Chem
 
 from remdm.domains.molecule import novelty
-from remdm.domains.molecule.chemistry import canonical, issues_in, molecule, split
+from remdm.domains.molecule.chemistry import canonical, issues_in, molecule
 from remdm.domains.molecule.domain import FOLDER, charts, issues, numbers, scene, tile
 from remdm.domains.molecule.exports import smiles_file, structures, table
 from remdm.domains.molecule.properties import measure, properties
-from remdm.domains.molecule.qm9 import LENGTH, SYMBOLS, VOCABULARY
+from remdm.domains.molecule.vocabulary import LENGTH, SYMBOLS, VOCABULARY, split
 from remdm.runs.tokens import TokenView
 
 UNWRITABLE = ("C1=n(C)-c=[cH-]1", "C1=n(OC)-c=[cH-]1", "[NH2+]C1=n(C)-c=[cH-]1")

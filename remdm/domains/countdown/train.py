@@ -72,7 +72,7 @@ def train_countdown(folder: Path, recipe: Recipe) -> None:
         lambda averaged, about: save_embedded(folder, averaged, words, mask_id, about),
         known,
     )
-    train(task, recipe, folder / "training", compute("cpu"))
+    train(task, recipe, folder / "training", compute(recipe.device))
 
 
 TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"countdown": train_countdown}

@@ -109,7 +109,7 @@ def train_emoji(folder: Path, recipe: Recipe) -> None:
         lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
         given=lambda x: torch.arange(x.shape[1]).expand_as(x) < network.config.conditions,
     )
-    train(task, recipe, work, compute("cpu"))
+    train(task, recipe, work, compute(recipe.device))
     classifier = train_classifier(pictures, vq, CLASSIFIER_MINUTES, work / "classifier.pt")
     remember(classifier, pictures)
     save_weights(classifier, folder / "classifier.safetensors", torch.float32)

@@ -19,14 +19,6 @@ from rdkit.Contrib.SA_Score import sascorer
 
 from remdm.runs.tokens import Issue
 
-TOKEN = re.compile(r"\[[^\[\]]*\]|Br|Cl|%\d\d|.", re.DOTALL)
-"""A SMILES token: an atom in brackets, a two-letter element, a two-digit ring bond, or one character."""
-
-
-def split(smiles: str) -> list[str]:
-    """The tokens of a SMILES string, in order; joined, they are the string again."""
-    return TOKEN.findall(smiles)
-
 
 class _Complaints(logging.Handler):
     """Collects what RDKit logs, a list for each thread: it says nowhere else where a string goes wrong."""
@@ -99,7 +91,7 @@ def sa_score(mol: Chem.Mol) -> float:
     return float(sascorer.calculateScore(mol))
 
 
-PROPERTIES: dict[str, Callable[[Chem.Mol], float | None]] = {"rings": rings, "qed": qed}
+MEASURED: dict[str, Callable[[Chem.Mol], float | None]] = {"rings": rings, "qed": qed}
 """What a sample can be guided towards, by the name in flags and files."""
 
 

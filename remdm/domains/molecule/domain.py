@@ -10,11 +10,11 @@ from torch import Tensor
 
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.charts import histograms
-from remdm.domains.molecule.chemistry import atoms, issues_in, split
+from remdm.domains.molecule.chemistry import atoms, issues_in
 from remdm.domains.molecule.drawing import Drawing, draw
 from remdm.domains.molecule.pieces import body, pieces
 from remdm.domains.molecule.properties import Measured, measure, properties
-from remdm.domains.molecule.qm9 import LABELS, LENGTH, SYMBOLS, VOCABULARY
+from remdm.domains.molecule.vocabulary import LABELS, LENGTH, SYMBOLS, VOCABULARY, split
 from remdm.models.checkpoints import ROOT, Checkpoint, load_embedded, recommended
 from remdm.models.noised import load_classifier
 from remdm.runs.domain import Domain, Figures, Model

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from rdkit.Chem import SDWriter, rdDepictor
 
-from remdm.domains.molecule.chemistry import canonical, has_double_bonds, issues_in, molecule, split
+from remdm.domains.molecule.chemistry import canonical, has_double_bonds, issues_in, molecule
 from remdm.domains.molecule.novelty import Known
 from remdm.domains.molecule.properties import Properties, properties
+from remdm.domains.molecule.vocabulary import split
 
 COLUMNS = ("sample", "smiles", "valid", "novel", "canonical_smiles", "rings", "qed", "sa_score", "why_not")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from remdm.domains.molecule.chemistry import atoms, read
 from remdm.domains.molecule.drawing import fragment
-from remdm.domains.molecule.qm9 import SYMBOLS, VOCABULARY
+from remdm.domains.molecule.vocabulary import SYMBOLS, VOCABULARY
 
 FIRST_SYMBOL = VOCABULARY.index(SYMBOLS[0])
 

@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from remdm.domains.molecule import novelty, qm9
-from remdm.domains.molecule.chemistry import PROPERTIES
+from remdm.domains.molecule.vocabulary import LENGTH, PROPERTIES, smiles_tokenizer
 from remdm.models.checkpoints import save_embedded
 from remdm.models.network import compute
 from remdm.models.noised import NoisedClassifier, save_classifier
@@ -25,37 +24,44 @@ HIGH_SHARE = 0.5
 """Share of high ones among molecules with one label: p(x | y) stays as it is, and a tenth of QM9 is enough."""
 CONDITION = len(PROPERTIES)
 """Label tokens before the sequence."""
+HELDOUT = 1024
+"""Held-out molecules for the bound."""
 
 
 class LabelledBatches:
-    """Labels, then a molecule; batch `index` is the same on every machine."""
+    """Labels, then a molecule; batch `index` is the same on every machine. The molecules stay on the device."""
 
-    def __init__(self, data: qm9.QM9) -> None:
-        vocab = qm9.smiles_tokenizer().get_vocab()
-        self.tokens = data.tokens[data.heldout :]
-        self.high = {name: data.high(name)[data.heldout :] for name in PROPERTIES}
-        self.pools = {name: (np.flatnonzero(~high), np.flatnonzero(high)) for name, high in self.high.items()}
-        self.labels = {
-            name: np.array([vocab[f"<{name}:{value}>"] for value in ("low", "high", "any")]) for name in PROPERTIES
-        }
+    def __init__(self, data: qm9.QM9, device: torch.device) -> None:
+        vocab = smiles_tokenizer().get_vocab()
+        self.tokens = torch.from_numpy(data.tokens[data.heldout :].astype(np.int32)).to(device)
+        self.high = np.stack([data.high(name)[data.heldout :] for name in PROPERTIES], axis=1)
+        self.pools = [[np.flatnonzero(high == value) for value in (False, True)] for high in self.high.T]
+        self.labels = np.array(
+            [[vocab[f"<{name}:{value}>"] for value in ("low", "high", "any")] for name in PROPERTIES]
+        )
 
     def __call__(self, index: int, size: int) -> Tensor:
-        """Labels and clean tokens, int64 `[size, 2 + 32]`."""
+        """Labels and clean tokens, int64 `[size, 2 + 32]`.
+
+        A molecule with one label is drawn among those that have it, so that p(x | label) is QM9's; any other among all.
+        """
         rng = np.random.default_rng((7, index))
         kinds = rng.choice(len(LABELLED), size=size, p=list(LABELLED.values()))
-        return torch.from_numpy(np.stack([self._row(list(LABELLED)[kind], rng) for kind in kinds]).astype(np.int64))
-
-    def _row(self, labelled: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
-        """A molecule drawn among those of a random label, so that p(x | label) is QM9's; without a label, among all."""
-        pool = self.pools[labelled[0]][int(rng.random() < HIGH_SHARE)] if len(labelled) == 1 else None
-        place = int(rng.integers(len(self.tokens))) if pool is None else int(pool[rng.integers(len(pool))])
-        which = [int(self.high[name][place]) if name in labelled else 2 for name in PROPERTIES]
-        return np.concatenate(([self.labels[n][w] for n, w in zip(PROPERTIES, which, strict=True)], self.tokens[place]))
+        shown = np.array([[name in kind for name in PROPERTIES] for kind in LABELLED])[kinds]
+        place, wanted = rng.integers(len(self.high), size=size), rng.random(size) < HIGH_SHARE
+        for column in range(len(PROPERTIES)):
+            single = shown[:, column] & (shown.sum(1) == 1)
+            for value in (False, True):
+                rows = np.flatnonzero(single & (wanted == value))
+                place[rows] = rng.choice(self.pools[column][value], size=len(rows))
+        labels = self.labels[np.arange(len(PROPERTIES)), np.where(shown, self.high[place], 2)]
+        drawn = torch.from_numpy(np.concatenate((place[:, None], labels), axis=1)).to(self.tokens.device)
+        return torch.cat((drawn[:, 1:], self.tokens[drawn[:, 0]]), dim=1)
 
 
 def unlabelled(tokens: np.ndarray) -> Tensor:
     """Sequences behind labels `any`, int64 `[n, 2 + 32]`."""
-    vocab = qm9.smiles_tokenizer().get_vocab()
+    vocab = smiles_tokenizer().get_vocab()
     labels = torch.tensor([vocab[f"<{name}:any>"] for name in PROPERTIES])
     ids = torch.from_numpy(tokens.astype(np.int64))
     return torch.cat((labels.expand(len(ids), -1), ids), dim=1)
@@ -63,30 +69,33 @@ def unlabelled(tokens: np.ndarray) -> Tensor:
 
 def train_qm9(folder: Path, recipe: Recipe) -> None:
     """Download and prepare the data, train the molecule model and export it to `folder` at every save."""
-    data = qm9.prepare(folder / "training" / "data")
+    data = qm9.prepare(recipe.data or folder / "training" / "data")
     novelty.save(folder, data)
-    tokenizer = qm9.smiles_tokenizer()
+    tokenizer = smiles_tokenizer()
     mask_id = tokenizer.get_vocab()["<mask>"]
     shape = TransformerConfig(
-        tokenizer.get_vocab_size(), CONDITION + qm9.LENGTH, width=128, depth=6, heads=4, recall_heads=1, absolute=True
+        tokenizer.get_vocab_size(), CONDITION + LENGTH, width=256, depth=8, heads=8, recall_heads=1, absolute=True
     )
+    where = compute(recipe.device)
     task = Task(
         warm_started(folder, shape, recipe.seed),
-        LabelledBatches(data),
-        unlabelled(data.tokens[: data.heldout])[:256],
+        LabelledBatches(data, where.device),
+        unlabelled(data.tokens[: data.heldout])[:HELDOUT],
         mask_id,
         lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
-        given=lambda tokens: (torch.arange(tokens.shape[1]) < CONDITION).expand(tokens.shape),
+        given=lambda tokens: (torch.arange(tokens.shape[1], device=tokens.device) < CONDITION).expand(tokens.shape),
     )
-    train(task, recipe, folder / "training", compute("cpu"))
+    train(task, recipe, folder / "training", where)
 
 
 class Examples:
-    """Clean molecules `[N, 32]` and whether each property is high, float32 `[N, P]`."""
+    """Clean molecules `[N, 32]` and whether each property is high, float32 `[N, P]`, on the device."""
 
-    def __init__(self, data: qm9.QM9, chosen: slice) -> None:
-        self.tokens = torch.from_numpy(data.tokens[chosen].astype(np.int64))
-        self.high = torch.stack([torch.from_numpy(data.high(name)[chosen]).float() for name in PROPERTIES], dim=1)
+    def __init__(self, data: qm9.QM9, chosen: slice, device: torch.device) -> None:
+        self.tokens = torch.from_numpy(data.tokens[chosen].astype(np.int64)).to(device)
+        self.high = torch.stack([torch.from_numpy(data.high(name)[chosen]).float() for name in PROPERTIES], 1).to(
+            device
+        )
 
     def noised(self, places: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """z_t `[n, 32]` at times stratified over (0, 1], and whether each property is high, float32 `[n, P]`."""
@@ -111,29 +120,29 @@ def classifier_scores(network: NoisedClassifier, examples: Examples) -> dict[str
 
 def train_classifier(folder: Path, recipe: Recipe) -> None:
     """Train the classifier of noised molecules from scratch, a few minutes, and write it to the model's folder."""
+    begun = time.monotonic()
     folder = folder.parent / "qm9"  # it belongs to that model, and shares its data and tokenizer
-    data = qm9.prepare(folder / "training" / "data")
-    generator = torch.Generator().manual_seed(recipe.seed)
+    data = qm9.prepare(recipe.data or folder / "training" / "data")
+    device = compute(recipe.device).device
+    generator = torch.Generator(device).manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
-    vocab_size = qm9.smiles_tokenizer().get_vocab_size()
-    shape = TransformerConfig(vocab_size, qm9.LENGTH, width=64, depth=2, heads=4, recall_heads=1)
-    network = NoisedClassifier(shape, tuple(PROPERTIES))
-    examples = Examples(data, slice(data.heldout, None))
+    shape = TransformerConfig(smiles_tokenizer().get_vocab_size(), LENGTH, width=64, depth=2, heads=4, recall_heads=1)
+    network = NoisedClassifier(shape, tuple(PROPERTIES)).to(device)
+    examples = Examples(data, slice(data.heldout, None), device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.other_rate, betas=(0.9, 0.98))
-    begun, done, step = time.monotonic(), 0.0, 0
-    with tqdm(total=round(recipe.minutes * 60), unit="s", mininterval=10) as bar:
-        while done < 1:
-            optimiser.param_groups[0]["lr"] = recipe.other_rate * min(1.0, (step + 1) / 100, (1 - done) / 0.7)
-            z, high = examples.noised(
-                torch.randint(len(examples.tokens), (recipe.batch,), generator=generator), generator
-            )
-            loss = F.binary_cross_entropy_with_logits(network(z), high)
-            loss.backward()
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            step, done = step + 1, (time.monotonic() - begun) / 60 / recipe.minutes
-            bar.update(round(done * recipe.minutes * 60) - bar.n)
-    scores = classifier_scores(network, Examples(data, slice(data.heldout)))
+    done, step = 0.0, 0
+    while done < 1:
+        optimiser.param_groups[0]["lr"] = recipe.other_rate * min(1.0, (step + 1) / 100, (1 - done) / 0.7)
+        places = torch.randint(len(examples.tokens), (recipe.batch,), generator=generator, device=device)
+        z, high = examples.noised(places, generator)
+        loss = F.binary_cross_entropy_with_logits(network(z), high)
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        step, done = step + 1, (time.monotonic() - begun) / 60 / recipe.minutes
+        if step % 500 == 0:
+            print(f"{done:.0%}, step {step:,}: loss {loss.item():.4f}", flush=True)
+    scores = classifier_scores(network, Examples(data, slice(data.heldout), device))
     about = {"minutes": recipe.minutes, "batch": recipe.batch, "step": step, "seed": recipe.seed, **scores}
     save_classifier(folder, network.eval(), about)
     print(about)

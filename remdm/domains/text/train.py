@@ -44,7 +44,7 @@ def train_stories(folder: Path, recipe: Recipe) -> None:
         mask_id,
         lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
     )
-    train(task, recipe, folder / "training", compute("cpu"))
+    train(task, recipe, folder / "training", compute(recipe.device))
 
 
 def train_prose(folder: Path, recipe: Recipe) -> None:
@@ -68,7 +68,7 @@ def train_prose(folder: Path, recipe: Recipe) -> None:
         prose.MASK,
         lambda averaged, about: save_embedded(folder, averaged, tokenizer, prose.MASK, about),
     )
-    train(task, recipe, folder / "training", compute("cpu"))
+    train(task, recipe, folder / "training", compute(recipe.device))
 
 
 def _shuffled(count: int, turn: int) -> Tensor:

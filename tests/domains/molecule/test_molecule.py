@@ -8,8 +8,8 @@ import torch
 import transformers
 from token_views import named
 
-from remdm.domains.molecule import novelty, qm9
-from remdm.domains.molecule.chemistry import atoms, canonical, issues_in, split
+from remdm.domains.molecule import novelty, qm9, vocabulary
+from remdm.domains.molecule.chemistry import atoms, canonical, issues_in
 from remdm.domains.molecule.domain import (
     BEST,
     DOMAIN,
@@ -28,6 +28,7 @@ from remdm.domains.molecule.exports import smiles_file, structures, table
 from remdm.domains.molecule.frontier import Frontier, Spot, against, spot, verdict
 from remdm.domains.molecule.pieces import pieces
 from remdm.domains.molecule.properties import measure
+from remdm.domains.molecule.vocabulary import split
 from remdm.evaluation.sweeps.samples import draw as drawn
 from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.network import compute
@@ -52,9 +53,9 @@ def checkpoint():
 
 
 def test_tokens_of_a_molecule_come_back_as_its_smiles(checkpoint):
-    inside = [each for each in SPELLED if all(token in qm9.SYMBOLS for token in split(each))]
+    inside = [each for each in SPELLED if all(token in vocabulary.SYMBOLS for token in split(each))]
     assert len(inside) >= 12
-    for each, row in zip(inside, qm9.encode(inside, checkpoint.tokenizer), strict=True):
+    for each, row in zip(inside, vocabulary.encode(inside, checkpoint.tokenizer), strict=True):
         assert text(row.tolist(), checkpoint) == each
         assert checkpoint.tokenizer.encode(each).tokens == split(each)
 
@@ -66,9 +67,9 @@ def test_the_tokenizer_file_is_one_that_transformers_reads():
 
 def test_unknown_tokens_are_not_encoded(checkpoint):
     with pytest.raises(ValueError, match="unknown Cl"):
-        qm9.encode(["CCl"], checkpoint.tokenizer)
+        vocabulary.encode(["CCl"], checkpoint.tokenizer)
     with pytest.raises(ValueError, match="31 tokens"):
-        qm9.encode(["C" * 31], checkpoint.tokenizer)
+        vocabulary.encode(["C" * 31], checkpoint.tokenizer)
 
 
 # Chemistry
@@ -158,7 +159,7 @@ def test_files_have_every_sample_with_its_reason(few):
 
 def view(smiles, length=32, end=True):
     words = ["<bos>", *(None if token == "_" else token for token in split(smiles)), *(["<eos>"] if end else [])]
-    return named(words + ["<pad>" if end else None] * (length - len(words)), qm9.VOCABULARY)
+    return named(words + ["<pad>" if end else None] * (length - len(words)), vocabulary.VOCABULARY)
 
 
 def test_a_whole_molecule_is_drawn_and_its_tokens_know_their_atoms():
@@ -176,7 +177,7 @@ def test_an_unfinished_one_shows_only_what_is_whole():
     assert [at[0] for at in made["atoms"]] == [1, 2, 5]
     assert issues(view("CC(=O_", end=False)) == ()
     assert pieces(view("c1__N", end=False).ids) == [([1], ["C"]), ([5], ["N"])]
-    assert "svg" not in scene(named([None] * 32, qm9.VOCABULARY))
+    assert "svg" not in scene(named([None] * 32, vocabulary.VOCABULARY))
 
 
 def test_a_wrong_one_is_marked_where_it_is_wrong():
@@ -243,7 +244,7 @@ def test_labels_stand_before_the_sequence_and_are_never_drawn(checkpoint):
     vocab = checkpoint.tokenizer.get_vocab()
     for log_x in (free, many):
         assert log_x.shape == (64, checkpoint.tokenizer.get_vocab_size())
-        assert (log_x[:, [vocab[label] for label in qm9.LABELS]] == -torch.inf).all()
+        assert (log_x[:, [vocab[label] for label in vocabulary.LABELS]] == -torch.inf).all()
     assert many.exp()[:, vocab["3"]].sum() > 2 * free.exp()[:, vocab["3"]].sum(), "more rings, more ring numbers"
 
 
