@@ -5,19 +5,22 @@ discriminator is needed for training alone.
 """
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remdm.models.vq import Codebook, Residual
+from remdm.models.vq import VQ, Codebook, Residual, load_vq
 
 
 @dataclass(frozen=True)
 class SmallVQGANConfig:
     """The shape of a tokenizer.
 
-    `codes` in the codebook of `code_width` numbers; `side` of the picture in pixels, 6 of which a code covers; channels:
+    `codes` in the codebook of `code_width` numbers; `side` of the picture in pixels, 6 of which a code covers; channels
     `narrow` and `encoder_wide` in the encoder, `wide`, `middle` and `fine` in the decoder at 16, 32 and 96 pixels.
     """
 
@@ -110,3 +113,25 @@ class Discriminator(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.body(pictures).float()
+
+
+@cache
+def load_tokenizer(file: Path) -> VQ | SmallVQGAN:
+    """The tokenizer of a weights file, of either kind, loaded once; its shape is read from the weights.
+
+    Raises:
+        FileNotFoundError: if the file is missing.
+        RuntimeError: if the weights are not those of a tokenizer.
+    """
+    weights = {name: weight.float() for name, weight in load_file(file).items()}
+    if "decoder.12.weight" not in weights:
+        return load_vq(file)
+    codes, code_width = weights["codebook.vectors"].shape
+    width = lambda layer: len(weights[f"{layer}.weight"])  # noqa: E731
+    config = SmallVQGANConfig(
+        codes, code_width, width("encoder.1"), width("encoder.4"), width("decoder.0"), width("decoder.5.first"),
+        width("decoder.10.first"),
+    )  # fmt: skip
+    vqgan = SmallVQGAN(config)
+    vqgan.load_state_dict(weights)
+    return vqgan.eval().requires_grad_(False)

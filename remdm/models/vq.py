@@ -28,6 +28,11 @@ class VQConfig:
     side: int = 64
 
     @property
+    def cell(self) -> int:
+        """Pixels of a code's side."""
+        return 4
+
+    @property
     def grid(self) -> int:
         """Codes in a row."""
         return self.side // 4

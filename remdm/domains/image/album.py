@@ -1,4 +1,4 @@
-"""Emoji pictures held on the device, drawn and varied there: nothing is read back, and no picture is moved in a step."""
+"""Emoji pictures held on the device, drawn and varied there: no step reads anything back or moves a picture."""
 
 import torch
 from torch import Tensor

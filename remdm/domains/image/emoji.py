@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from remdm.domains.image import emoji_art
-from remdm.domains.image.emoji_art import SIDE
 from remdm.training.packages import kept
 
 STYLES = ("Noto", "Twemoji", "Fluent")

@@ -35,6 +35,8 @@ class Conv(nn.Conv2d):
 
 
 class Block(nn.Module):
+    """An inverted bottleneck: expand, convolve each channel, project."""
+
     def __init__(self, width: int, wide: int, out: int, kernel: int, stride: int) -> None:
         super().__init__()
         self.expand = Conv(width, wide, 1) if wide != width else None

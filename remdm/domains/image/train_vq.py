@@ -136,7 +136,7 @@ def train_vq(
         figures |= {"sketch": sketch.detach(), "perceptual": perceptual.detach()}
         timed.report(
             "tokenizer",
-            lambda codes=codes: figures | {"use": codes.unique().numel() * torch.ones(())},
+            lambda figures=figures, codes=codes: figures | {"use": codes.unique().numel() * torch.ones(())},
             lambda: save_weights(vq, file),
         )
     save_weights(vq, file)
