@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from remdm.domains.image import emoji
 from remdm.domains.image.emoji import ALL, SOME, SWAPPED
+from remdm.domains.image.emoji_art import SIDE
 from remdm.models.vq import as_input
 
 SIZES = (82, 86, 90, 92)
@@ -59,7 +60,7 @@ class Album:
         parts = []
         for part in pictures.chunk(GROUPS):
             side = SIZES[int(torch.randint(len(SIZES), ()))]
-            free = emoji.SIDE - side
+            free = SIDE - side
             middle = free // 2
             top, left = (min(free, max(0, middle + int(torch.randint(-3, 4, ())))) for _ in range(2))
             parts.append(_placed(part, side, top, left))
@@ -87,5 +88,5 @@ def _turns(angle: Tensor) -> Tensor:
 
 def _placed(pictures: Tensor, side: int, top: int, left: int) -> Tensor:
     small = F.interpolate(pictures, size=(side, side), mode="bicubic", antialias=True, align_corners=False)
-    free = emoji.SIDE - side
+    free = SIDE - side
     return F.pad(small, (left, free - left, top, free - top), value=1.0).clamp(-1, 1)

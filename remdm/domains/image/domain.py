@@ -55,9 +55,9 @@ def conditioned(checkpoint: Checkpoint, asked: Asked) -> Denoiser:
     return Guided(category, nothing, asked.guidance_scale, asked.guidance_schedule == RISING)
 
 
-def prefix(checkpoint: Checkpoint, *conditions: str) -> tuple[int, ...]:
+def prefix(checkpoint: Checkpoint, *asked: str) -> tuple[int, ...]:
     """The ids of a category and a style."""
-    return tuple(checkpoint.mask_id + 1 + conditions.CONDITIONS.index(word) for word in conditions)
+    return tuple(checkpoint.mask_id + 1 + conditions.CONDITIONS.index(word) for word in asked)
 
 
 @torch.inference_mode()

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from remdm.domains.image import emoji
 from remdm.domains.image.album import Album
+from remdm.domains.image.emoji_art import SIDE
 from remdm.domains.image.perceptual import load_perceptual
 from remdm.domains.image.train_vq import Timed, train_vq
 from remdm.models.checkpoints import save_embedded
@@ -43,7 +44,7 @@ def train_classifier(
     """A classifier of pictures and of their reconstructions, so that the tokenizer's artefacts do not mislead it."""
     torch.manual_seed(seed)
     generator = torch.Generator(album.device).manual_seed(seed)
-    network = Classifier(len(emoji.CATEGORIES), 32, emoji.SIDE).to(album.device)
+    network = Classifier(len(emoji.CATEGORIES), 32, SIDE).to(album.device)
     timed = Timed(seconds, compute)
     optimiser = timed.optimiser(network, 2e-3, (0.9, 0.95))
     while timed.done < 1:
