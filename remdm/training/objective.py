@@ -31,7 +31,9 @@ class Objective(nn.Module):
         """Clean and noised tokens `[B, L]`; the logits' places among B x L, and what each counts: `[n]`."""
         hidden = self.network.hidden(z).flatten(0, 1).index_select(0, chosen)
         log_x = subs(self.network.head(hidden), self.mask_id)
-        return -(log_x.gather(1, x.flatten()[chosen, None])[:, 0] * share).sum()
+        # what counts for nothing may be a condition, which has no logit: any token but the mask stands for it
+        wanted_ids = x.flatten()[chosen].where(share > 0, 0 if self.mask_id else 1)
+        return -(log_x.gather(1, wanted_ids[:, None])[:, 0] * share).sum()
 
 
 def wanted(z: Tensor, mask_id: int, count: int) -> tuple[Tensor, Tensor]:
