@@ -3,14 +3,16 @@
 # make test-fast   the tests that need neither a browser nor many seconds
 # make hostile   10,000 hostile inputs, hostile machines, and the container's steps
 # make lint, make install, make bench
+# make gpu    tries a CUDA device for MINUTES (10): tests, times; the report is in gpu/
 
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 7860
+MINUTES ?= 10
 # Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo install test test-fast lint hostile bench clean
+.PHONY: demo install test test-fast lint hostile bench gpu clean
 
 demo: .venv/installed
 	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
@@ -50,6 +52,10 @@ hostile: .venv/tools
 
 bench: .venv/installed
 	$(BIN)/python -m remdm bench
+
+gpu: .venv/installed
+	$(BIN)/python -m pip install --quiet pytest
+	$(BIN)/python -m remdm gpu --minutes $(MINUTES) --out gpu
 
 clean:
 	rm -rf .venv

@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = (
-    "paths", "limits", "sampling", "models", "hub", "runs", "training", "serving", "views", "evaluation", "app",
-    "domains", "studies", "cli", "__main__",
+    "paths", "limits", "later", "sampling", "models", "hub", "runs", "training", "serving", "views", "evaluation",
+    "app", "domains", "studies", "cli", "__main__",
 )  # fmt: skip
 ROLES = ("domain", "train", "measure", "tab")
 """Of a domain's modules, in the order in which they may import each other; any other module stands before `domain`
@@ -82,7 +82,7 @@ def test_only_the_page_knows_gradio(module):
     assert page or not roots & {"gradio", "gradio_client", "fastapi"}
 
 
-SHOWN = {"remdm.runs.tokens", "remdm.runs.trace", "remdm.runs.untrusted"}
+SHOWN = {"remdm.later", "remdm.runs.tokens", "remdm.runs.trace", "remdm.runs.untrusted"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("remdm.views.") or name in SHOWN])

@@ -148,6 +148,7 @@ class Board {
     this.table = new StepTable(run, count > 1);
     this.bar = new Transport(this.history.marks, moreLegend(run.layout));
     this.bar.axis.hidden = count < 2;
+    this.bar.computedOn(run.device);
     this.popover = new Popover(this.root, this.host);
     this.headline = h("p", { class: "ln-headline" }, string(message.headline));
     const undo = h("button", { type: "button", class: "ln-act", "data-undo": "", hidden: "" }, "Back to the run before");

@@ -52,6 +52,7 @@ export function readStart(m) {
     sampler: string(m.sampler),
     model: string(m.model),
     note: string(m.note),
+    device: string(m.device),
     from: whole(m.from || 0, 0, MAX_STEPS, "from"),
   };
 }

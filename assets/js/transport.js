@@ -64,6 +64,12 @@ export class Transport {
     put(this.keys, "aria-expanded", String(shown));
   }
 
+  /** What the runs are computed on, if that is known. */
+  computedOn(device) {
+    say(this.device, device);
+    this.device.hidden = !device;
+  }
+
   draw({ k, expected, unit, phase, moving, ended, following }) {
     put(this.slider, "max", expected);
     if (Number(this.slider.value) !== k) this.slider.value = k;

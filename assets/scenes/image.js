@@ -20,7 +20,7 @@ const SHAPES = [
 ];
 
 let number = 0; // tells the hatching of several players on a page apart
-let shown = null; // the picture that can be redrawn: its marks are what "Redraw" asks for
+const pictures = new Set(); // those on the page
 
 /** A square of SVG cells, 10 units each. */
 function cells(tools, side, look) {
@@ -186,9 +186,7 @@ class Picture {
     this.marks = new Set();
     this.at = 0;
     this.mark(new Set());
-    const edited = Boolean(this.box.closest("#image-player")); // not in a comparison, the gallery or an exported page
-    put(this.box, "data-edited", edited ? "" : null);
-    if (edited) shown = this;
+    pictures.add(this);
   }
 
   /** The little patch that a code draws, from the sheet that came with the start. */
@@ -204,6 +202,7 @@ class Picture {
   render(view, k) {
     this.view = view;
     this.k = k;
+    put(this.box, "data-edited", this.edited ? "" : null);
     const address = view.scene && typeof view.scene.picture === "string" ? view.scene.picture : "";
     if (address && ADDRESS.test(address)) {
       if (this.image.getAttribute("src") !== address) this.image.setAttribute("src", address);
@@ -240,14 +239,23 @@ class Picture {
     return [this.over_picture, this.over_scale];
   }
 
+  /** Whether it can be redrawn: not in the gallery or an exported page. */
+  get edited() {
+    return Boolean(this.box.closest("#image-player"));
+  }
+
   destroy() {
+    pictures.delete(this);
     this.box.remove();
   }
 }
 
+/** The picture that is redrawn: that of the last lane. */
+const drawn = () => [...pictures].filter((picture) => picture.view && picture.edited).at(-1);
+
 window.ReMDMPictures = {
-  request: () => (shown && shown.view ? shown.request() : ""),
-  preset: (name) => (shown && shown.view ? shown.preset(name) : ""),
+  request: () => drawn()?.request() ?? "",
+  preset: (name) => drawn()?.preset(name) ?? "",
 };
 
 scenes.image = (tools) => {

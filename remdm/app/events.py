@@ -96,11 +96,11 @@ def on(
 ) -> Dependency:
     """Let an event, or each of several, call back; `more` is for Gradio's listener.
 
-    It is answered at once: only what names a queue by its `concurrency_id` waits in one, so that nobody's settings
-    stand still behind the work of others.
+    It is answered at once: only what names a queue by its `concurrency_id` waits for others, so that nobody's settings
+    stand still behind somebody's work. (Without Gradio's queue a refusal would not be shown as a toast.)
     """
     listen = event if callable(event) else partial(gr.on, event)
-    queue = {} if "concurrency_id" in more else {"queue": False}
+    queue = {} if "concurrency_id" in more else {"concurrency_limit": None}
     return listen(callback and guarded(callback), inputs, outputs, **UI_EVENT, **queue, **more)
 
 

@@ -51,7 +51,9 @@ def page(
             `measures`, that adds to Measure.
     """
     with gr.Blocks(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
-        app.queue(max_size=32, default_concurrency_limit=VISITORS)  # here, for it looks through all that is on the page
+        # Here, for it looks through all that is on the page. `RunControls` bounds the runs in line, so that
+        # settings are heard however long that line is.
+        app.queue(max_size=1024, default_concurrency_limit=VISITORS)
         gr.HTML(BAR, elem_classes="bar", padding=False)
         built = {}
         with gr.Tabs(elem_classes="domains", overflow_behavior="wrap") as chosen:

@@ -22,6 +22,7 @@ COMMANDS = {
     "record": ("remdm.studies.recordings", "make all that the page plays without a model anew"),
     "lesson": ("remdm.studies.lesson", "choose and record the runs of Learn"),
     "bench": ("remdm.studies.bench", "time a step against a literal implementation"),
+    "gpu": ("remdm.studies.gpu", "try a CUDA device: tests, times, samples"),
     "models": ("remdm.hub.listing", "list the models, fetch one, measure what loading takes"),
 }
 """Command -> its module, imported only when it is called for, and what it does."""

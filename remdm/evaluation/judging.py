@@ -48,7 +48,7 @@ def judge(prepared: PreparedRun, ids: Sequence[int]) -> Judged:
     hidden = tokens.repeat(len(words), 1).masked_fill(alone, prepared.checkpoint.mask_id)
     found = []
     for asked, where in ((tokens, rows), (hidden, alone)):
-        log_p = denoiser(asked, where, 0.5).double()
+        log_p = denoiser(asked, where, 0.5).cpu().double()
         probability = np.ones(tokens.shape[1])
         probability[words] = log_p.exp()[torch.arange(len(words)), tokens[0, each]].numpy()
         found.append(probability)

@@ -99,7 +99,7 @@ def planted(request: RunRequest, step: int, count: int) -> Planted:
         if not len(able):
             raise ValueError(f"After step {step} nothing is decoded yet in run {row + 1}; choose a later step.")
         rows[row, able[mixed(seed, step) % len(able)]] = True
-    log_p = denoiser(state.tokens.masked_fill(rows, state.mask_id), rows, walk[step].t)
+    log_p = denoiser(state.tokens.masked_fill(rows, state.mask_id), rows, walk[step].t).cpu()
     right = state.tokens[rows]
     special = [SPECIAL.match(word.strip()) is not None for word in runs[0].pieces(range(log_p.shape[1])).values()]
     probability = log_p.double().exp().masked_fill(torch.tensor(special), 0.0)

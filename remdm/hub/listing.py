@@ -133,7 +133,7 @@ def measure(name: str, device: str) -> None:
     step = _since(begun)
     report = {
         "model": find(name).name if not checkpoints.is_embedded(name) else name,
-        "device": f"{place.device.type} {str(place.dtype).removeprefix('torch.')}",
+        "device": place.title,
         "weights": total_parameters(network),
         "weights_bytes": held,
         "load_seconds": seconds,

@@ -8,29 +8,35 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
+import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from remdm.models.encoder import Encoder, EncoderConfig
+from remdm.models.graphs import graphed
 from remdm.models.labels import LabelDenoiser
 from remdm.models.network import Compute, NetworkDenoiser
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.models.weights import read_json, reading_file, save_weights
+from remdm.models.weights import load_weights, read_json, reading_file, save_weights
 from remdm.paths import CHECKPOINTS
 
 ROOT = CHECKPOINTS
 
-EmbeddedNetwork = PlainTransformer | GridTransformer
+EmbeddedNetwork = PlainTransformer | GridTransformer | Encoder
 ARCHITECTURES: dict[str, tuple[Callable[..., EmbeddedNetwork], Callable[..., Any]]] = {
     "plain-transformer": (PlainTransformer, TransformerConfig),
     "grid-transformer": (GridTransformer, GridConfig),
+    "encoder": (Encoder, EncoderConfig),
 }
 """Networks of embedded models and their configs, by their name in config.json; a config has a `length`."""
 OWN = "remdm"
 """The `model_type` of this project's own models; `model` says which of them."""
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
 """Of a model in this project's own format."""
+
+LARGEST = 25_000_000
+"""Bytes of the largest weights file of an embedded model."""
 
 
 class CheckpointError(ValueError):
@@ -59,10 +65,14 @@ class Checkpoint:
 
 
 def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_id: int, about: dict) -> None:
-    """Write weights in half precision, config with `about` (how it was trained) and tokenizer to a folder."""
+    """Write weights, config with `about` (how it was trained) and tokenizer to a folder.
+
+    Weights are in half precision, or in 8 bits where that would be more than LARGEST bytes.
+    """
     assert isinstance(network, EmbeddedNetwork)
     folder.mkdir(parents=True, exist_ok=True)
-    save_weights(network, folder / "model.safetensors")
+    small = 2 * total_parameters(network) <= LARGEST
+    save_weights(network, folder / "model.safetensors", torch.float16 if small else torch.int8)
     config = {
         "model_type": OWN,
         "model": folder.name,
@@ -125,14 +135,15 @@ def load_own(folder: Path, name: str, compute: Compute) -> Checkpoint:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"its config.json has no network of ours: {type(error).__name__} {error}") from error
     with reading_file(folder / "model.safetensors"):
-        state = load_file(folder / "model.safetensors")
+        state = load_weights(folder / "model.safetensors")
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError("its weights do not fit its config.json") from error
     network = network.to(device=compute.device, dtype=compute.dtype).eval().requires_grad_(False)
     tokenizer = read_tokenizer(folder / "tokenizer.json")
-    return Checkpoint(name, NetworkDenoiser(network, mask_id), tokenizer, mask_id, network.config.length, compute)
+    denoiser = NetworkDenoiser(graphed(network, compute), mask_id)
+    return Checkpoint(name, denoiser, tokenizer, mask_id, network.config.length, compute)
 
 
 def read_tokenizer(file: Path) -> Tokenizer:

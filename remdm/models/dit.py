@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from remdm.models.layers import inverse_frequencies, rotary_tables, rotate
 from remdm.models.network import Network
 from remdm.models.onednn import linear
+from remdm.sampling.transfer import picked, sent
 
 FREQUENCIES = 256
 NOISE_EPS = 1e-3
@@ -211,14 +212,14 @@ class DiT(Network):
         return self.through(tokens, t)
 
     def hidden_at(self, tokens: Tensor, rows: Tensor, t: float | Tensor | None = None) -> Tensor:
-        """`hidden` at the wanted rows alone, bool `[B, L]`, as `[n, D]`: the last block computes no others.
+        """`hidden` at the wanted rows alone, bool `[B, L]` on the host, as `[n, D]`: the last block computes no others.
 
         A sequence with fewer wanted rows than another is padded with unwanted ones.
         """
         counts = rows.sum(dim=1)
         places = rows.byte().argsort(dim=1, descending=True, stable=True)[:, : int(counts.max())]
-        wanted = torch.arange(places.shape[1], device=rows.device) < counts[:, None]
-        return self.through(tokens, t, places)[wanted]
+        wanted = torch.arange(places.shape[1]) < counts[:, None]
+        return picked(self.through(tokens, t, sent(places, tokens.device)), wanted)
 
     def through(self, tokens: Tensor, t: float | Tensor | None, places: Tensor | None = None) -> Tensor:
         """`hidden` through all blocks, the last one at places `[B, m]` only if they are given, `[B, L or m, D]`."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from remdm.sampling.denoiser import Unguided, probabilities
+from remdm.sampling.transfer import picked, sent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,5 +65,6 @@ class LabelDenoiser(Unguided):
         """log x_theta at the wanted rows, float32 `[n, V]`."""
         device = next(self.network.parameters()).device
         labels = torch.full((len(tokens),), self.label, device=device)
-        hidden = self.network.hidden(tokens.to(device), labels)
-        return probabilities(self.network.head(hidden[rows.to(device)]), self.mask_id).to(tokens.device)
+        hidden = self.network.hidden(sent(tokens, device), labels)
+        log_x = probabilities(self.network.head(picked(hidden, rows)), self.mask_id)
+        return log_x if device.type == "cuda" else log_x.to(tokens.device)

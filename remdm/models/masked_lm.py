@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from remdm.models.network import Network
+from remdm.sampling.transfer import sent
 
 if TYPE_CHECKING:  # transformers takes seconds to import, and most runs need none of it
     from transformers import PreTrainedTokenizerBase
@@ -56,7 +57,7 @@ class MaskedLM(Network):
 
     def head(self, hidden: Tensor) -> Tensor:
         """Rows of logits `[n, V]`, minus infinity at the ids that are never written."""
-        return hidden.index_fill(-1, torch.tensor(self.never, device=hidden.device, dtype=torch.long), -torch.inf)
+        return hidden.index_fill(-1, sent(torch.tensor(self.never, dtype=torch.long), hidden.device), -torch.inf)
 
 
 def load_masked_lm(

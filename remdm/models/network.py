@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from remdm.sampling.denoiser import Unguided, probabilities
+from remdm.sampling.transfer import picked, sent
 
 
 class Network(nn.Module):
@@ -21,8 +22,8 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def hidden_at(self, tokens: Tensor, rows: Tensor) -> Tensor:
-        """`hidden` at the wanted rows alone, bool `[B, L]`, as `[n, D]` in row-major order."""
-        return self.hidden(tokens)[rows]
+        """`hidden` at the wanted rows alone, bool `[B, L]` on the host, as `[n, D]` in row-major order."""
+        return picked(self.hidden(tokens), rows)
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits `[..., V]` of rows of `hidden`, `[..., D]`."""
@@ -39,6 +40,12 @@ class Compute:
     device: torch.device
     dtype: torch.dtype
     reason: str
+
+    @property
+    def title(self) -> str:
+        """As traces and the page have it, such as `cpu float32`; a CUDA device with its name."""
+        card = f", {torch.cuda.get_device_name(self.device)}" if self.device.type == "cuda" else ""
+        return f"{self.device.type} {str(self.dtype).removeprefix('torch.')}{card}"
 
 
 def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
@@ -93,7 +100,8 @@ AT_ONCE = 4096
 class NetworkDenoiser(Unguided):
     """x_theta of an untimed network.
 
-    The network runs in its own type; log-probabilities are float32.
+    The network runs in its own type; log-probabilities are float32. They stay on a CUDA device; from an Apple GPU,
+    which lacks the 64-bit floats that draws take, they come to the host.
     """
 
     network: Network
@@ -106,6 +114,7 @@ class NetworkDenoiser(Unguided):
         """log x_theta at the wanted rows, `[n, V]`: the vocabulary's product is taken for those alone."""
         device = next(self.network.parameters()).device
         count = max(1, AT_ONCE // tokens.shape[1]) if device.type == "cpu" else len(tokens)
-        parts = zip(tokens.to(device).split(count), rows.to(device).split(count), strict=True)
+        parts = zip(sent(tokens, device).split(count), rows.split(count), strict=True)
         wanted = torch.cat([self.network.hidden_at(part, where) for part, where in parts])
-        return probabilities(self.network.head(wanted), self.mask_id).to(tokens.device)
+        log_x = probabilities(self.network.head(wanted), self.mask_id)
+        return log_x if device.type == "cuda" else log_x.to(tokens.device)

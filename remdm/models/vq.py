@@ -28,6 +28,11 @@ class VQConfig:
     side: int = 64
 
     @property
+    def cell(self) -> int:
+        """Pixels of a code's side."""
+        return 4
+
+    @property
     def grid(self) -> int:
         """Codes in a row."""
         return self.side // 4
@@ -68,16 +73,16 @@ class Codebook(nn.Module):
     def follow(self, x: Tensor, ids: Tensor) -> None:
         """Move the codes towards the vectors `[n, D]` that chose them, and stale ones onto some of these vectors."""
         codes = len(self.vectors)
-        count = torch.bincount(ids, minlength=codes).float()
+        count = torch.zeros(codes, device=x.device).index_add_(0, ids, torch.ones_like(x[:, 0]))
         total = torch.zeros_like(self.vectors).index_add_(0, ids, x)
-        chosen = count > 0
-        mean = total[chosen] / count[chosen, None]
-        self.vectors[chosen] = F.normalize(self.vectors[chosen].lerp(mean, 1 - self.DECAY**2), dim=-1)
+        mean = total / count.clamp(min=1)[:, None]
+        moved = F.normalize(self.vectors.lerp(mean, 1 - self.DECAY**2), dim=-1)
         self.used.lerp_(count / len(ids), 1 - self.DECAY)
         stale = self.used < self.STALE / codes
-        if stale.any():
-            self.vectors[stale] = x[torch.randint(len(x), (int(stale.sum()),))]
-            self.used[stale] = 1.0 / codes
+        fresh = x[torch.randint(len(x), (codes,), device=x.device)]  # for all: to ask which need it would stop a GPU
+        vectors = torch.where((count > 0)[:, None], moved, self.vectors)
+        self.vectors.copy_(torch.where(stale[:, None], fresh, vectors))
+        self.used.copy_(torch.where(stale, 1.0 / codes, self.used))
 
 
 class VQ(nn.Module):

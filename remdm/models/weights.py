@@ -193,13 +193,33 @@ def count_blocks(state: Mapping[str, Any], prefix: str) -> int:
     return 1 + max(int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix))
 
 
+SCALE = ":scale"
+"""Behind the name of an 8-bit matrix in a file: the name of its rows' scales."""
+
+
 def save_weights(network: nn.Module, file: Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write a network's weights as safetensors, by default in half precision; an interruption leaves no broken file."""
+    """Write a network's weights as safetensors, by default in half precision; an interruption leaves no broken file.
+
+    With `dtype` int8, matrices are rounded to 255 levels, each row with a scale of its own, and take half the space.
+    """
     part = file.with_suffix(".part")
-    state = {name: weight.detach().to(dtype).contiguous() for name, weight in network.state_dict().items()}
+    state: dict[str, Tensor] = {}
+    for name, weight in network.state_dict().items():
+        if dtype == torch.int8 and weight.ndim == 2:
+            scale = weight.detach().float().abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
+            state |= {name: (weight.detach() / scale).round().to(torch.int8), name + SCALE: scale}
+        else:
+            state[name] = weight.detach().to(torch.float16 if dtype == torch.int8 else dtype).contiguous()
     save_file(state, part)
     part.chmod(0o644)  # safetensors makes files readable by their owner alone
     part.replace(file)
+
+
+def load_weights(file: Path) -> dict[str, Tensor]:
+    """The weights that `save_weights` wrote, by name; those of 8 bits as float32."""
+    state = load_file(file)
+    scales = {name.removesuffix(SCALE): state.pop(name) for name in list(state) if name.endswith(SCALE)}
+    return state | {name: state[name] * scale for name, scale in scales.items()}
 
 
 def blank(make: Callable[[], N]) -> N:

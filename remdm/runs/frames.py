@@ -8,9 +8,6 @@ from torch import Tensor
 from remdm.runs.trace import Frame
 from remdm.sampling.transition import StepRecord
 
-TOP = 5
-"""How many alternatives are kept for each decoded token."""
-
 
 def _sigma(record: StepRecord, row: int) -> float | tuple[float, ...]:
     if not isinstance(record.sigma, Tensor):
@@ -52,18 +49,18 @@ def frame(record: StepRecord, row: int, forwards: int, drafts: np.ndarray | None
     confidence = after.psi[row].where(~after.masked[row], 0.0).clamp(max=1.0)  # psi of given positions is inf
     tops: dict[int, tuple[tuple[int, float], ...]] = {}
     decoded = record.decoded[row].nonzero()[:, 0].tolist()
-    known, log_peak, guess = record.likeliest
+    shown, known = record.shown, record.shown.known
     fresh: tuple[tuple[int, int], ...] = ()
-    if log_peak is not None and guess is not None:
+    if shown.peak is not None and shown.guess is not None:
         where = known[row]
-        peak = _of_row(log_peak, known, row).exp().double()
+        peak = _of_row(shown.peak, known, row).exp().double()
         confidence[where] = peak.where(after.masked[row][where], confidence[where])
         if drafts is not None:
-            fresh = _changed(drafts, where & after.masked[row], _of_row(guess, known, row)[after.masked[row][where]])
-    if record.log_x is not None and decoded:
-        probability = _of_row(record.log_x, record.asked, row)[record.decoded[row][record.asked[row]]].exp()
-        top = probability.topk(min(TOP, probability.shape[1]))
-        for position, values, ids in zip(decoded, top.values.tolist(), top.indices.tolist(), strict=True):
+            ids = _of_row(shown.guess, known, row)[after.masked[row][where]]
+            fresh = _changed(drafts, where & after.masked[row], ids)
+    if shown.top is not None and shown.top_ids is not None:
+        values_of, ids_of = (_of_row(each, record.decoded, row).tolist() for each in (shown.top, shown.top_ids))
+        for position, values, ids in zip(decoded, values_of, ids_of, strict=True):
             tops[position] = tuple((token, round(p, 6)) for token, p in zip(ids, values, strict=True) if p > 5e-7)
     remasked = record.remasked[row].nonzero()[:, 0].tolist()
     tokens, psi = after.tokens[row].tolist(), after.psi[row].tolist()

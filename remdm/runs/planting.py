@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from remdm.runs.frames import TOP
 from remdm.runs.record import PreparedRun
 from remdm.runs.trace import Frame
 from remdm.sampling.coupled_noise import mixed
 from remdm.sampling.state import State
+from remdm.sampling.transition import TOP
 
 SPECIAL = re.compile(r"^<.*>$")
 UNLIKELY = 0.01
@@ -48,7 +48,7 @@ def beliefs(run: PreparedRun, state: State, position: int) -> Tensor:
     tokens[0, position] = state.mask_id
     rows = torch.zeros_like(state.given)
     rows[0, position] = True
-    return run.request.model.denoiser(run.checkpoint, run.request.asked)(tokens, rows, 0.5)[0]
+    return run.request.model.denoiser(run.checkpoint, run.request.asked)(tokens, rows, 0.5)[0].cpu()
 
 
 def written(run: PreparedRun, state: State, position: int, token: int) -> Change:

@@ -168,7 +168,6 @@ class Batch:
 
 def facts(request: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
     """The `run` of a trace: enough to run it again."""
-    made = checkpoint.compute
     asked = asdict(request.asked)
     return {
         "domain": request.domain.name,
@@ -182,7 +181,7 @@ def facts(request: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
         "settings": request.settings.flat(),
         **({} if request.watch else {"confidence": "decoded"}),
         **({"coupled": True} if request.coupled else {}),
-        "device": f"{made.device.type} {str(made.dtype).removeprefix('torch.')}",
+        "device": checkpoint.compute.title,
     }
 
 

@@ -56,7 +56,7 @@ class Coupled(Noise):
         """As in `Noise`; a position's numbers do not depend on which other positions draw."""
         drawn = [
             self._gumbel_argmax(
-                log_x[[place]], Generator().manual_seed(mixed(self._seeds[row], self._step, WHICH + position))
+                log_x[place : place + 1], Generator().manual_seed(mixed(self._seeds[row], self._step, WHICH + position))
             )
             for place, (row, position) in enumerate(rows.nonzero().tolist())
         ]

@@ -13,6 +13,7 @@ from torch import Tensor
 from remdm.sampling.knobs import check, knob
 from remdm.sampling.nucleus import nuclei, nucleus
 from remdm.sampling.state import State
+from remdm.sampling.transfer import picked, places
 
 
 class Denoiser(Protocol):
@@ -41,12 +42,13 @@ class Denoiser(Protocol):
         """log x_theta at the wanted positions.
 
         Args:
-            tokens: z_t, int64 `[B, L]`.
-            rows: wanted positions, bool `[B, L]`, n of them.
+            tokens: z_t, int64 `[B, L]`, on the host.
+            rows: wanted positions, bool `[B, L]`, n of them, on the host.
             t: time in [0, 1].
 
         Returns:
-            Log-probabilities, float32 or float64 `[n, V]`, in row-major order; the mask has none (-inf).
+            Log-probabilities, float32 or float64 `[n, V]`, in row-major order, on the network's device or the host;
+            the mask has none (-inf).
         """
 
     @property
@@ -100,19 +102,24 @@ def subs(logits: Tensor, mask_id: int) -> Tensor:
 class NotFinite(ValueError):
     """A network gives no probabilities: its logits are not finite."""
 
+    def __init__(self, dtype: str) -> None:
+        super().__init__(
+            "The model's output is not a number (NaN or infinity): its weights are damaged, or too large for "
+            f"{dtype}. Fetch its files again, or use another model."
+        )
+
 
 def probabilities(logits: Tensor, mask_id: int) -> Tensor:
     """As `subs`, for logits that nobody has looked at yet.
+
+    On a CUDA device a look would make the host wait; there `log_p` of what is drawn is looked at (`Drawn`).
 
     Raises:
         NotFinite: where a row holds NaN or infinity, or nothing that may be written.
     """
     log_x = subs(logits, mask_id)
-    if log_x[:, 0].isnan().any():  # such a row is NaN all over
-        raise NotFinite(
-            "The model's output is not a number (NaN or infinity): its weights are damaged, or too large for "
-            f"{str(logits.dtype).removeprefix('torch.')}. Fetch its files again, or use another model."
-        )
+    if logits.device.type != "cuda" and log_x[:, 0].isnan().any():  # such a row is NaN all over
+        raise NotFinite(str(logits.dtype).removeprefix("torch."))
     return log_x
 
 
@@ -208,7 +215,7 @@ class Widened(DenoiserWrapper):
         """log x_theta at the wanted positions, `[n, V]`."""
         wide = rows | (tokens == self.mask_id)
         log_x = self.denoiser(tokens, wide, t)
-        return log_x if wide.equal(rows) else log_x[rows[wide]]
+        return log_x if wide.equal(rows) else picked(log_x, rows[wide])
 
 
 class Cached(DenoiserWrapper):
@@ -233,18 +240,19 @@ class Cached(DenoiserWrapper):
             stale &= (tokens != last.tokens).any(1) | (rows & ~last.known).any(1)
         if last is None or stale.any():
             last = self._answer = self._refresh(tokens, rows, t, stale, last)
-        return last.log_x if rows.equal(last.known) else last.log_x[rows[last.known]]
+        return last.log_x if rows.equal(last.known) else picked(last.log_x, rows[last.known])
 
     def _refresh(self, tokens: Tensor, rows: Tensor, t: float, stale: Tensor, last: "_Answer | None") -> "_Answer":
         fresh = self.denoiser(tokens[stale], rows[stale], t)
-        self.forwards = self.forwards + stale.cpu()  # a new tensor: consumers keep the old ones
+        self.forwards = self.forwards + stale  # a new tensor: consumers keep the old ones
         if last is None or stale.all():
             return _Answer(tokens, t, rows, fresh)
         known = torch.where(stale[:, None], rows, last.known)
         merged = fresh.new_empty(int(known.sum()), fresh.shape[1])
         belongs = stale[:, None].expand_as(known)[known]
-        merged[belongs] = fresh
-        merged[~belongs] = last.log_x[~stale[:, None].expand_as(known)[last.known]]
+        merged.index_copy_(0, places(belongs, merged.device), fresh)
+        kept = picked(last.log_x, ~stale[:, None].expand_as(known)[last.known])
+        merged.index_copy_(0, places(~belongs, merged.device), kept)
         return _Answer(torch.where(stale[:, None], tokens, last.tokens), t, known, merged)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser, DenoiserWrapper
 from remdm.sampling.state import State
+from remdm.sampling.transfer import fetched, sent
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Prefixed(DenoiserWrapper):
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta, `[n, V]`, of z_t `[B, L]` behind the prefix."""
-        front = torch.tensor(self.prefix, device=tokens.device).expand(len(tokens), -1)
+        front = torch.tensor(self.prefix).expand(len(tokens), -1)
         whole = torch.cat((front, tokens), dim=1)
         return self.denoiser(whole, torch.cat((torch.zeros_like(front, dtype=torch.bool), rows), dim=1), t)
 
@@ -85,7 +86,7 @@ class Without(DenoiserWrapper):
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta over the other tokens, `[n, V]`."""
         log_x = self.denoiser(tokens, rows, t)
-        return log_x.index_fill(1, torch.tensor(self.barred, device=log_x.device), -torch.inf).log_softmax(dim=-1)
+        return log_x.index_fill(1, sent(torch.tensor(self.barred), log_x.device), -torch.inf).log_softmax(dim=-1)
 
 
 LogLikelihood = Callable[[Tensor], Tensor]
@@ -155,7 +156,7 @@ class ClassifierGuided(DenoiserWrapper):
 
     def _weighed(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta(v) + gamma log p(y | z_t with l := v), not normalised, float64 `[n, V]`."""
-        log_x = self.denoiser(tokens, rows, t).double()
+        log_x = fetched(self.denoiser(tokens, rows, t))[0].double()
         which, token = (log_x > -torch.inf).nonzero().unbind(1)  # what cannot be drawn needs no score
         row, place = rows.nonzero().unbind(1)
         log_x[which, token] += self._scores(tokens, row[which], place[which], token)

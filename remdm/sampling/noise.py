@@ -8,13 +8,19 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
+from remdm.sampling.transfer import at_once
+
 AT_ONCE = 1 << 21
-"""Numbers that a draw holds at a time, 16 MiB of 64 bits."""
+"""Numbers that a draw holds at a time, 16 MiB of 64 bits; on a card `ON_A_CARD` times as many."""
 DTYPES = {64: torch.float64, 32: torch.float32}
 
 
 class Noise:
-    """Uniform and Gumbel-max draws for B sequences, each from its own seeded generator on the CPU."""
+    """Uniform and Gumbel-max draws for B sequences, each from its own seeded generator on the CPU.
+
+    The numbers that decide which token come from a second generator of the same seed where x_theta is on a CUDA device:
+    a vocabulary's worth of them for each token would take longer to make on the CPU than the network takes there.
+    """
 
     def __init__(self, seeds: Sequence[int], precision: int = 64, greedy: bool = False) -> None:
         """`precision` is that of the Gumbel noise: 32 bits truncate it, which acts like a lower temperature
@@ -27,6 +33,7 @@ class Noise:
             raise ValueError(f"precision must be 64 or 32 bits, got {precision}")
         self.generators = tuple(Generator().manual_seed(seed) for seed in seeds)
         self.dtype, self.greedy = DTYPES[precision], greedy
+        self._there: dict[Generator, Generator] = {}
 
     def uniform(self, length: int) -> Tensor:
         """One number in [0, 1) for each position, float64 `[B, length]`."""
@@ -37,16 +44,16 @@ class Noise:
 
         Args:
             log_x: log-probabilities, `[n, V]`, a row for each True of `rows` in row-major order.
-            rows: bool `[B, L]`.
+            rows: bool `[B, L]`, on the host.
 
         Returns:
-            Token ids, int64 `[n]`.
+            Token ids, int64 `[n]`, where log_x is.
         """
-        counts = rows.sum(1).tolist()
+        counts, most = rows.sum(1).tolist(), at_once(AT_ONCE, log_x.device)
         parts = [
             self._gumbel_argmax(chunk, generator)
             for part, generator in zip(log_x.split(counts), self.generators, strict=True)
-            for chunk in part.split(max(1, AT_ONCE // log_x.shape[1]))
+            for chunk in part.split(max(1, most // log_x.shape[1]))
         ]
         return torch.cat(parts)
 
@@ -54,11 +61,24 @@ class Noise:
         """Draws of one sequence. Every token takes its number, but only what can be drawn needs its logarithm."""
         if self.greedy:
             return log_x.argmax(dim=-1)
-        uniform = torch.rand(log_x.shape, generator=generator, dtype=self.dtype).to(log_x.device)
-        possible = log_x > -torch.inf
+        uniform, possible = self._uniform_like(log_x, generator), log_x > -torch.inf
+        if log_x.device.type == "cuda":  # to pick what is possible, the host would have to wait
+            return (log_x.to(self.dtype) + _gumbel(uniform)).where(possible, -torch.inf).argmax(dim=-1)
         race = torch.full_like(uniform, -torch.inf)
         race[possible] = log_x[possible].to(self.dtype) + _gumbel(uniform[possible])
         return race.argmax(dim=-1)
+
+    def _uniform_like(self, log_x: Tensor, generator: Generator) -> Tensor:
+        """Numbers in [0, 1) of the noise's precision, as many as log_x has and where it is."""
+        device = log_x.device
+        if device.type != "cuda":
+            return torch.rand(log_x.shape, generator=generator, dtype=self.dtype).to(device)
+        there = self._there.get(generator)
+        if there is None:
+            there = Generator(device).manual_seed(generator.initial_seed())
+            if generator in self.generators:  # one that serves a single draw need not be remembered
+                self._there[generator] = there
+        return torch.rand(log_x.shape, generator=there, dtype=self.dtype, device=device)
 
     def gumbel(self, length: int) -> Tensor:
         """Standard Gumbel noise for each position, float64 `[B, length]`."""

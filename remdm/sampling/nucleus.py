@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from remdm.sampling.transfer import at_once
+
 TOPK_STAGES = (64, 512, 2048)
 """How many of the likeliest tokens are looked at first, in search of the nucleus's end."""
 SLACK = 1e-6
 """Of float32: [.5 .4 .1] at 0.9 keeps two tokens, whichever way their sum was rounded."""
 AT_ONCE = 1 << 21
-"""Entries of a 64-bit `[n, V]` that may exist at a time, 16 MiB."""
+"""Entries of a 64-bit `[n, V]` that may exist at a time, 16 MiB; on a card `ON_A_CARD` times as many."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +39,28 @@ def nuclei(log_x: Tensor, nucleus_p: float, keep_crossing: bool) -> Iterator[_Nu
 
     A sort of the vocabulary is the last resort: where fewer tokens hold a nucleus, they are found without it. They
     are certain to be it if the last one looked at is less likely than all that are kept; with equally likely ones
-    at the edge, more have to be seen.
+    at the edge, more have to be seen. A card sorts at once: to know which rows are certain, the host would wait for it.
     """
-    size = log_x.shape[1]
-    left = torch.arange(len(log_x), device=log_x.device)
-    for count in (*(look for look in TOPK_STAGES if 4 * look <= size), size):
+    size, device = log_x.shape[1], log_x.device
+    left = torch.arange(len(log_x), device=device)
+    looks = [look for look in TOPK_STAGES if 4 * look <= size and device.type != "cuda"]
+    for count in (*looks, size):
         if not len(left):
             return
         unsure = []
-        for rows in left.split(max(1, AT_ONCE // count)):
+        for rows in left.split(max(1, at_once(AT_ONCE, device) // count)):
             ordered, ids = _likeliest(log_x if len(rows) == len(log_x) else log_x[rows], count)
             mass = ordered.double().exp()
             reached = mass.cumsum(dim=-1)
             kept = (reached - mass < nucleus_p) if keep_crossing else (reached <= nucleus_p + SLACK)
             kept[:, 0] = True
-            sure = ~(kept & (ordered == ordered[:, -1:])).any(1) if count < size else torch.ones_like(kept[:, 0])
-            unsure.append(rows[~sure])
-            rows, ids, cut = rows[sure], ids[sure], ordered.double().where(kept, -torch.inf)[sure]
+            cut = ordered.double().where(kept, -torch.inf)
+            if count < size:
+                sure = ~(kept & (ordered == ordered[:, -1:])).any(1)
+                unsure.append(rows[~sure])
+                rows, ids, cut = rows[sure], ids[sure], cut[sure]
             yield _Nuclei(rows, ids, cut.log_softmax(dim=-1))
-        left = torch.cat(unsure)
+        left = torch.cat(unsure) if unsure else left[:0]
 
 
 def nucleus(log_x: Tensor, nucleus_p: float, keep_crossing: bool) -> Tensor:

@@ -9,7 +9,7 @@ from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import FINISH, Step
-from remdm.sampling.transition import StepRecord, Transition, decode
+from remdm.sampling.transition import StepRecord, Transition, decode, drawn
 
 
 def sample(
@@ -41,8 +41,7 @@ def finish(denoiser: Denoiser, state: State, index: int) -> StepRecord:
     masked = state.masked
     step = Step(index, 0.0, 0.0, 1.0, 1.0, FINISH)
     log_x = denoiser(state.tokens, masked, 0.0)
-    best = log_x.max(dim=-1)
-    after = decode(state, masked, best.indices, best.values)
+    after = decode(state, masked, *drawn(log_x, log_x.max(dim=-1).indices))
     return StepRecord(step, state, after, torch.zeros_like(masked), masked, 0.0, masked, log_x)
 
 

@@ -12,13 +12,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from remdm.sampling.denoiser import Denoiser
+from remdm.sampling.denoiser import Denoiser, NotFinite
 from remdm.sampling.knobs import check, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.posterior import mask_probability
 from remdm.sampling.remasking import Never, Remasking, bounded
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
+from remdm.sampling.transfer import fetched, picked, sent
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class StepRecord:
         log_x: log x_theta at those, `[n, V]`; None if there are none.
         watched: masked positions whose likeliest token was computed besides, bool `[B, L]`, m of them; see `observe`.
         peak: log x_theta of that token, `[m]`. guess: its id, `[m]`.
+
+    What has a row for each position, `log_x`, `peak` and `guess`, may be on the network's device; `shown` is on the
+    host.
     """
 
     step: Step
@@ -50,11 +54,40 @@ class StepRecord:
     guess: Tensor | None = None
 
     @cached_property
-    def likeliest(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Where the likeliest token is known, bool `[B, L]`, log x_theta of it, `[m]`, and its id; None if nowhere."""
+    def shown(self) -> "Shown":
+        """What is shown of x_theta, on the host, in one transfer for the whole batch."""
+        known, peak, guess = self.asked, None, None
         if self.watched is not None:
-            return self.watched, self.peak, self.guess
-        return self.asked, *((None, None) if self.log_x is None else self.log_x.max(dim=-1))
+            known, peak, guess = self.watched, self.peak, self.guess
+        elif self.log_x is not None:
+            peak, guess = self.log_x.max(dim=-1)
+        tops: tuple[Tensor, ...] = ()
+        if self.log_x is not None:
+            probability = picked(self.log_x, self.decoded[self.asked]).exp()
+            tops = tuple(probability.topk(min(TOP, probability.shape[1])))
+        parts = fetched(*tops, *(each for each in (peak, guess) if each is not None))
+        return Shown(known, *(parts[len(tops) :] or (None, None)), *(parts[: len(tops)] or (None, None)))
+
+
+TOP = 5
+"""How many alternatives are kept for each decoded token."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a frame tells of x_theta, on the host.
+
+    Attributes:
+        known: where the likeliest token is known, bool `[B, L]`, m of them.
+        peak: log x_theta of it, `[m]`. guess: its id, `[m]`. Both None if it is known nowhere.
+        top: probabilities of the likeliest tokens at decoded positions, `[n, TOP]`. top_ids: their ids. None likewise.
+    """
+
+    known: Tensor
+    peak: Tensor | None
+    guess: Tensor | None
+    top: Tensor | None
+    top_ids: Tensor | None
 
 
 class Transition(Protocol):
@@ -72,6 +105,19 @@ def decode(state: State, rows: Tensor, ids: Tensor, log_p: Tensor) -> State:
     return replace(state, tokens=tokens, psi=psi)
 
 
+def drawn(log_x: Tensor, ids: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
+    """Ids `[n]`, their log-probabilities in log_x `[n, V]`, and more of `[n]`, on the host: a step's one transfer.
+
+    Raises:
+        NotFinite: where a row of log_x is not finite and nobody could see it before.
+    """
+    ids = sent(ids, log_x.device)  # a classifier's guidance draws on the host
+    found = fetched(ids, log_x.gather(1, ids[:, None]).squeeze(1), *more)
+    if log_x.device.type == "cuda" and found[1].isnan().any():
+        raise NotFinite("the type that it runs in")
+    return found
+
+
 def remask(state: State, rows: Tensor) -> State:
     """Send the tokens at bool `[B, L]` rows back to the mask."""
     return replace(
@@ -87,8 +133,8 @@ def present_score(denoiser: Denoiser, state: State, step: Step) -> Callable[[], 
 
     def score() -> Tensor:
         log_x = denoiser.unguided(state.tokens, torch.ones_like(state.masked), step.t)
-        picked = log_x.gather(1, state.tokens.reshape(-1, 1)).view_as(state.tokens).double()
-        return picked.where(state.decoded, 0.0)
+        (log_p,) = fetched(log_x.gather(1, sent(state.tokens.reshape(-1, 1), log_x.device)))
+        return log_p.view_as(state.tokens).double().where(state.decoded, 0.0)
 
     return score
 
@@ -108,13 +154,12 @@ class Ancestral:
         masked = state.masked
         sigma = bounded(self.remasking.sigma(step, state, present_score(denoiser, state, step)), step)
         p_mask = denoiser.tilted(mask_probability(masked, step, sigma), state, step.t)
-        becomes_masked = noise.uniform(masked.shape[1]).to(masked.device) < p_mask
+        becomes_masked = noise.uniform(masked.shape[1]) < p_mask
         remasked, decoded = state.decoded & becomes_masked, masked & ~becomes_masked
         after, log_x = remask(state, remasked), None
         if decoded.any():
             log_x = denoiser(state.tokens, decoded, step.t)
-            ids = noise.draw(log_x, decoded)
-            after = decode(after, decoded, ids, log_x.gather(1, ids[:, None]).squeeze(1))
+            after = decode(after, decoded, *drawn(log_x, noise.draw(log_x, decoded)))
         return StepRecord(step, state, after, remasked, decoded, sigma, decoded, log_x)
 
 
@@ -185,11 +230,11 @@ class TopConfidence:
         if log_x is not None:
             ids = noise.draw(log_x, rows)
             likely = log_x if self.tempered else denoiser.unguided(after.tokens, rows, step.t)
-            log_p = likely.gather(1, ids[:, None]).squeeze(1)
-            surest = torch.full(rows.shape, -torch.inf, dtype=torch.float64, device=rows.device)
-            surest[rows] = self._rank(denoiser, likely, ids, log_p, rows, noise)
+            ids, log_p, *left = drawn(likely, ids, *self._left(denoiser, likely))
+            surest = torch.full(rows.shape, -torch.inf, dtype=torch.float64)
+            surest[rows] = self._rank(denoiser, ids, log_p, left, rows, noise)
             if self.choice_temperature:
-                surest += self.choice_temperature * step.s * noise.gumbel(rows.shape[1]).to(rows.device)
+                surest += self.choice_temperature * step.s * noise.gumbel(rows.shape[1])
             for row, extra in enumerate(count):
                 wanted = extra + self.counts.decode(step, int(state.masked[row].sum()), int((~state.given[row]).sum()))
                 decoded[row, surest[row].topk(min(wanted, int(rows[row].sum()))).indices] = True
@@ -198,16 +243,20 @@ class TopConfidence:
         sigma = share[:, None].expand(rows.shape)
         return StepRecord(step, state, after, remasked, decoded, sigma, rows, log_x)
 
+    def _left(self, denoiser: Denoiser, likely: Tensor) -> list[Tensor]:
+        """The log of the mass besides end marks, `[n]`, where they come last; nothing otherwise."""
+        if self.order != ENDS_LAST or not denoiser.end_ids:
+            return []
+        return [likely.index_fill(1, sent(torch.tensor(denoiser.end_ids), likely.device), -torch.inf).logsumexp(dim=-1)]
+
     def _rank(
-        self, denoiser: Denoiser, likely: Tensor, ids: Tensor, log_p: Tensor, rows: Tensor, noise: Noise
+        self, denoiser: Denoiser, ids: Tensor, log_p: Tensor, left: list[Tensor], rows: Tensor, noise: Noise
     ) -> Tensor:
         """What decides who decodes first, higher first: finite, float64 `[n]`."""
         if self.order == RANDOM:
-            return noise.uniform(rows.shape[1]).to(rows.device)[rows]
-        if self.order == ENDS_LAST and denoiser.end_ids:  # the others are compared as if there were no end marks
-            ends = torch.tensor(denoiser.end_ids, device=likely.device)
-            left = likely.index_fill(1, ends, -torch.inf).logsumexp(dim=-1)
-            log_p = torch.where(torch.isin(ids, ends), -torch.inf, log_p - left)
+            return noise.uniform(rows.shape[1])[rows]
+        if left:  # the others are compared as if there were no end marks
+            log_p = torch.where(torch.isin(ids, torch.tensor(denoiser.end_ids)), -torch.inf, log_p - left[0])
         return log_p.double().clamp(min=-1e30)
 
     def _swap(self, state: State, step: Step) -> tuple[Tensor, list[int]]:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from remdm.models.network import Network, NetworkDenoiser
 from remdm.runs.record import PreparedRun
+from remdm.sampling.transfer import at_once
 
 POSITIONS = 1024
 """Positions of a shared forward, 8 sequences of 128: more would make it slow for all and hardly cheaper for each."""
@@ -52,8 +53,11 @@ class Batcher:
     next forwards, so it cannot hold up the others. An error reaches every run whose sequences were in that forward.
     """
 
-    def __init__(self, network: Network, positions: int = POSITIONS) -> None:
-        self.network, self.positions = network, positions
+    def __init__(self, network: Network, positions: int | None = None) -> None:
+        """`positions` of a shared forward; without it what suits the network's device."""
+        weight = next(network.parameters(), None)
+        self.network = network
+        self.positions = positions or (POSITIONS if weight is None else at_once(POSITIONS, weight.device))
         self.forwards = 0
         self._changed = threading.Condition()
         self._waiting: deque[_Ask] = deque()

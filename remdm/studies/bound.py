@@ -1,6 +1,7 @@
 """`python -m remdm bound text`: MDLM's and ReMDM's training bound on held-out text, and the world's entropy."""
 
 import argparse
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--passes", type=int, default=4, help="estimates of each (default 4)")
     parser.add_argument("--steps", type=int, default=1024, help="T of ReMDM's bound (default 1024)")
     parser.add_argument("--eta", type=float, default=0.02, help="sigma of ReMDM's bound: min(eta, sigma_max)")
-    parser.add_argument("--prepared", help="folder of the prepared prose (default: where training keeps it)")
+    parser.add_argument("--prepared", type=Path, help="folder of the prepared prose (default: where training keeps it)")
 
 
 def _heldout(args: argparse.Namespace, checkpoint: Checkpoint) -> Tensor:
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     generator = torch.Generator().manual_seed(0)
 
     def log_x(z: Tensor, rows: Tensor) -> Tensor:
-        return checkpoint.denoiser(z, rows, 0.0)
+        return checkpoint.denoiser(z, rows, 0.0).cpu()
 
     chunks = [part for _ in range(args.passes) for part in x.split(CHUNK)]
     plain = torch.cat(

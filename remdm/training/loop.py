@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from remdm.models.checkpoints import total_parameters
+from remdm.models.checkpoints import ARCHITECTURES, EmbeddedNetwork, total_parameters
 from remdm.models.network import Compute, Network
-from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.models.weights import save_weights
+from remdm.models.weights import load_weights, save_weights
 from remdm.sampling.nelbo import corrupt, mdlm_nelbo, stratified_times
 from remdm.training.batches import made_ahead
 from remdm.training.objective import Objective, most_masked, wanted
@@ -113,18 +111,17 @@ def heldout_nelbo(network: Network, task: Task, passes: int = 2) -> float:
     return torch.cat(total).mean().item()
 
 
-def warm_started(
-    folder: Path, shape: TransformerConfig, seed: int, begin: Callable[[PlainTransformer], None] | None = None
-) -> PlainTransformer:
+def warm_started(folder: Path, shape: Any, seed: int, begin: Callable[[Any], None] | None = None) -> EmbeddedNetwork:
     """A network to train, with the weights of the folder's checkpoint if that has the same shape, otherwise fresh.
 
-    `begin` sets initial weights of a fresh one. A saved training state, where there is one, replaces both (`Run`).
+    `shape` is the config of one of `ARCHITECTURES`. `begin` sets initial weights of a fresh one. A saved training
+    state, where there is one, replaces both (`Run`).
     """
     torch.manual_seed(seed)
-    network = PlainTransformer(shape)
+    network = next(make for make, config in ARCHITECTURES.values() if config is type(shape))(shape)
     weights, config = folder / "model.safetensors", folder / "config.json"
     if weights.is_file() and json.loads(config.read_text(encoding="utf-8"))["shape"] == asdict(shape):
-        network.load_state_dict(load_file(weights))
+        network.load_state_dict(load_weights(weights))
         print(f"Continuing from the weights in {folder}")
     elif begin:
         begin(network)
@@ -235,7 +232,8 @@ class Run:
     def advance(self) -> None:
         """One step; the loss is added to a running mean that stays on the device."""
         factor = rate(self.done, self.recipe, self.step)
-        for optimiser, top in zip(self.optimisers, (self.recipe.matrix_rate, self.recipe.other_rate), strict=True):
+        rates = (self.recipe.matrix_rate, self.recipe.other_rate)[-len(self.optimisers) :]
+        for optimiser, top in zip(self.optimisers, rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = top * factor
         x, given = next(self.batches)

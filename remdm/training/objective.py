@@ -48,7 +48,9 @@ class Objective(nn.Module):
     def forward(self, x: Tensor, z: Tensor, chosen: Tensor, share: Tensor) -> Tensor:
         """Clean and noised tokens `[B, L]`; the logits' places among B x L, and what each counts: `[n]`."""
         hidden = self.network.hidden(z).flatten(0, 1).index_select(0, chosen)
-        return self.loss(hidden, x.flatten()[chosen], share)
+        # what counts for nothing may be a condition, which has no logit: any token but the mask stands for it
+        words = x.flatten()[chosen].where(share > 0, 0 if self.mask_id else 1)
+        return self.loss(hidden, words, share)
 
 
 def wanted(z: Tensor, mask_id: int, count: int) -> tuple[Tensor, Tensor]:

@@ -55,13 +55,14 @@ class Muon(torch.optim.Optimizer):
 def optimisers(
     network: nn.Module, matrix_rate: float, other_rate: float, fused: bool = False
 ) -> list[torch.optim.Optimizer]:
-    """Muon at `matrix_rate`, AdamW at `other_rate`; `fused` for a GPU."""
+    """Muon at `matrix_rate`, AdamW at `other_rate`; `fused` for a GPU.
+
+    An `Encoder` has no matrices for Muon, as it calls its parts layers: what comes from AdamW goes on with AdamW.
+    """
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, weight in network.named_parameters():
         hidden = weight.ndim == 2 and "blocks." in name and "mix." not in name and "gate." not in name
         (matrices if hidden else others).append(weight)
-    return [
-        Muon(matrices, lr=matrix_rate),
-        torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=fused),
-    ]
+    adam = torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=fused)
+    return [Muon(matrices, lr=matrix_rate), adam] if matrices else [adam]

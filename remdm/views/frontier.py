@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
-
+from remdm.later import Later
 from remdm.views.interval import Interval
 from remdm.views.plot import AXIS, COLOURS, GREY, MARKS, bars, layout_of
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+else:  # half a second, which only charts need
+    go = Later("plotly.graph_objects")
 
 AXES = {"rings": "mean number of rings of the novel ones", "qed": "mean QED of the novel ones"}
 
@@ -24,7 +29,7 @@ class Spot:
     high: float | None = None
 
 
-def figure(spots: Sequence[Spot], property: str, title: str, most: float | None = None) -> go.Figure:
+def figure(spots: Sequence[Spot], property: str, title: str, most: float | None = None) -> "go.Figure":
     """A line a sampler, a mark a guidance scale; right is more novel, up is more of the property.
 
     Args:

@@ -25,7 +25,11 @@ def start_message(
     layout: str = "text",
     scene: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The first message of a run: its start state, how its tokens are printed and laid out, the scene if any."""
+    """The first message of a run: its start state, how its tokens are printed and laid out, the scene if any.
+
+    `device` says what computes it, a card by its name.
+    """
+    kind, _, card = str(run.get("device", "")).partition(", ")
     return {
         "v": 1,
         "run": run_id,
@@ -43,6 +47,7 @@ def start_message(
         "model": _brief(run.get("model", "")),
         "note": note,
         "from": run.get("taken_up", 0),
+        "device": _brief(card or kind.partition(" ")[0].upper()),
         **({} if scene is None else {"x": scene}),
     }
 

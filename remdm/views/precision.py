@@ -1,12 +1,17 @@
 """32-bit against 64-bit noise: a figure against T, with what is true as a dotted line."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
-
+from remdm.later import Later
 from remdm.views.curves import layout, log_ticks
 from remdm.views.interval import Interval
 from remdm.views.plot import COLOURS, bars, level
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+else:  # half a second, which only charts need
+    go = Later("plotly.graph_objects")
 
 Row = Mapping[str, str]
 TOPK_STAGES = {"32": (COLOURS[1], "square"), "64": (COLOURS[3], "circle")}
@@ -29,7 +34,7 @@ def _line(rows: Sequence[Row], column: str, dash: str) -> dict:
     }  # fmt: skip
 
 
-def figure(rows: Sequence[Row], column: str, title: str, true: float | None = None) -> go.Figure:
+def figure(rows: Sequence[Row], column: str, title: str, true: float | None = None) -> "go.Figure":
     """A line for each way of drawing and each number of bits; `true` is what the language itself has."""
     data, ways = [], list(dict.fromkeys(row["sampler"] for row in rows))
     for place, way in enumerate(ways):

@@ -211,11 +211,10 @@ def test_the_gallery_shows_what_it_says():
     assert {path.name for path in GALLERY.glob("*.json.gz")} == set(found), "nothing hangs there unseen"
     for each in hung:
         assert each["title"].startswith(f"{found[each['file']].domain.title} · ") and each["told"].count(".") >= 1
-    left = {name: sample.errors and sample.errors[-1] for name, sample in found.items()}
-    assert left["countdown-kept.json.gz"] == 2 and left["molecule-kept.json.gz"] == 1
-    assert left["countdown-found.json.gz"] == 0 and left["molecule-found.json.gz"] == 0
-    assert max(found["countdown-found.json.gz"].errors) == 3 and max(found["molecule-found.json.gz"].errors) == 1
-    assert sum(len(step.remasked) for step in found["image-found.json.gz"].trace.steps) == 714
+    for name in ("countdown", "molecule"):
+        kept, taken_back = (found[f"{name}-{show}.json.gz"].errors for show in ("kept", "found"))
+        assert kept[-1] > 0 and max(taken_back) > 0 and taken_back[-1] == 0
+    assert any(step.remasked for step in found["image-found.json.gz"].trace.steps)
 
 
 def test_a_trace_of_no_domain_does_not_hang(tmp_path):

@@ -66,7 +66,7 @@ def test_confidence_is_psi_where_decoded_and_the_best_guess_where_masked(name):
     for record, step in zip(records, trace.steps, strict=True):
         after, remasked = record.after, record.remasked[0]
         seen = torch.zeros(5, dtype=torch.float64)
-        rows, peak, _ = record.likeliest
+        rows, peak = record.shown.known, record.shown.peak
         seen[rows[0]] = peak.exp() if peak is not None else 0.0
         expected = torch.where(after.masked[0], seen, after.psi[0].clamp(max=1))
         assert step.confidence.tolist() == (expected * 255).round().long().tolist() and step.confidence[4] == 255

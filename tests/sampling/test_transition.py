@@ -77,8 +77,9 @@ def test_a_recorder_asks_how_confident_the_network_is_where_masked():
     record = Ancestral(Rescale(0.5))(Fixed(P), before, Step(0, 0.4, 0.3, 0.6, 0.7), Noise([1]))
     seen = observe(record, Fixed(P))
     assert seen.watched.equal(before.masked) and seen.peak.exp().tolist() == pytest.approx([0.5] * 200)
-    assert seen.likeliest == (seen.watched, seen.peak, seen.guess) and seen.after is record.after
-    assert record.likeliest[0].equal(record.decoded) and record.likeliest[1].exp().max() == pytest.approx(0.5)
+    assert (seen.shown.known, seen.shown.peak, seen.shown.guess) == (seen.watched, seen.peak, seen.guess)
+    assert seen.after is record.after
+    assert record.shown.known.equal(record.decoded) and record.shown.peak.exp().max() == pytest.approx(0.5)
 
 
 def test_psi_is_the_chance_the_token_was_drawn_with():

@@ -136,7 +136,7 @@ CROWD = (("remdm-loop", 16, (1,)), ("mdlm", 16, (2,)), ("remdm-conf", 12, (3,)),
 
 def walked(denoiser, name, length, seeds):
     start = torch.full((len(seeds), length), MASK)
-    return [(r.after.tokens, r.after.psi, r.likeliest[1]) for r in run(denoiser, settings(name, 20), start, seeds)]
+    return [(r.after.tokens, r.after.psi, r.shown.peak) for r in run(denoiser, settings(name, 20), start, seeds)]
 
 
 def test_the_same_seed_gives_the_same_run_alone_and_in_company(denoiser):

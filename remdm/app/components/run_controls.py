@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.context import LocalContext
 from gradio.events import Dependency
 
 from remdm.app.errors import failure
@@ -14,6 +15,16 @@ from remdm.serving.streamed_runs import CLOSING, RUNS, RunGroup
 
 Job = Callable[[Values, RunGroup], Iterator[Changes]]
 """What a click runs: the values of its inputs and the group that its runs belong to -> changes as they come."""
+
+MOST_WAITING = 32
+"""Runs in line on one server; who comes then is told so."""
+
+
+def in_line() -> int:
+    """How many runs wait for their turn, in the server whose callback this is."""
+    served = LocalContext.blocks.get()
+    line = served._queue.event_queue_per_concurrency_id.get(MODEL_QUEUE) if served else None
+    return len(line.queue) if line else 0
 
 
 class RunControls:
@@ -61,11 +72,15 @@ class RunControls:
         more = at_once or {}
 
         def begin() -> Changes:
-            return {**self.busy(self.waiting), **more, self.ticket: RUNS.begin()}
+            before = in_line()
+            if before >= MOST_WAITING:
+                raise ValueError(f"{before} runs wait here already: try again in a minute")
+            waiting = f"Waiting behind {before} …" if before else self.waiting
+            return {**self.busy(waiting), **more, self.ticket: RUNS.begin()}
 
         begun = on(event, begin, None, {*self.buttons, *more, self.ticket})
         inputs, outputs = {self.ticket, *inputs}, {*outputs, *self.buttons}
-        return on(begun.then, self.guarded(job), inputs, outputs, concurrency_id=MODEL_QUEUE)
+        return on(begun.success, self.guarded(job), inputs, outputs, concurrency_id=MODEL_QUEUE)
 
     def guarded(self, job: Job) -> Callable[[Values], Iterator[Changes]]:
         """A job as a callback: what it raises becomes a toast, and the buttons come back."""

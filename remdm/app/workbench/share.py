@@ -168,6 +168,11 @@ class Share:
         on(linked.success, None, self.link, self.link, js=_COPY)
         on(self.export.click, self.exported, {made, shown}, self.files)
 
+    @property
+    def outdated(self) -> Changes:
+        """What was made of a run that the stage does not show any more is not offered any longer."""
+        return {self.link: gr.Textbox(visible=False), self.files: gr.File(value=None, visible=False)}
+
     def linked(self, values: Values) -> Changes:
         """The link's query for what the stage shows."""
         if values[self.made] is None:

@@ -114,7 +114,15 @@ class Workbench:
 
     def _listen(self) -> None:
         self.controls.others = [self.write, self.outcome.opened, self.many.controls.run]
-        shown = {self.player, self.tiles, *self.outcome.outputs, self.compared, self.shown, self.made}
+        shown = {
+            self.player,
+            self.tiles,
+            *self.outcome.outputs,
+            self.compared,
+            self.shown,
+            self.made,
+            *self.share.outdated,
+        }
         self._results = {*shown, self.samples, self.kept}
         inputs = {*self.panel.inputs, *self.lanes.inputs, self.link}
         job = {*inputs, self.act, self.made}
@@ -248,7 +256,7 @@ class Workbench:
 
     def _stands(self, shown: Comparison) -> Changes:
         """What the stage shows now."""
-        return {self.made: shown, self.compared: compared(shown)}
+        return {self.made: shown, self.compared: compared(shown), **self.share.outdated}
 
     def sample(self, requests: list[RunRequest], group: RunGroup) -> Generator[Changes, None, Comparison | None]:
         """Run the sampler once for each request."""

@@ -11,7 +11,8 @@ import torch
 from remdm.domains.image.codes import codes_of, described
 from remdm.domains.image.pictures import address, hatched, sheet
 from remdm.models.checkpoints import ROOT, CheckpointError
-from remdm.models.vq import VQ, as_pixels, load_vq
+from remdm.models.small_vqgan import SmallVQGAN, load_tokenizer
+from remdm.models.vq import VQ, as_pixels
 from remdm.runs.tokens import TokenView
 
 NAME = "emoji"
@@ -34,13 +35,13 @@ def load_part(file: str, load: Callable[[Path], Part]) -> Part:
         ) from error
 
 
-def tokenizer() -> VQ:
-    return load_part("vq.safetensors", load_vq)
+def tokenizer() -> VQ | SmallVQGAN:
+    return load_part("vq.safetensors", load_tokenizer)
 
 
 @torch.inference_mode()
 def drawn(states: Sequence[Sequence[int]] | Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures of states, uint8 `[n, 64, 64, 3]`, drawn in one batch, and their known cells, bool `[n, 16, 16]`.
+    """Pictures of states, uint8 `[n, S, S, 3]`, drawn in one batch, and their known cells, bool `[n, 16, 16]`.
 
     Args:
         states: ids `[n, 256]`; the mask, like all that is not a code, is unknown.
@@ -81,6 +82,8 @@ def atlas() -> dict[str, str]:
     """What each code draws among its own kind, 32 to a row, as one PNG: the middle of a field of that code."""
     vq = tokenizer()
     fields = torch.arange(vq.config.codes)[:, None, None].expand(-1, 8, 8)
-    patches = as_pixels(torch.cat([vq.decode(part) for part in fields.split(64)])).numpy()[:, 12:16, 12:16]
-    rows = patches.reshape(-1, 32, 4, 4, 3).transpose(0, 2, 1, 3, 4)
-    return {"atlas": sheet(np.ascontiguousarray(rows.reshape(-1, 128, 3)))}
+    cell = vq.config.cell
+    drawn = as_pixels(torch.cat([vq.decode(part) for part in fields.split(64)])).numpy()
+    patches = drawn[:, 3 * cell : 4 * cell, 3 * cell : 4 * cell]
+    rows = patches.reshape(-1, 32, cell, cell, 3).transpose(0, 2, 1, 3, 4)
+    return {"atlas": sheet(np.ascontiguousarray(rows.reshape(-1, 32 * cell, 3)))}

@@ -1,118 +1,183 @@
-"""`remdm train image`: the VQ tokenizer, the model of its codes, and the classifier that measures both."""
+"""`remdm train image`: the tokenizer, the classifier that measures, and the model of the tokenizer's codes."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from remdm.domains.image import emoji
-from remdm.domains.image.train_vq import TimedTraining, balanced, fresh_pictures, train_vq
+from remdm.domains.image.album import Album
+from remdm.domains.image.emoji_art import SIDE
+from remdm.domains.image.perceptual import load_perceptual
+from remdm.domains.image.train_vq import Timed, train_vq
 from remdm.models.checkpoints import save_embedded
 from remdm.models.classifier import Classifier
-from remdm.models.network import compute
+from remdm.models.network import Compute, compute
+from remdm.models.small_vqgan import SmallVQGAN
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.vocabulary import closed_tokenizer
-from remdm.models.vq import VQ, as_input
+from remdm.models.vq import as_pixels
 from remdm.models.weights import save_weights
 from remdm.training.loop import Recipe, Task, train
 
-VQ_MINUTES = 5.5
-CLASSIFIER_MINUTES = 1.0
-VARIATIONS = 12
+VQ_SHARE, CLASSIFIER_SHARE = 0.36, 0.05
+"""Of the whole time; encoding takes what it takes, and the model of the codes gets the rest."""
+VARIATIONS = 32
 """Of each picture; their codes are computed once."""
 DROPPED = 0.1
 """Share of training pictures without category and style; as many again have a category alone."""
-HELDOUT = 96
+HELDOUT = 256
 """Held-out pictures for the bound."""
+SHOWN = 48
+"""Held-out pictures on the sheet of reconstructions."""
 
 
-def train_classifier(pictures: emoji.Emoji, vq: VQ, minutes: float, path: Path, seed: int = 0) -> Classifier:
+def train_classifier(
+    album: Album, vq: SmallVQGAN, seconds: float, file: Path, compute: Compute, batch: int = 48, seed: int = 0
+) -> Classifier:
     """A classifier of pictures and of their reconstructions, so that the tokenizer's artefacts do not mislead it."""
     torch.manual_seed(seed)
-    network = Classifier(len(emoji.CATEGORIES))
-
-    def loss_of(step: int) -> Tensor:
-        seen, label = fresh_pictures(pictures, step, 48)
-        with torch.no_grad():
-            seen[::2] = vq.decode(vq.encode(seen[::2]))
-        noise = 0.1 * torch.rand(len(seen), 1, 1, 1) * torch.randn_like(seen)
-        return F.cross_entropy(network(seen + noise).float(), label, label_smoothing=0.05)
-
-    TimedTraining(network, minutes, path, rate=2e-3).train(loss_of)
-    return network.eval()
+    generator = torch.Generator(album.device).manual_seed(seed)
+    network = Classifier(len(emoji.CATEGORIES), 32, SIDE).to(album.device)
+    timed = Timed(seconds, compute)
+    optimiser = timed.optimiser(network, 2e-3, (0.9, 0.95))
+    while timed.done < 1:
+        chosen = album.drawn(batch, generator, even=True)
+        seen = album.varied(chosen, generator)
+        with torch.no_grad(), timed.autocast():
+            seen = torch.cat((seen[: batch // 2], vq.decode(vq.encode(seen[batch // 2 :]))))
+        noise = torch.rand(batch, 1, 1, 1, device=album.device) * torch.randn_like(seen)
+        with timed.autocast():
+            logits = network(seen + 0.1 * noise).float()
+        loss = F.cross_entropy(logits, album.label[chosen], label_smoothing=0.05)
+        timed.apply(optimiser, loss)
+        timed.report("classifier", lambda loss=loss: {"loss": loss.detach()}, lambda: None)
+    remember(network.eval(), album, generator)
+    save_weights(network, file, torch.float32)
+    return network
 
 
 @torch.inference_mode()
-def remember(classifier: Classifier, pictures: emoji.Emoji, batches: int = 64) -> None:
+def remember(classifier: Classifier, album: Album, generator: torch.Generator, batches: int = 64) -> None:
     """Store mean and covariance of the features of training pictures, with categories equally likely."""
-    features = torch.cat([classifier.features(fresh_pictures(pictures, 10**6 + k, 64)[0]) for k in range(batches)])
+    chosen = [album.drawn(64, generator, even=True) for _ in range(batches)]
+    features = torch.cat([classifier.features(album.varied(each, generator)) for each in chosen])
     classifier.mean.copy_(features.mean(dim=0))
     classifier.covariance.copy_(features.T.cov())
 
 
 @torch.inference_mode()
-def tokenized(pictures: emoji.Emoji, vq: VQ, cache: Path) -> np.ndarray:
-    """Codes of variations of every picture, held-out ones too, uint16 `[VARIATIONS, N, 256]`; computed once."""
-    if not cache.is_file():
-        rng, everyone = np.random.default_rng(2), np.arange(len(pictures.label))
-        codes = []
-        for _ in range(VARIATIONS):
-            pixels = torch.from_numpy(emoji.varied(pictures, everyone, rng))
-            codes.append(torch.cat([vq.encode(as_input(part)).flatten(1) for part in pixels.split(64)]))
-        np.savez_compressed(cache, codes=torch.stack(codes).numpy().astype(np.uint16))
-    with np.load(cache, allow_pickle=False) as data:
-        return data["codes"]
+def held_accuracy(classifier: Classifier, vq: SmallVQGAN, album: Album) -> str:
+    """How well held-out pictures and their reconstructions are told apart, and how near these are to them."""
+    chosen = album.heldout.nonzero()[:, 0]
+    right, redrawn, off, used = 0.0, 0.0, 0.0, []
+    for part in chosen.split(128):
+        seen = album.plain(part)
+        codes = vq.encode(seen)
+        again = vq.decode(codes)
+        used.append(codes.flatten())
+        right += (classifier(seen).argmax(1) == album.label[part]).float().sum().item()
+        redrawn += (classifier(again).argmax(1) == album.label[part]).float().sum().item()
+        off += ((again - seen) / 2).square().mean((1, 2, 3)).sum().item()
+    share = torch.bincount(torch.cat(used), minlength=vq.config.codes).double()
+    share = share / share.sum()
+    perplexity = torch.exp(-(share * share.clamp(min=1e-12).log()).sum()).item()
+    count = len(chosen)
+    return (
+        f"{count} held-out pictures: classifier right {right / count:.1%}, of reconstructions {redrawn / count:.1%}; "
+        f"mean squared error {off / count:.5f} of [0, 1]; {int((share > 0).sum())} codes in use, "
+        f"perplexity {perplexity:.0f}"
+    )
 
 
-def sequences(
-    pictures: emoji.Emoji, codes: np.ndarray, chosen: np.ndarray, rng: np.random.Generator, first: int
-) -> Tensor:
+@torch.inference_mode()
+def tokenized(album: Album, vq: SmallVQGAN, compute: Compute, variations: int) -> Tensor:
+    """Codes of variations of every picture, held-out ones too, int16 `[variations, N, 256]`, on the device."""
+    generator = torch.Generator(album.device).manual_seed(2)
+    everyone = torch.arange(len(album.label), device=album.device)
+    every = []
+    for _ in range(variations):
+        codes = [vq.encode(album.varied(part, generator)).flatten(1) for part in everyone.split(512)]
+        every.append(torch.cat(codes).to(torch.int16))
+    return torch.stack(every)
+
+
+def sequences(album: Album, codes: Tensor, chosen: Tensor, generator: torch.Generator, first: int) -> Tensor:
     """Category, style and the codes of one variation of each chosen picture, int64 `[n, 2 + 256]`.
 
-    `first` is the id of the first condition. Category and style are named whenever `rng` does not withhold them.
+    `first` is the id of the first condition. Category and style are named unless chance withholds them.
     """
-    category, style, nothing = pictures.label[chosen], pictures.style[chosen], len(emoji.CONDITIONS) - 1
-    luck = rng.random(len(chosen))
-    category = np.where(luck < DROPPED, nothing, category)
-    style = np.where(luck < 2 * DROPPED, nothing, style + len(emoji.CATEGORIES))
-    drawn = codes[rng.integers(len(codes), size=len(chosen)), chosen].astype(np.int64)
-    return torch.from_numpy(np.concatenate((np.stack((category, style), axis=1) + first, drawn), axis=1))
+    nothing = len(emoji.CONDITIONS) - 1
+    luck = torch.rand(len(chosen), generator=generator, device=album.device)
+    category = torch.where(luck < DROPPED, nothing, album.label[chosen])
+    style = torch.where(luck < 2 * DROPPED, nothing, album.style[chosen] + len(emoji.CATEGORIES))
+    which = torch.randint(len(codes), (len(chosen),), generator=generator, device=album.device)
+    return torch.cat((torch.stack((category, style), dim=1) + first, codes[which, chosen].long()), dim=1)
 
 
 def train_emoji(folder: Path, recipe: Recipe) -> None:
-    """Train tokenizer, model and classifier, and export them to `folder`; `recipe.minutes` are the model's."""
-    work = folder / "training"
-    pictures = emoji.prepare(work / "data")
-    vq = train_vq(pictures, VQ_MINUTES, work / "vq.pt")
-    save_weights(vq, folder / "vq.safetensors")
-    codes = tokenized(pictures, vq, work / "codes.npz")
+    """Train tokenizer, classifier and model, and export them to `folder`; `recipe.minutes` are for all of it.
+
+    What is done already is not done again: the tokenizer and classifier of the folder's training state are kept.
+    """
+    begun, seconds, chosen = time.monotonic(), recipe.minutes * 60, compute(recipe.device)
+    if chosen.device.type == "cuda":
+        torch.backends.cudnn.benchmark = torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    large = chosen.device.type == "cuda"
+    data, work = recipe.data or folder / "training" / "data", folder / "training"
+    folder.mkdir(parents=True, exist_ok=True)
+    album = Album(emoji.prepare(data), chosen.device)
+    print(f"{len(album.label):,} pictures after {time.monotonic() - begun:.0f} s", flush=True)
+    batch = 96 if large else 16
+    vq = train_vq(album, load_perceptual(data), VQ_SHARE * seconds, folder / "vq.safetensors", chosen, batch)
+    reconstructions(album, vq).save(folder / "reconstruction.png")
+    classifier = train_classifier(
+        album, vq, CLASSIFIER_SHARE * seconds, folder / "classifier.safetensors", chosen, 256 if large else 48
+    )
+    print(held_accuracy(classifier, vq, album), flush=True)
+    codes = tokenized(album, vq, chosen, VARIATIONS if large else 2)
+    print(f"codes after {time.monotonic() - begun:.0f} s", flush=True)
     torch.manual_seed(recipe.seed)
-    network = GridTransformer(GridConfig(vq.config.codes, kinds=len(emoji.CONDITIONS)))
-    mask_id = network.config.mask_id
+    config = GridConfig(vq.config.codes, kinds=len(emoji.CONDITIONS), fine=112, width=224)
+    network, mask_id = GridTransformer(config), config.mask_id
     words = [*map(str, range(vq.config.codes)), "<mask>", *emoji.CONDITIONS]
     tokenizer = closed_tokenizer((), words)
 
-    def batch(index: int, size: int) -> Tensor:
-        rng = np.random.default_rng((3, index))
-        return sequences(pictures, codes, balanced(pictures, rng, size), rng, mask_id + 1)
+    def batch_of(index: int, size: int) -> Tensor:
+        with torch.no_grad():
+            generator = torch.Generator(album.device).manual_seed(1000 + index)
+            return sequences(album, codes, album.drawn(size, generator), generator, mask_id + 1)
 
-    rng = np.random.default_rng(4)
-    heldout = rng.permutation(np.flatnonzero(pictures.heldout))[:HELDOUT]
+    generator = torch.Generator(album.device).manual_seed(4)
+    held = album.heldout.nonzero()[:, 0]
+    held = held[torch.randperm(len(held), generator=generator, device=album.device)[:HELDOUT]]
     task = Task(
         network,
-        batch,
-        sequences(pictures, codes, heldout, rng, mask_id + 1),
+        batch_of,
+        sequences(album, codes, held, generator, mask_id + 1).cpu(),
         mask_id,
         lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
-        given=lambda x: torch.arange(x.shape[1]).expand_as(x) < network.config.conditions,
+        given=lambda x: (torch.arange(x.shape[1], device=x.device) < config.conditions).expand_as(x),
     )
-    train(task, recipe, work, compute(recipe.device))
-    classifier = train_classifier(pictures, vq, CLASSIFIER_MINUTES, work / "classifier.pt")
-    remember(classifier, pictures)
-    save_weights(classifier, folder / "classifier.safetensors", torch.float32)
+    left = max(seconds - (time.monotonic() - begun), 0.3 * seconds if not work.exists() else 0.0)
+    train(task, replace(recipe, minutes=left / 60), work, chosen)
+
+
+@torch.inference_mode()
+def reconstructions(album: Album, vq: SmallVQGAN) -> Image.Image:
+    """Held-out pictures beside what their codes draw, eight pairs in a row."""
+    held = album.heldout.nonzero()[:, 0]
+    chosen = held[:: max(1, len(held) // SHOWN)][:SHOWN]
+    seen = album.plain(chosen)
+    pairs = torch.cat((as_pixels(seen), as_pixels(vq.decode(vq.encode(seen)))), dim=2).cpu().numpy()
+    rows = [np.concatenate(list(pairs[first : first + 8]), axis=1) for first in range(0, len(pairs) - 7, 8)]
+    return Image.fromarray(np.concatenate(rows))
 
 
 TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"emoji": train_emoji}

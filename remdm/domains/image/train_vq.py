@@ -1,19 +1,28 @@
-"""Training the VQ tokenizer of the embedded picture model, timed in minutes of CPU time."""
+"""Training the tokenizer of the embedded picture model, timed: reconstruction, perceptual and adversarial loss."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remdm.domains.image import emoji
-from remdm.models.vq import VQ, VQConfig, as_input
+from remdm.domains.image.album import Album
+from remdm.domains.image.perceptual import Perceptual
+from remdm.models.network import Compute
+from remdm.models.small_vqgan import Discriminator, SmallVQGAN, SmallVQGANConfig
+from remdm.models.weights import save_weights
 
-HIDDEN = 0.35
+HIDDEN = 0.25
 """Share of the pictures of which the decoder sees only some cells."""
+PERCEPTUAL = 0.25
+"""Weight of the perceptual distance."""
+ADVERSARIAL = 0.4
+"""How strongly the last layer is pulled by the discriminator, against all else (arXiv 2012.09841, equation 7)."""
+BEGINS = 0.25
+"""Share of the time after which the discriminator learns; from a little later on it is listened to."""
+SAVED_SECONDS, SAID_SECONDS = 30.0, 10.0
 
 
 def sketch_loss(drawn: Tensor, pictures: Tensor, seen: Tensor) -> Tensor:
@@ -30,84 +39,105 @@ def sketch_loss(drawn: Tensor, pictures: Tensor, seen: Tensor) -> Tensor:
     return (colour + 0.5 * edges) / (3 * seen.sum())
 
 
-def some_cells(count: int, grid: int) -> Tensor:
+def some_cells(count: int, grid: int, device: torch.device) -> Tensor:
     """Cells that the decoder sees, bool `[count, grid, grid]`: all in most pictures, a random share in the others."""
-    share = torch.where(torch.rand(count) < HIDDEN, torch.rand(count), 1.1)
-    return torch.rand(count, grid, grid) < share[:, None, None]
+    share = torch.where(torch.rand(count, device=device) < HIDDEN, torch.rand(count, device=device), 1.1)
+    return torch.rand(count, grid, grid, device=device) < share[:, None, None]
 
 
-class TimedTraining:
-    """Trains a network for a number of minutes of CPU time, saving regularly; called again, it continues."""
+class Timed:
+    """Optimises a network for some seconds; its rate rises in 100 steps and falls to 0 over the second half."""
 
-    def __init__(self, network: nn.Module, minutes: float, path: Path, rate: float) -> None:
-        self.network, self.minutes, self.path, self.rate = network, minutes, path, rate
-        self.optimiser = torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=1e-4)
-        self.step, self.seconds = 0, 0.0
-        if path.exists():
-            state = torch.load(path, weights_only=True)
-            network.load_state_dict(state["network"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.seconds = state["step"], state["seconds"]
+    def __init__(self, seconds: float, compute: Compute) -> None:
+        self.seconds, self.compute, self.begun, self.step = seconds, compute, time.monotonic(), 0
+        self.said = self.saved = self.begun
+        self.used: list[tuple[torch.optim.Optimizer, nn.Module, float]] = []
 
-    def save(self) -> None:
-        """Save the state; an interruption leaves no partial file."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        torch.save({"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
-                    "step": self.step, "seconds": self.seconds}, part)  # fmt: skip
-        part.replace(self.path)
+    def optimiser(self, network: nn.Module, rate: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
+        fused = self.compute.device.type == "cuda"
+        made = torch.optim.AdamW(network.parameters(), lr=rate, betas=betas, weight_decay=1e-4, fused=fused)
+        self.used.append((made, network, rate))
+        return made
 
-    def train(self, loss_of: Callable[[int], Tensor]) -> None:
-        """Minimise `loss_of`, which maps the number of a step to its loss."""
-        shown, kept, running = self.seconds, self.seconds, None
-        while self.seconds < self.minutes * 60:
-            begun = time.process_time()
-            done = self.seconds / self.minutes / 60
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.rate * min(1.0, (self.step + 1) / 50) * min(1.0, (1 - done) / 0.5)
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = loss_of(self.step)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimiser.step()
-            self.optimiser.zero_grad(set_to_none=True)
-            running = loss.item() if running is None else 0.95 * running + 0.05 * loss.item()
-            self.step += 1
-            self.seconds += time.process_time() - begun
-            if self.seconds - shown > 30:
-                shown = self.seconds
-                print(f"{self.seconds / 60:.1f} min, step {self.step}: loss {running:.4f}", flush=True)
-            if self.seconds - kept > 120:
-                kept = self.seconds
-                self.save()
-        self.save()
+    @property
+    def done(self) -> float:
+        return (time.monotonic() - self.begun) / self.seconds
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.compute.device.type, torch.bfloat16, enabled=self.compute.dtype == torch.bfloat16
+        )  # fmt: skip
+
+    def apply(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step of one optimiser."""
+        network, rate = next((network, rate) for each, network, rate in self.used if each is optimiser)
+        for group in optimiser.param_groups:
+            group["lr"] = rate * min(1.0, (self.step + 1) / 100) * max(0.0, min(1.0, (1 - self.done) / 0.5))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+
+    def report(self, name: str, figures: Callable[[], dict[str, Tensor]], save: Callable[[], None]) -> None:
+        """Say how far it is and save, each now and then."""
+        self.step, now = self.step + 1, time.monotonic()
+        if now - self.said > SAID_SECONDS:
+            self.said = now
+            said = ", ".join(f"{key} {value.item():.4f}" for key, value in figures().items())
+            print(f"{name}: {now - self.begun:.0f} s, step {self.step:,}: {said}", flush=True)
+        if now - self.saved > SAVED_SECONDS:
+            self.saved = now
+            save()
 
 
-def fresh_pictures(pictures: emoji.Emoji, step: int, size: int) -> tuple[Tensor, Tensor]:
-    """Varied training pictures `[size, 3, 64, 64]` and their categories `[size]`, each category as often as another."""
-    rng = np.random.default_rng((1, step))
-    chosen = balanced(pictures, rng, size)
-    return as_input(torch.from_numpy(emoji.varied(pictures, chosen, rng))), torch.from_numpy(pictures.label[chosen])
-
-
-def balanced(pictures: emoji.Emoji, rng: np.random.Generator, size: int) -> np.ndarray:
-    """Indices `[size]` of training pictures, drawn so that categories are equally likely."""
-    places = [np.flatnonzero((pictures.label == kind) & ~pictures.heldout) for kind in range(len(emoji.CATEGORIES))]
-    return np.array([rng.choice(places[kind]) for kind in rng.integers(len(places), size=size)])
-
-
-def train_vq(pictures: emoji.Emoji, minutes: float, path: Path, seed: int = 0, batch: int = 16) -> VQ:
-    """A trained tokenizer; its state stays at `path`."""
+def train_vq(
+    album: Album, seen_by: Perceptual, seconds: float, file: Path, compute: Compute, batch: int = 16, seed: int = 0
+) -> SmallVQGAN:
+    """A trained tokenizer, which is also written to the file."""
     torch.manual_seed(seed)
-    vq = VQ(VQConfig())
-    training = TimedTraining(vq, minutes, path, rate=3e-3)
-
-    def loss_of(step: int) -> Tensor:
-        batch_of, _ = fresh_pictures(pictures, step, batch)
-        known = some_cells(batch, vq.config.grid)
-        drawn, commitment, _ = vq(batch_of.contiguous(memory_format=torch.channels_last), known)
-        seen = F.interpolate(known[:, None].float(), scale_factor=4).bool()
-        return sketch_loss(drawn, batch_of, seen) + 0.1 * commitment
-
-    training.train(loss_of)
-    return vq.eval()
+    device = compute.device
+    generator = torch.Generator(device).manual_seed(seed)
+    vq, judge = SmallVQGAN(SmallVQGANConfig()).to(device), Discriminator().to(device)
+    seen_by = seen_by.to(device)
+    timed = Timed(seconds, compute)
+    draws, judges = timed.optimiser(vq, 1.5e-3, (0.9, 0.95)), timed.optimiser(judge, 5e-4, (0.5, 0.9))
+    last = vq.decoder[-1].weight
+    figures = {name: torch.zeros((), device=device) for name in ("sketch", "perceptual", "adversarial", "judge", "use")}
+    pull = torch.ones((), device=device)
+    while timed.done < 1:
+        pictures = album.varied(album.drawn(batch, generator), generator)
+        cells = some_cells(batch, vq.config.grid, device)
+        seen = cells[:, None].repeat_interleave(vq.config.cell, 2).repeat_interleave(vq.config.cell, 3)
+        judged, heard = timed.done > BEGINS, timed.done > BEGINS + 0.05
+        with timed.autocast():
+            drawn, commitment, codes = vq(pictures, cells)
+            whole = torch.where(seen, drawn, pictures)  # what is hidden counts as drawn right
+            sketch = sketch_loss(drawn, pictures, seen)
+            perceptual = seen_by.distance(whole, pictures)
+            loss = sketch + PERCEPTUAL * perceptual
+            if heard:
+                judge.requires_grad_(False)
+                adversarial = -judge(whole).mean()
+                judge.requires_grad_(True)
+                if timed.step % 8 == 0:
+                    wanted, against = (
+                        torch.autograd.grad(each, last, retain_graph=True)[0].norm() for each in (loss, adversarial)
+                    )
+                    pull = (wanted / (against + 1e-4)).clamp(0, 1e3).detach()
+                loss = loss + ADVERSARIAL * pull * adversarial
+                figures["adversarial"] = adversarial.detach()
+            loss = loss + 0.1 * commitment
+        timed.apply(draws, loss)
+        if judged:
+            with timed.autocast():
+                fooled = F.relu(1 + judge(whole.detach())).mean() + F.relu(1 - judge(pictures)).mean()
+            timed.apply(judges, fooled)
+            figures["judge"] = fooled.detach()
+        figures |= {"sketch": sketch.detach(), "perceptual": perceptual.detach()}
+        timed.report(
+            "tokenizer",
+            lambda figures=figures, codes=codes: figures | {"use": codes.unique().numel() * torch.ones(())},
+            lambda: save_weights(vq, file),
+        )
+    save_weights(vq, file)
+    return vq.eval().requires_grad_(False)

@@ -11,13 +11,18 @@ from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rdkit import Chem, rdBase
-from rdkit.Chem import QED
-from rdkit.Contrib.SA_Score import sascorer
-
+from remdm.later import Later
 from remdm.runs.tokens import Issue
+
+if TYPE_CHECKING:
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import QED
+    from rdkit.Contrib.SA_Score import sascorer
+else:  # a third of a second, and a model draws without it
+    Chem, rdBase, QED = Later("rdkit.Chem"), Later("rdkit.rdBase"), Later("rdkit.Chem.QED")
+    sascorer = Later("rdkit.Contrib.SA_Score.sascorer")
 
 
 class _Complaints(logging.Handler):
@@ -41,7 +46,7 @@ def _complaints() -> _Complaints:
     return handler
 
 
-def read(smiles: str, sanitize: bool = True) -> tuple[Chem.Mol | None, tuple[str, ...]]:
+def read(smiles: str, sanitize: bool = True) -> "tuple[Chem.Mol | None, tuple[str, ...]]":
     """The molecule of a string, None where there is none, and what RDKit complained of."""
     messages = _complaints().messages
     messages.lines = []
@@ -49,7 +54,7 @@ def read(smiles: str, sanitize: bool = True) -> tuple[Chem.Mol | None, tuple[str
     return mol, tuple(messages.lines)
 
 
-def molecule(smiles: str) -> Chem.Mol | None:
+def molecule(smiles: str) -> "Chem.Mol | None":
     """The molecule, None where RDKit refuses the string or it is empty."""
     return read(smiles)[0]
 
@@ -67,7 +72,7 @@ def canonical(smiles: str) -> str | None:
     return form if form == smiles or molecule(form) is not None else smiles
 
 
-def has_double_bonds(mol: Chem.Mol) -> bool:
+def has_double_bonds(mol: "Chem.Mol") -> bool:
     """Whether double bonds can be placed in its aromatic rings: a few molecules pass the checks and have none."""
     try:
         Chem.Kekulize(Chem.Mol(mol))
@@ -76,22 +81,22 @@ def has_double_bonds(mol: Chem.Mol) -> bool:
     return True
 
 
-def rings(mol: Chem.Mol) -> int:
+def rings(mol: "Chem.Mol") -> int:
     """The number of rings in the symmetrised smallest set."""
     return len(Chem.GetSymmSSSR(mol))
 
 
-def qed(mol: Chem.Mol) -> float | None:
+def qed(mol: "Chem.Mol") -> float | None:
     """Quantitative estimate of drug-likeness, in [0, 1]; None where RDKit finds no double bonds to work it out with."""
     return float(QED.qed(mol)) if has_double_bonds(mol) else None
 
 
-def sa_score(mol: Chem.Mol) -> float:
+def sa_score(mol: "Chem.Mol") -> float:
     """Synthetic accessibility of Ertl and Schuffenhauer 2009: 1 is easy, 10 is hard."""
     return float(sascorer.calculateScore(mol))
 
 
-MEASURED: dict[str, Callable[[Chem.Mol], float | None]] = {"rings": rings, "qed": qed}
+MEASURED: dict[str, Callable[["Chem.Mol"], float | None]] = {"rings": rings, "qed": qed}
 """What a sample can be guided towards, by the name in flags and files."""
 
 
@@ -119,7 +124,7 @@ def issues_in(tokens: tuple[str, ...]) -> tuple[Issue, ...]:
     return found or (Issue((), "chemistry", "RDKit refuses the molecule and does not say which atom is wrong."),)
 
 
-def _problems(mol: Chem.Mol) -> Iterator[Any]:
+def _problems(mol: "Chem.Mol") -> Iterator[Any]:
     """What RDKit's checks refuse; at least what its sanitising breaks off at, which its checks sometimes pass over."""
     problems = Chem.DetectChemistryProblems(mol)
     yield from problems
@@ -130,7 +135,7 @@ def _problems(mol: Chem.Mol) -> Iterator[Any]:
             yield getattr(error, "cause")  # noqa: B009, of which its type stubs know nothing
 
 
-def _failed_check(problem: Any, mol: Chem.Mol, where: Sequence[int]) -> Issue:
+def _failed_check(problem: Any, mol: "Chem.Mol", where: Sequence[int]) -> Issue:
     """What one of RDKit's checks refuses; `where` has the place of each atom."""
     if problem.GetType() == "KekulizeException":
         message = "The ring is written as aromatic, but its double bonds cannot be placed."

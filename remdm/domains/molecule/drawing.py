@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-from rdkit import Chem
-from rdkit.Chem import rdDepictor
-from rdkit.Chem.Draw import rdMolDraw2D
+from typing import TYPE_CHECKING, Any
 
 from remdm.domains.molecule.chemistry import read
+from remdm.later import Later
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+    from rdkit.Chem import rdDepictor
+    from rdkit.Chem.Draw import rdMolDraw2D
+else:
+    rdDepictor, rdMolDraw2D = Later("rdkit.Chem.rdDepictor"), Later("rdkit.Chem.Draw.rdMolDraw2D")
 
 WIDTH, HEIGHT = 420, 240
 _PALETTE = {6: (0, 0, 0), 7: (0.2, 0.51, 0.85), 8: (0.82, 0.35, 0.14), 9: (0.2, 0.5, 0.22)}
@@ -46,7 +50,7 @@ def draw(smiles: str, open_ended: bool = False) -> Drawing | None:
     return _rendered(rdMolDraw2D.PrepareMolForDrawing(mol, kekulize=sound, addChiralHs=False))
 
 
-def _rendered(mol: Chem.Mol) -> Drawing:
+def _rendered(mol: "Chem.Mol") -> Drawing:
     canvas = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
     look: Any = canvas.drawOptions()
     look.clearBackground, look.prepareMolsBeforeDrawing = False, False

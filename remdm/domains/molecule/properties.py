@@ -8,11 +8,13 @@ a new spelling of a known molecule is not novel. `novel_strings` is the paper's 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-
-from rdkit.Chem import Mol
+from typing import TYPE_CHECKING
 
 from remdm.domains.molecule.chemistry import canonical, molecule, qed, rings, sa_score
 from remdm.domains.molecule.novelty import Known
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def properties(smiles: str) -> Properties:
     return Properties(smiles, rings(mol), qed(mol))
 
 
-def _valid(smiles: str) -> Mol:
+def _valid(smiles: str) -> "Mol":
     mol = molecule(smiles)
     assert mol is not None
     return mol

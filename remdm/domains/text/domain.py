@@ -18,6 +18,7 @@ from remdm.runs.tokens import Issue, TokenView
 
 SPECIALS = ("<mask>", "<bos>", "<eos>", "<pad>")
 _CLOSERS = frozenset({".", ",", "!", "?", "”", "'s"})
+_JOINED = frozenset({*SPECIALS, *".,!?;:')%-"})
 
 
 def _known_words(part: str, checkpoint: Checkpoint) -> list[str]:
@@ -87,9 +88,9 @@ def story_piece(token: int, checkpoint: Checkpoint) -> str:
 
 
 def prose_piece(token: int, checkpoint: Checkpoint) -> str:
-    """A BPE piece as printed; bytes that are not a whole character show as the replacement character."""
-    word = checkpoint.tokenizer.id_to_token(token)
-    return word if word in SPECIALS else checkpoint.tokenizer.decode([token], skip_special_tokens=False)
+    """A word or a piece of one as printed; pieces inside a word start with `##`."""
+    word = checkpoint.tokenizer.id_to_token(token) or ""
+    return word.removeprefix("##") if word.startswith("##") or word in _JOINED else f" {word}"
 
 
 def story_text(ids: Sequence[int], checkpoint: Checkpoint) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from tokenizers import models
 from tqdm import tqdm
 
-from remdm.domains.text import storyworld
+from remdm.domains.text import prose, storyworld
 from remdm.domains.text.domain import DOMAIN, PROSE, STORIES
 from remdm.domains.text.scores import COLUMNS, MAUVE, score, texts
 from remdm.domains.text.storyworld import lines
@@ -23,7 +23,7 @@ from remdm.evaluation.metrics.judge import NAME as JUDGE
 from remdm.evaluation.metrics.judge import Judge
 from remdm.evaluation.sweeps.compiled import compiled, number_type
 from remdm.evaluation.sweeps.results import Row
-from remdm.evaluation.sweeps.samples import DATA, Cell, Free, Samples, Tick, load, save, silent
+from remdm.evaluation.sweeps.samples import DATA, Cell, Draw, Free, Samples, Tick, load, save, silent
 from remdm.models import checkpoints
 from remdm.models.checkpoints import Checkpoint, load_embedded, weights_hash
 from remdm.models.network import compute
@@ -48,6 +48,25 @@ class Stories:
         known, count = self.checkpoint.tokenizer.get_vocab(), stop - first
         stories = (lines.lay_out(storyworld.generate(FRESH + row).sentences) for row in range(first, stop))
         tokens = np.array([[known[str(word)] for word in story] for story in stories], np.int32)
+        return Samples(tokens, np.zeros(count, np.int32), np.zeros(count), np.zeros((0, 2)), "")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Draws held-out blocks of the prose that a model was trained on, as if a sampler had made them."""
+
+    blocks: np.ndarray
+
+    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
+        """Blocks `first` to `stop - 1`.
+
+        Raises:
+            ValueError: if there are fewer.
+        """
+        if stop > len(self.blocks):
+            raise ValueError(f"{len(self.blocks)} blocks of prose are held out, so no more can be asked for")
+        count = stop - first
+        tokens = self.blocks[first:stop].astype(np.int32)
         return Samples(tokens, np.zeros(count, np.int32), np.zeros(count), np.zeros((0, 2)), "")
 
 
@@ -106,6 +125,8 @@ class Text(Measurement):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--model", default="stories", help="an embedded model, or the path of a checkpoint folder")
+        help_prepared = "folder of the prepared prose, for `data` (default: where training keeps it)"
+        parser.add_argument("--prepared", type=Path, help=help_prepared)
         parser.add_argument("--judge", action="store_true", help="perplexity by a judge model (slow)")
         help_judge = "read by the judge in each cell (default 64)"
         parser.add_argument("--judge-samples", type=int, default=64, help=help_judge)
@@ -114,12 +135,12 @@ class Text(Measurement):
         parser.add_argument("--mauve-samples", type=int, default=256, help="compared in each cell (default 256)")
 
     def open(self, args: argparse.Namespace) -> Sequence[Bench]:
-        if args.mauve:
-            mauve.ready()
         model, checkpoint, folder = loaded(args.model, args.device)
         checkpoint = compiled(args, checkpoint)
-        if (DATA in args.samplers or args.mauve) and not model.issues:
-            raise ValueError(f"{DATA} and MAUVE against it are for the story model, got the model {folder.name}")
+        if args.mauve and not model.issues:
+            raise ValueError(f"MAUVE against its data is for the story model, got the model {folder.name}")
+        if args.mauve:
+            mauve.ready()
 
         def draws(cell: Cell) -> list[Free]:
             return [Free(checkpoint.denoiser, cell, model.length, number_type(checkpoint))]
@@ -131,7 +152,9 @@ class Text(Measurement):
             scores = _judge().nll(texts(samples, model, checkpoint))
             return replace(samples, judged=np.array(scores, dtype=np.float64))
 
-        data = Stories(checkpoint, model.length)
+        data: Draw | None = Stories(checkpoint, model.length) if model.issues else None
+        if data is None and DATA in args.samplers:
+            data = HeldOut(prose.prepare(args.prepared or folder / "training" / "data").heldout)
         judge = None if model.issues else read
         return [Bench(folder.name, weights_hash(folder), checkpoint, draws, scored, data=data, judged=judge)]
 

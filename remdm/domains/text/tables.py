@@ -70,7 +70,8 @@ def figure_table(rows: Sequence[Row], shown: Figure) -> str:
     caption = [f"n = {usual} samples a cell" + (", 95% intervals" if has[0].get(f"{shown.column}_low") else "")]
     own = [row for row in has if row["sampler"] == DATA]
     if own and not shown.reference and shown.column != "forwards":
-        caption.append(f"the world's own stories: {cell(own[-1], shown, usual)}")
+        whose = "the world's own stories" if own[-1]["perfect"] else "held-out texts"
+        caption.append(f"{whose}: {cell(own[-1], shown, usual)}")
     if shown.reference:
         values = [float(row[shown.reference]) for row in has]
         low, high = (figure(value, shown.spec) for value in (min(values), max(values)))

@@ -1,6 +1,8 @@
-"""`remdm train text`: the story model on fresh stories, the prose model on State of the Union addresses."""
+"""`remdm train text`: the story model on fresh stories, the prose model on several registers of English."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,16 +10,20 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from remdm.domains.text import prose, storyworld
+from remdm.domains.text import packing, prose, storyworld
 from remdm.domains.text.domain import SPECIALS
 from remdm.domains.text.storyworld import lines
-from remdm.models.checkpoints import save_embedded
-from remdm.models.network import compute
+from remdm.models.checkpoints import ROOT, save_embedded
+from remdm.models.encoder import Encoder, EncoderConfig
+from remdm.models.network import Network, compute
 from remdm.models.transformer import TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
+from remdm.models.weights import load_weights, read_json
 from remdm.training.loop import Recipe, Task, train, warm_started
 
 HELDOUT_STORIES = 128
+DROPOUT = 0.1
+"""Of the prose model, as MiniLM-L6 was trained with: its texts are seen many times."""
 
 
 def story_tokenizer() -> Tokenizer:
@@ -48,31 +54,69 @@ def train_stories(folder: Path, recipe: Recipe) -> None:
 
 
 def train_prose(folder: Path, recipe: Recipe) -> None:
-    """Train the prose model and export it to `folder` as it goes; fetches and prepares its data first."""
-    data = prose.prepare(folder / "training" / "data")
+    """Train the prose model and export it to `folder` when it has become better; fetches its data first.
+
+    It begins from the folder's weights, else from the embedded model's, whatever its vocabulary, else from MiniLM-L6.
+    """
+    fetched = recipe.data or folder / "training" / "data"
+    data = prose.prepare(fetched)
     tokenizer = Tokenizer.from_file(str(data.tokenizer_file))
-    blocks = torch.from_numpy(data.train.astype(np.int64))
+    drawn = data.drawn(recipe.seed)
+    entries = [entry for entry, _ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])]
 
-    def batch(index: int, size: int) -> Tensor:
-        """Blocks `[size, L]`, in a new random order in each pass over them."""
-        places = torch.arange(index * size, (index + 1) * size)
-        order = {turn: _shuffled(len(blocks), int(turn)) for turn in set((places // len(blocks)).tolist())}
-        chosen = [order[place // len(blocks)][place % len(blocks)] for place in places.tolist()]
-        return blocks[torch.stack(chosen)]
+    def begin(network: Encoder) -> None:
+        if not _begin_from_embedded(network, entries):
+            known = prose.pretrained(fetched)
+            places = {entry: place for place, entry in enumerate(known.vocabulary)}
+            theirs = dict(zip(prose.SPECIAL, prose.IN_BERT, strict=True))
+            network.begin_from_bert(
+                known.weights, torch.tensor([places[theirs.get(entry, entry)] for entry in entries])
+            )
+        counts = torch.bincount(torch.from_numpy(drawn(0, 8192)).flatten(), minlength=len(entries)).double()
+        network.bias.data.copy_(((counts + 0.5) / counts.sum()).log())
 
-    shape = TransformerConfig(tokenizer.get_vocab_size(), prose.LENGTH, width=256, depth=6, heads=4)
+    network = warm_started(folder, EncoderConfig(len(entries), prose.LENGTH), recipe.seed, begin)
+    assert isinstance(network, Encoder)
+    network.drop(DROPOUT)
+    best = math.inf
+
+    def export(averaged: Network, about: dict) -> None:
+        nonlocal best
+        if about["nelbo"] <= best:
+            best = about["nelbo"]
+            save_embedded(folder, averaged, tokenizer, packing.MASK, about | {"dropout": DROPOUT})
+
     task = Task(
-        warm_started(folder, shape, recipe.seed),
-        batch,
-        torch.from_numpy(data.heldout.astype(np.int64))[:256],
-        prose.MASK,
-        lambda averaged, about: save_embedded(folder, averaged, tokenizer, prose.MASK, about),
+        network,
+        lambda index, size: torch.from_numpy(drawn(index, size)),
+        torch.from_numpy(data.heldout.astype(np.int64)),
+        packing.MASK,
+        export,
     )
     train(task, recipe, folder / "training", compute(recipe.device))
 
 
-def _shuffled(count: int, turn: int) -> Tensor:
-    return torch.randperm(count, generator=torch.Generator().manual_seed(turn))
+def _begin_from_embedded(network: Encoder, entries: Sequence[str]) -> bool:
+    """Take the embedded prose model over if its layers are as large; an entry new to it is the mean of its pieces."""
+    folder = ROOT / "prose"
+    try:
+        config = read_json(folder / "config.json")
+        state = load_weights(folder / "model.safetensors")
+    except (ValueError, OSError):
+        return False
+    if config["shape"] != asdict(network.config) | {"vocab_size": config["shape"]["vocab_size"]}:
+        return False
+    theirs = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    known = theirs.get_vocab()
+    rows = [[known[entry]] if entry in known else theirs.encode(entry.removeprefix("##")).ids for entry in entries]
+    embedding = state.pop("embedding.weight")
+    state |= {
+        "embedding.weight": torch.stack([embedding[row].mean(0) for row in rows]),
+        "bias": network.bias.detach(),
+    }
+    network.load_state_dict(state)
+    print(f"Beginning from the weights in {folder}; {sum(e not in known for e in entries)} entries are new to them")
+    return True
 
 
 TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"stories": train_stories, "prose": train_prose}

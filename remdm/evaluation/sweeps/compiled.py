@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from remdm.models.checkpoints import Checkpoint
+from remdm.models.graphs import Graphed
 from remdm.models.network import Network, NetworkDenoiser
 
 
@@ -37,7 +38,8 @@ def compiled(args: argparse.Namespace, checkpoint: Checkpoint) -> Checkpoint:
         raise ValueError("--compile and --ray exclude each other: a compiled network cannot be sent to workers")
     denoiser = checkpoint.denoiser
     assert isinstance(denoiser, NetworkDenoiser)  # as all models that are measured
-    return replace(checkpoint, denoiser=replace(denoiser, network=Compiled(denoiser.network)))
+    network = denoiser.network.network if isinstance(denoiser.network, Graphed) else denoiser.network
+    return replace(checkpoint, denoiser=replace(denoiser, network=Compiled(network)))
 
 
 def number_type(checkpoint: Checkpoint) -> str:

@@ -19,10 +19,9 @@ from remdm.runs.trace import Trace
 from remdm.sampling.methods import run, settings
 from remdm.studies.bench.page import PageError, app
 from remdm.studies.bench.rows import Row, row
+from remdm.studies.bench.targets import SOON
 from remdm.views import messages, standalone
 
-SOON = 300.0
-"""Milliseconds from the click in which a step should be on the page."""
 REFRESH = 1000 / 60
 """Milliseconds between two pictures of a screen."""
 LENGTH, STEPS = 256, 512

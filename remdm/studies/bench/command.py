@@ -4,13 +4,13 @@ import argparse
 import json
 import platform
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import torch
 
 from remdm.models.checkpoints import load_embedded
 from remdm.models.network import DEVICES, Compute, NetworkDenoiser, compute
-from remdm.studies.bench.browser import click_row, scrub_row
 from remdm.studies.bench.crowd import alone_ms, crowds
 from remdm.studies.bench.page import PageError, page_row
 from remdm.studies.bench.report import markdown
@@ -50,13 +50,17 @@ def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], I
         checkpoint = load_embedded(CROWDED, chosen)
         yield page_row("text", CROWDED, alone_ms(checkpoint.denoiser, checkpoint.length))
 
+    def browsed(measure: str, *what: str) -> Callable[[], Iterator[Row]]:
+        """A row of browser.py, which takes Gradio and Playwright: of no use where neither is."""
+        return lambda: iter([getattr(import_module("remdm.studies.bench.browser"), measure)(*what)])
+
     made = {geometry: step(lambda geometry=geometry: random_case(geometry, chosen)) for geometry in GEOMETRIES}
     made |= {name: step(make) for name, make in embedded_cases(chosen)}
     return made | {
         "visitors": visitors,
         "page": page,
-        "click": lambda: iter([click_row("text", CROWDED)]),
-        "scrub": lambda: iter([scrub_row()]),
+        "click": browsed("click_row", "text", CROWDED),
+        "scrub": browsed("scrub_row"),
     }
 
 

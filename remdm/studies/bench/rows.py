@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
+
 Row = dict[str, Any]
 """One comparison: `name` and `geometry`, `ours_ms` and `other_ms` with their `ratio`, and what else was measured."""
 
@@ -19,6 +21,12 @@ def row(name: str, geometry: str, ours_ms: float, other_ms: float, **more: Any) 
     return {key: round(value, 3) if isinstance(value, float) else value for key, value in {**made, **more}.items()}
 
 
+def settled() -> None:
+    """Wait until a CUDA device has done what it was asked for, if one is used: its work goes on behind a call."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
 def interleaved(acts: Sequence[Callable[[], object]], repeats: int, clock: str) -> list[float]:
     """Milliseconds of each act, the median of `repeats` rounds; in each round every act has its turn.
 
@@ -29,8 +37,10 @@ def interleaved(acts: Sequence[Callable[[], object]], repeats: int, clock: str) 
     for _ in range(warm + repeats):
         times.append([])
         for act in acts:
+            settled()
             begun = now()
             act()
+            settled()
             times[-1].append(1000 * (now() - begun))
     return [statistics.median(column) for column in zip(*times[warm:], strict=True)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -10,15 +10,19 @@ from torch import Tensor, nn
 from remdm.domains.registry import DOMAINS
 from remdm.models.checkpoints import is_embedded
 from remdm.models.dit import DiT, DiTConfig
+from remdm.models.graphs import Graphed, graphed
+from remdm.models.llada import LLaDA, LLaDAConfig
 from remdm.models.network import Compute, Network, NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, Recall, TransformerConfig
+from remdm.models.weights import blank
 from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation, Widened
 from remdm.sampling.noise import Noise
 from remdm.sampling.remasking import Cap
 from remdm.sampling.sampler import observe
 from remdm.sampling.state import State, start
 from remdm.sampling.time_grid import Step
-from remdm.sampling.transition import Ancestral, StepRecord, decode
+from remdm.sampling.transfer import sent
+from remdm.sampling.transition import Ancestral, StepRecord, decode, drawn
 from remdm.studies.bench.literal import literal_step
 from remdm.studies.bench.rows import Row, interleaved, row
 
@@ -32,7 +36,10 @@ AT_HALF = Step(0, 0.5, 0.5 - 1 / STEPS, 0.5, 0.5 + 1 / STEPS)
 
 @dataclass(frozen=True)
 class Case:
-    """A geometry: x_theta in the type that this machine is quick in, the same in float32, and a start `[1, L]`."""
+    """A geometry: x_theta in the type that this machine is quick in, that of the literal step, and a start `[1, L]`.
+
+    The literal step takes float32 on a CPU, as the reference does there, and the same type as ours on a card.
+    """
 
     geometry: str
     ours: Denoiser
@@ -48,6 +55,18 @@ def random_transformer(shape: TransformerConfig) -> PlainTransformer:
     for part in network.modules():
         if isinstance(part, Recall):
             nn.init.zeros_(part.gate.bias)
+    return network
+
+
+def random_llada(shape: LLaDAConfig) -> LLaDA:
+    """Random weights in bfloat16, made where they are used: float32 would take twice a card's share of them."""
+    network = blank(lambda: LLaDA(shape)).to(torch.bfloat16).to_empty(device=torch.get_default_device())
+    for weight in network.parameters():
+        if weight.ndim > 1:
+            nn.init.normal_(weight, std=0.02)
+        else:
+            nn.init.ones_(weight)
+    nn.init.normal_(network.transformer.ff_out.weight, std=SPREAD * shape.width**-0.5)
     return network
 
 
@@ -68,14 +87,23 @@ GEOMETRIES: dict[str, tuple[int, int, Callable[[], Network], int]] = {
     "smiles-32": (41, 32, lambda: random_transformer(TransformerConfig(41, 32, 192, 6, 4)), 15),
 }
 """Vocabulary with the mask (the last id), length, network, and how often each step is timed."""
+LLADA_8B = LLaDAConfig(4096, 32, 32, 32, 12_288, 126_464, 4096)
+ON_A_CARD: dict[str, tuple[int, int, Callable[[], Network], int]] = {
+    "llada-128": (126_464, 128, lambda: random_llada(LLADA_8B), 15),
+    "llada-512": (126_464, 512, lambda: random_llada(LLADA_8B), 15),
+}
+"""The same for what no CPU is asked for: 16 GB of weights."""
 
 
 def random_case(geometry: str, compute: Compute) -> Case:
-    size, length, make, repeats = GEOMETRIES[geometry]
+    size, length, make, repeats = {**GEOMETRIES, **ON_A_CARD}[geometry]
     torch.manual_seed(0)
-    network = make().eval().requires_grad_(False)
+    with compute.device:
+        network = make().eval().requires_grad_(False)
+    on_a_card = compute.device.type == "cuda"
+    quick = network.to(compute.dtype) if on_a_card else deepcopy(network).to(compute.dtype)
     plain = NetworkDenoiser(network, size - 1)
-    ours = NetworkDenoiser(deepcopy(network).to(compute.dtype), size - 1)
+    ours = NetworkDenoiser(graphed(quick, compute), size - 1)
     return Case(geometry, ours, plain, torch.full((1, length), size - 1), repeats)
 
 
@@ -87,7 +115,8 @@ def embedded_cases(compute: Compute) -> Iterator[tuple[str, Callable[[], Case]]]
 
                 def make(domain=domain, model=model) -> Case:  # noqa: ANN001
                     made = []
-                    for dtype in (compute.dtype, torch.float32):
+                    literal = compute.dtype if compute.device.type == "cuda" else torch.float32
+                    for dtype in (compute.dtype, literal):
                         checkpoint = model.load(Compute(compute.device, dtype, compute.reason))
                         made.append(model.denoiser(checkpoint, domain.ask()))
                     begin = torch.full((1, model.length), checkpoint.mask_id)
@@ -101,8 +130,7 @@ def half_decoded(case: Case) -> State:
     state, noise = start(case.start, case.ours.mask_id), Noise((0,))
     rows = state.masked & (noise.uniform(case.start.shape[1]) < 0.5)
     log_x = case.ours(state.tokens, rows, 1.0)
-    ids = noise.draw(log_x, rows)
-    return decode(state, rows, ids, log_x.gather(1, ids[:, None]).squeeze(1))
+    return decode(state, rows, *drawn(log_x, noise.draw(log_x, rows)))
 
 
 def measured(case: Case, clock: str, repeats: int | None = None) -> Row:
@@ -114,23 +142,26 @@ def measured(case: Case, clock: str, repeats: int | None = None) -> Row:
     ancestral, sigma = Ancestral(Cap(ETA)), min(ETA, AT_HALF.sigma_max)
     every = torch.ones_like(state.masked)
 
-    def ours(seed: int, watch: bool = False) -> StepRecord:
-        cache = Cached(case.ours)
+    def ours(seed: int, watch: bool = False, x_theta: Denoiser = case.ours) -> StepRecord:
+        cache = Cached(x_theta)
         denoiser = Truncated(Widened(cache) if watch else cache, Truncation(NUCLEUS_P))
         record = ancestral(denoiser, state, AT_HALF, Noise((seed,)))
         return observe(record, denoiser) if watch else record
 
-    def plain(z: Tensor) -> Tensor:
-        return case.plain(z, every, 0.5).view(*z.shape, -1)
+    bare, z = eager(case.ours), sent(state.tokens, network_of(case.ours)[1].device)
+
+    def plain(z: Tensor) -> Tensor:  # a denoiser reads tokens of the host
+        return case.plain(state.tokens, every, 0.5).view(*z.shape, -1)
 
     record, seed = next((each, seed) for seed in range(1, 100) if (each := ours(seed)).decoded.any())
     with torch.inference_mode():
-        step, watched, literal, network = interleaved(
+        step, watched, literal, network, *unrecorded = interleaved(
             (
                 lambda: ours(seed),
                 lambda: ours(seed, watch=True),
-                lambda: literal_step(plain, state.tokens, mask_id, AT_HALF, sigma, NUCLEUS_P),
+                lambda: literal_step(plain, z, mask_id, AT_HALF, sigma, NUCLEUS_P),
                 lambda: case.ours(state.tokens, record.decoded, 0.5),
+                *((lambda: ours(seed, x_theta=bare),) if bare is not case.ours else ()),
             ),
             repeats or case.repeats,
             clock,
@@ -141,11 +172,27 @@ def measured(case: Case, clock: str, repeats: int | None = None) -> Row:
         "step", case.geometry, step, literal, dtype=number_type(case.ours), network_ms=network,
         not_network=max(0.0, 1 - network / step), watched_ms=watched, decoded=int(record.decoded.sum()),
         nucleus=round(float(nucleus), 1), clock=clock, threads=torch.get_num_threads(),
+        **({"eager_ms": unrecorded[0]} if unrecorded else {}),
     )  # fmt: skip
+
+
+def network_of(denoiser: Denoiser) -> tuple[Network, Tensor]:
+    """The network within, and one of its weights."""
+    while not isinstance(denoiser, NetworkDenoiser):
+        denoiser = denoiser.denoiser  # type: ignore[attr-defined]
+    return denoiser.network, next(denoiser.network.parameters())
+
+
+def eager(denoiser: Denoiser) -> Denoiser:
+    """The same without CUDA graphs; itself where it has none."""
+    if isinstance(denoiser, NetworkDenoiser):
+        network = denoiser.network
+        return replace(denoiser, network=network.network) if isinstance(network, Graphed) else denoiser
+    within = {name: getattr(denoiser, name) for name in ("denoiser", "unconditional") if hasattr(denoiser, name)}
+    bare = {name: eager(each) for name, each in within.items()}
+    return denoiser if bare == within else replace(denoiser, **bare)  # type: ignore[type-var]
 
 
 def number_type(denoiser: Denoiser) -> str:
     """The type of the network within."""
-    while not isinstance(denoiser, NetworkDenoiser):
-        denoiser = denoiser.denoiser  # type: ignore[attr-defined]
-    return str(next(denoiser.network.parameters()).dtype).removeprefix("torch.")
+    return str(network_of(denoiser)[1].dtype).removeprefix("torch.")

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from remdm.studies.bench.browser import SOON
 from remdm.studies.bench.rows import Row
 
 OWT = "owt-1024"
 RATIOS = {"bfloat16": 8.0, "float32": 5.0}
 """How many times as fast as the literal step the OWT step has to be, by the type that the machine is quick in."""
+SOON = 300.0
+"""Milliseconds from the click in which a step should be on the page."""
 LONG = 20.0
 """Milliseconds: in a shorter step the network's share is not asked for."""
 SHARE, RATE, COLD = 0.1, 60.0, 6.0

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from remdm.cli import main
-from remdm.domains.image import domain, emoji, rendering
+from remdm.domains.image import conditions, domain, emoji, rendering
+from remdm.domains.image.album import Album, _turns
 from remdm.domains.image.codes import codes_of
 from remdm.domains.image.measure import nearest, render
 from remdm.domains.image.pictures import address, hatched
@@ -186,7 +187,7 @@ def test_a_picture_is_the_same_alone_and_among_others():
     assert alone.final == batch.runs[1].trace(frames[1]).final
 
 
-@pytest.mark.parametrize("category", emoji.NAMES)
+@pytest.mark.parametrize("category", conditions.NAMES)
 def test_the_model_draws_what_is_asked(category):
     """Chance is one in eight; 4 of 4 by chance: 1 in 4,000. At least 3 of 4 here, so 1 in 140 a category by chance."""
     orders = [replace(order(category, steps=16, sampler="mdlm", scale=2.0), index=index) for index in range(4)]
@@ -241,20 +242,36 @@ def test_score_goes_from_one_to_the_number_of_kinds():
 
 def test_categories_take_each_emoji_once_and_leave_the_rest():
     face = {"short_name": "smile", "subcategory": "face-smiling", "sort_order": 1}
-    odd = {"short_name": "melting_face", "subcategory": "face-smiling", "sort_order": 2}
+    odd = {"short_name": "skull", "subcategory": "face-negative", "sort_order": 2}
     clock = {"short_name": "clock1230", "subcategory": "time", "sort_order": 3}
-    watch = {"short_name": "clock_bird", "subcategory": "time", "sort_order": 4}
+    watch = {"short_name": "watch", "subcategory": "time", "sort_order": 4}
     kept = [(emoji.NAMES[kind], entry["short_name"]) for kind, entry in emoji._kept([watch, clock, odd, face])]
     assert kept == [("face", "smile"), ("clock", "clock1230")]
 
 
-def test_a_mirrored_picture_is_mirrored_and_a_moved_one_is_moved():
-    pixels = np.zeros((64, 64, 4), dtype=np.uint8)
-    pixels[:, :32] = (255, 0, 0, 255)
-    plain, mirrored = (emoji.on_white(pixels, 56, (4, 4), flip) for flip in (False, True))
-    assert plain[32, 10].tolist() == [255, 0, 0] and plain[32, 50].tolist() == [255, 255, 255]
-    assert mirrored[32, 50].tolist() == [255, 0, 0] and mirrored[32, 10].tolist() == [255, 255, 255]
-    assert plain[2, 10].tolist() == [255, 255, 255]  # the margin
+def album(category):
+    """One training picture of a category: red on the left, white on the right."""
+    pixels = np.full((1, 96, 96, 3), 255, dtype=np.uint8)
+    pixels[:, :, :48] = (255, 0, 0)
+    label = np.array([emoji.NAMES.index(category)])
+    nothing = np.zeros(1, dtype=np.int64)
+    return Album(emoji.Emoji(pixels, label, nothing, nothing, nothing.astype(bool)), torch.device("cpu"))
+
+
+def test_pictures_are_mirrored_only_where_they_stay_of_their_kind():
+    generator = torch.Generator().manual_seed(0)
+    chosen = torch.zeros(64, dtype=torch.int64)
+    for category, mirrored in (("face", True), ("sign", False)):
+        pictures = as_pixels(album(category).varied(chosen, generator))
+        assert pictures.shape == (64, 96, 96, 3)
+        left = (pictures[:, 48, 20, 2] < 128) & (pictures[:, 48, 76, 2] > 250)
+        assert left.all() == (not mirrored) and left.any()
+
+
+def test_turned_colours_leave_grey_alone():
+    turns = _turns(torch.tensor([0.3, 2.0]))
+    assert torch.allclose(turns @ torch.ones(3), torch.ones(2, 3), atol=1e-6)
+    assert torch.allclose(turns @ turns.transpose(1, 2), torch.eye(3).expand(2, 3, 3), atol=1e-6)
 
 
 def test_nearest_counts_cells_in_common_with_the_likest():

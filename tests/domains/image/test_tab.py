@@ -71,7 +71,9 @@ def test_a_run_shows_its_picture_and_a_half_can_be_redrawn(studio):
 
 def test_marks_are_made_with_the_mouse(studio):
     page = marking(studio)
-    box = page.locator(f"{studio.selector} .im-picture .im-frame").bounding_box()
+    frame = page.locator(f"{studio.selector} .im-picture .im-frame")
+    frame.evaluate("(each) => each.scrollIntoView({block: 'center'})")
+    box = frame.bounding_box()
     at = lambda cell: box["x"] + (cell + 0.5) * box["width"] / 16  # noqa: E731
     down = lambda cell: box["y"] + (cell + 0.5) * box["height"] / 16  # noqa: E731
     page.mouse.move(at(2), down(3))

