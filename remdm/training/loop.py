@@ -146,8 +146,9 @@ class Run:
         self.network = task.network.to(device)
         self.average = deepcopy(self.network).requires_grad_(False)
         self.optimisers = optimisers(self.network, recipe.matrix_rate, recipe.other_rate, device.type == "cuda")
-        objective = Objective(self.network, task.mask_id)
-        self.objective = torch.compile(objective, dynamic=False) if recipe.compiled else objective
+        self.objective = Objective(self.network, task.mask_id)
+        if recipe.compiled:
+            self.objective.compile_parts()
         free = task.heldout.shape[1] if task.given is None else int((~task.given(task.heldout)).sum(1).max())
         self.masks = most_masked(recipe.batch, free)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)

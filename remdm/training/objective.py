@@ -1,7 +1,9 @@
 """The training loss in fixed shapes: as many logits for each batch, so that a GPU never waits for the host to count."""
 
 import math
+from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from remdm.models.network import Network
@@ -26,14 +28,29 @@ class Objective(nn.Module):
     def __init__(self, network: Network, mask_id: int) -> None:
         super().__init__()
         self.network, self.mask_id = network, mask_id
+        self.loss: Callable[[Tensor, Tensor, Tensor], Tensor] = self._loss
+
+    def compile_parts(self) -> None:
+        """Compile each block by itself, and the head with the loss: blocks of one kind are compiled once.
+
+        As one piece the network takes a minute to compile, and hardly less for each step.
+        """
+        for blocks in self.network.modules():
+            if isinstance(blocks, nn.ModuleList):
+                for block in blocks:
+                    block.compile(dynamic=False)
+        self.loss = torch.compile(self._loss, dynamic=False)
+
+    def _loss(self, hidden: Tensor, words: Tensor, share: Tensor) -> Tensor:
+        log_x = subs(self.network.head(hidden), self.mask_id)
+        return -(log_x.gather(1, words[:, None])[:, 0] * share).sum()
 
     def forward(self, x: Tensor, z: Tensor, chosen: Tensor, share: Tensor) -> Tensor:
         """Clean and noised tokens `[B, L]`; the logits' places among B x L, and what each counts: `[n]`."""
         hidden = self.network.hidden(z).flatten(0, 1).index_select(0, chosen)
-        log_x = subs(self.network.head(hidden), self.mask_id)
         # what counts for nothing may be a condition, which has no logit: any token but the mask stands for it
-        wanted_ids = x.flatten()[chosen].where(share > 0, 0 if self.mask_id else 1)
-        return -(log_x.gather(1, wanted_ids[:, None])[:, 0] * share).sum()
+        words = x.flatten()[chosen].where(share > 0, 0 if self.mask_id else 1)
+        return self.loss(hidden, words, share)
 
 
 def wanted(z: Tensor, mask_id: int, count: int) -> tuple[Tensor, Tensor]:

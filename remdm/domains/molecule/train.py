@@ -24,7 +24,7 @@ HIGH_SHARE = 0.5
 """Share of high ones among molecules with one label: p(x | y) stays as it is, and a tenth of QM9 is enough."""
 CONDITION = len(PROPERTIES)
 """Label tokens before the sequence."""
-HELDOUT = 1024
+HELDOUT = 512
 """Held-out molecules for the bound."""
 
 
