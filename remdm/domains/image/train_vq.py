@@ -22,7 +22,7 @@ ADVERSARIAL = 0.4
 """How strongly the last layer is pulled by the discriminator, against all else (arXiv 2012.09841, equation 7)."""
 BEGINS = 0.25
 """Share of the time after which the discriminator learns; from a little later on it is listened to."""
-SAVED_SECONDS, SAID_SECONDS = 30.0, 10.0
+SAVED_SECONDS, PROGRESS_SECONDS = 30.0, 10.0
 
 
 def sketch_loss(drawn: Tensor, pictures: Tensor, seen: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ class Timed:
 
     def __init__(self, seconds: float, compute: Compute) -> None:
         self.seconds, self.compute, self.begun, self.step = seconds, compute, time.monotonic(), 0
-        self.said = self.saved = self.begun
+        self.printed = self.saved = self.begun
         self.used: list[tuple[torch.optim.Optimizer, nn.Module, float]] = []
 
     def optimiser(self, network: nn.Module, rate: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
@@ -81,10 +81,10 @@ class Timed:
     def report(self, name: str, figures: Callable[[], dict[str, Tensor]], save: Callable[[], None]) -> None:
         """Say how far it is and save, each now and then."""
         self.step, now = self.step + 1, time.monotonic()
-        if now - self.said > SAID_SECONDS:
-            self.said = now
-            said = ", ".join(f"{key} {value.item():.4f}" for key, value in figures().items())
-            print(f"{name}: {now - self.begun:.0f} s, step {self.step:,}: {said}", flush=True)
+        if now - self.printed > PROGRESS_SECONDS:
+            self.printed = now
+            line = ", ".join(f"{key} {value.item():.4f}" for key, value in figures().items())
+            print(f"{name}: {now - self.begun:.0f} s, step {self.step:,}: {line}", flush=True)
         if now - self.saved > SAVED_SECONDS:
             self.saved = now
             save()
