@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def train_classifier(
             logits = network(seen + 0.1 * noise).float()
         loss = F.cross_entropy(logits, album.label[chosen], label_smoothing=0.05)
         timed.apply(optimiser, loss)
-        timed.report("classifier", lambda loss=loss: {"loss": loss.detach()}, lambda: None)
+        timed.report("classifier", partial(dict, loss=loss.detach()), lambda: None)
     remember(network.eval(), album, generator)
     save_weights(network, file, torch.float32)
     return network
@@ -171,7 +172,7 @@ def train_emoji(folder: Path, recipe: Recipe) -> None:
 
 @torch.inference_mode()
 def reconstructions(album: Album, vq: SmallVQGAN) -> Image.Image:
-    """Held-out pictures beside what their codes draw, eight pairs in a row."""
+    """Held-out pictures next to what their codes draw, eight pairs in a row."""
     held = album.heldout.nonzero()[:, 0]
     chosen = held[:: max(1, len(held) // SHOWN)][:SHOWN]
     seen = album.plain(chosen)

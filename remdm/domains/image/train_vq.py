@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -90,6 +91,11 @@ class Timed:
             save()
 
 
+def _with_use(figures: dict[str, Tensor], codes: Tensor) -> dict[str, Tensor]:
+    """The figures, and how many different codes a batch uses: counting them waits for the device."""
+    return figures | {"use": torch.tensor(codes.unique().numel())}
+
+
 def train_vq(
     album: Album, seen_by: Perceptual, seconds: float, file: Path, compute: Compute, batch: int = 16, seed: int = 0
 ) -> SmallVQGAN:
@@ -102,6 +108,7 @@ def train_vq(
     timed = Timed(seconds, compute)
     draws, judges = timed.optimiser(vq, 1.5e-3, (0.9, 0.95)), timed.optimiser(judge, 5e-4, (0.5, 0.9))
     last = vq.decoder[-1].weight
+    assert isinstance(last, Tensor)
     figures = {name: torch.zeros((), device=device) for name in ("sketch", "perceptual", "adversarial", "judge", "use")}
     pull = torch.ones((), device=device)
     while timed.done < 1:
@@ -134,10 +141,6 @@ def train_vq(
             timed.apply(judges, fooled)
             figures["judge"] = fooled.detach()
         figures |= {"sketch": sketch.detach(), "perceptual": perceptual.detach()}
-        timed.report(
-            "tokenizer",
-            lambda figures=figures, codes=codes: figures | {"use": codes.unique().numel() * torch.ones(())},
-            lambda: save_weights(vq, file),
-        )
+        timed.report("tokenizer", partial(_with_use, figures, codes), lambda: save_weights(vq, file))
     save_weights(vq, file)
     return vq.eval().requires_grad_(False)
