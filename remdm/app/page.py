@@ -33,10 +33,11 @@ BAR = """<a class="skip" href="#skip">Skip to the stage</a><h1>ReMDM Studio</h1>
 FOOT = """A masked diffusion model starts from a row of masks and decodes many tokens at once; **remasking** sends
 doubtful ones back, so that errors need not stay. Samplers: [ReMDM](https://arxiv.org/abs/2503.00307) (Wang, Schiff,
 Sahoo, Kuleshov, NeurIPS 2025) and those it compares with. The embedded models are small ones of our own, trained on two
-CPU cores; each says what it can do. Emoji art that the picture model learned from:
+CPU cores or for minutes on one GPU; each says what it can do. Emoji art that the picture model learned from:
 [Noto Emoji](https://github.com/googlefonts/noto-emoji), Google, Apache-2.0;
 [Twemoji](https://github.com/jdecked/twemoji), Twitter and contributors,
-[CC-BY 4.0](https://creativecommons.org/licenses/by/4.0/), changed. Molecules: QM9, Ramakrishnan et al. 2014."""
+[CC-BY 4.0](https://creativecommons.org/licenses/by/4.0/), changed;
+[Fluent Emoji](https://github.com/microsoft/fluentui-emoji), Microsoft, MIT. Molecules: QM9, Ramakrishnan et al. 2014."""
 
 
 def page(

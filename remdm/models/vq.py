@@ -1,4 +1,4 @@
-"""A small VQ autoencoder: 64 x 64 pictures to 16 x 16 codes and back (arXiv 1711.00937, 2110.04627).
+"""A small VQ autoencoder: pictures to 16 x 16 codes and back (arXiv 1711.00937, 2110.04627).
 
 The nearest code by cosine is chosen; codes follow the vectors that choose them by a running average, and unused ones
 move onto such vectors. The codebook has no entry for the mask: only the token model has one.

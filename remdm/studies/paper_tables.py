@@ -138,7 +138,7 @@ def text(ours: Ours) -> list[Section]:
 def image(ours: Ours) -> list[Section]:
     even = Line("MaskGIT, linear schedule", "maskgit", "schedule=linear")
     lines = [even, Line("MaskGIT, cosine schedule", "maskgit"), MDLM, FB, DFM, RESCALE, CAP, CONF, KEPT, LOOP]
-    few = "The intervals are over three seeds, wide, and touch: more pictures would tell."
+    few = "More pictures would tell: an interval needs three seeds, and those of few pictures are wide."
     claims = [
         better("ReMDM-rescale has a smaller distance than MDLM", published.IMAGENET, "FID", "ReMDM (rescale 0.05)",
                "MDLM", (ours.values(RESCALE, "frechet"), ours.values(MDLM, "frechet")), "", lower=(True, True),

@@ -35,9 +35,10 @@ RECORDED, GALLERY = ASSETS / "recorded", ASSETS / "gallery"
 
 
 def again(trace: Trace) -> Trace:
-    """The run of a trace with the weights of today."""
+    """The run of a trace with the weights of today, whose mask may be another."""
     request = request_of(trace, DOMAINS[trace.run["domain"]])
-    return record(replace(request, coupled=bool(trace.run.get("coupled"))))
+    start = None if set(trace.start) == {trace.mask_id} else trace.start
+    return record(replace(request, start=start, coupled=bool(trace.run.get("coupled"))))
 
 
 def runs() -> None:

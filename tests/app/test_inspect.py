@@ -195,8 +195,8 @@ def test_the_gallery_shows_its_pieces_and_a_file(studio, tmp_path):
     page = studio.page
     studio.show("Gallery")
     player = page.locator("#gallery-player .rp")
-    page.locator("#gallery-which").get_by_label("Images · a rim of one colour").check()
-    expect(page.locator("#gallery-told")).to_contain_text("green all round")
+    page.locator("#gallery-which").get_by_label("Images · an animal under ReMDM").check()
+    expect(page.locator("#gallery-told")).to_contain_text("cells are sent back")
     expect(player.locator(".im-frame[role=img]").first).to_have_attribute("aria-label", re.compile("256 of 256 cells"))
     expect(player.locator(".im-edit")).to_be_hidden()
     page.locator("#gallery-open input[type=file], input[type=file]").last.set_input_files(GALLERY / "text-kept.json.gz")

@@ -201,7 +201,7 @@ def test_a_picture_has_a_film_of_its_own():
     trace = load(ASSETS / "recorded" / "image.json.gz")
     (made,) = [model.film for model in DOMAINS["image"].models if model.name == trace.run["model"]]
     with Image.open(io.BytesIO(made(replace(trace, steps=trace.steps[:3])))) as picture:
-        assert picture.n_frames == 4 and picture.size == (128, 128)
+        assert picture.n_frames == 4 and picture.size == (192, 192)
 
 
 def test_the_gallery_shows_what_it_says():

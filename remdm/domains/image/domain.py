@@ -31,7 +31,7 @@ class Asked:
     category: str = knob("face", choices=(*conditions.NAMES, conditions.NOTHING, *imagenet.NAMES), help="What to draw.")
     style: str = knob("any", choices=(*conditions.STYLES, conditions.NOTHING), help="Whose drawing.")
     guidance_scale: float = knob(
-        2.0, 0, 8, step=0.1, symbol="γ", help="Pulls towards the category: 1 is off. MaskGIT's papers write w = γ − 1."
+        4.0, 0, 8, step=0.1, symbol="γ", help="Pulls towards the category: 1 is off. MaskGIT's papers write w = γ − 1."
     )
     guidance_schedule: str = knob(
         CONSTANT, choices=(CONSTANT, RISING), label="Guidance over time",
@@ -89,8 +89,8 @@ def numbers(samples: Sequence[TokenView]) -> list[tuple[str, str, str]]:
 EMOJI = Model(
     NAME,
     "Emoji, 16 x 16 codes",
-    "A small model of 1,628 emoji pictures in the geometry of the paper's ImageNet model: 256 codes from a "
-    "codebook of 512. Art: Noto (Apache-2.0) and Twemoji (CC-BY 4.0).",
+    "A small model of 6,865 emoji pictures in the geometry of the paper's ImageNet model: 256 codes from a codebook of "
+    "1,024. Art: Noto (Apache-2.0), Twemoji (CC-BY 4.0) and Fluent (MIT).",
     partial(load_embedded, NAME),
     start,
     piece,

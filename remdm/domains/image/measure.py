@@ -87,7 +87,7 @@ def nearness(samples: np.ndarray, work: Path) -> str:
 FIGURES = (("FD", "frechet", ""), ("score", "score", ""), ("accuracy", "accuracy", ".1%"))
 ABOUT = (
     "No nucleus. n = {} pictures a cell (seeds x pictures), guidance scale {}. FD: Frechet distance to training "
-    "pictures, lower is better. Score: 1 to 8, higher is better. Accuracy: share put in the asked category. All by our "
+    "pictures, lower is better. Score: 1 to 26, higher is better. Accuracy: share put in the asked category. All by our "
     "own small classifier of the same emoji: not anyone's FID or IS. In brackets 95% intervals, over seeds where there "
     "are at least three."
 )
@@ -119,7 +119,7 @@ class Pictures(Measurement):
     measures = (
         Measure("frechet", "Fréchet distance, lower is better", lower=True),
         Measure("accuracy", "In the asked category", share=True),
-        Measure("score", "Classifier score, 1 to 8"),
+        Measure("score", "Classifier score, 1 to 26"),
     )
     missing = (
         "Fréchet distance and score are by our own small classifier, nobody's FID or IS; they grow with fewer pictures "
@@ -127,7 +127,7 @@ class Pictures(Measurement):
     )
     objective = Objective("frechet", lower=True, floors={"score": 0.9})
     samplers = ("maskgit", "mdlm", "fb", "dfm", "remdm-rescale", "remdm-cap", "remdm-conf", "remdm-loop")
-    steps, samples, at_once, batch = (16, 32, 64), 256, 32, 1
+    steps, samples, at_once, batch = (16, 32, 64), 234, 32, 1
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--guidance-scale", type=float, default=1.0, help="1 (default) is none, as in the paper")

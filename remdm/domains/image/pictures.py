@@ -10,7 +10,7 @@ HATCH_LIGHT, HATCH_DARK = (232, 234, 238), (196, 200, 208)
 
 
 def address(pixels: np.ndarray, quality: int = 82) -> str:
-    """RGB pixels, uint8 `[H, W, 3]`, as a WebP data address: about 1.5 kB for 64 x 64."""
+    """RGB pixels, uint8 `[H, W, 3]`, as a WebP data address: about 1.5 kB for a picture."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "WEBP", quality=quality, method=2)
     return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()

@@ -36,7 +36,7 @@ def test_a_run_shows_its_picture_and_a_half_can_be_redrawn(studio):
     page = studio.page
     image = page.locator(f"{studio.selector} .im-image")
     assert image.get_attribute("src").startswith("data:image/webp")
-    assert page.evaluate(f"document.querySelector('{studio.selector} .im-image').naturalWidth") == 64
+    assert page.evaluate(f"document.querySelector('{studio.selector} .im-image').naturalWidth") == 96
     assert cells(studio, "masked") == 0
     expect(page.locator(f"{studio.selector} .im-caption").first).to_have_text("256 of 256 cells known")
     expect(page.locator("#image-tiles .tile img")).to_have_count(2)
