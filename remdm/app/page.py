@@ -37,7 +37,8 @@ CPU cores or for minutes on one GPU; each says what it can do. Emoji art that th
 [Noto Emoji](https://github.com/googlefonts/noto-emoji), Google, Apache-2.0;
 [Twemoji](https://github.com/jdecked/twemoji), Twitter and contributors,
 [CC-BY 4.0](https://creativecommons.org/licenses/by/4.0/), changed;
-[Fluent Emoji](https://github.com/microsoft/fluentui-emoji), Microsoft, MIT. Molecules: QM9, Ramakrishnan et al. 2014."""
+[Fluent Emoji](https://github.com/microsoft/fluentui-emoji), Microsoft, MIT. Molecules: QM9, Ramakrishnan et al.
+2014."""
 
 
 def page(

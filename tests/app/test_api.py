@@ -20,7 +20,7 @@ def client(app):
 
 
 def test_the_example_of_the_readme_gives_the_text_and_a_trace(app, client, tmp_path):
-    code = re.search(r"```python\n(from gradio_client.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
+    code = re.search(r"```py\n(from gradio_client.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
     names = {}
     exec(code.replace("http://127.0.0.1:7860", app.address), names)
     trace = loads(json.dumps(names["trace"]).encode())

@@ -87,9 +87,9 @@ def nearness(samples: np.ndarray, work: Path) -> str:
 FIGURES = (("FD", "frechet", ""), ("score", "score", ""), ("accuracy", "accuracy", ".1%"))
 ABOUT = (
     "No nucleus. n = {} pictures a cell (seeds x pictures), guidance scale {}. FD: Frechet distance to training "
-    "pictures, lower is better. Score: 1 to 26, higher is better. Accuracy: share put in the asked category. All by our "
-    "own small classifier of the same emoji: not anyone's FID or IS. In brackets 95% intervals, over seeds where there "
-    "are at least three."
+    "pictures, lower is better. Score: 1 to 26, higher is better. Accuracy: share put in the asked category. All by "
+    "our own small classifier of the same emoji: not anyone's FID or IS. In brackets 95% intervals, over seeds where "
+    "there are at least three."
 )
 
 
