@@ -178,6 +178,10 @@ def test_the_controls_say_what_the_stage_shows_or_that_they_have_changed(arrived
 def ended(page, steps: int | None = None) -> dict:
     page.wait_for_selector(f"{BOARD}:not([data-live])" + (f"[data-steps='{steps}']" if steps else ""))
     expect(page.locator("#text-run")).to_be_enabled()
+    # the last message holds the whole run anew: what is shown follows a frame later
+    page.wait_for_function(
+        f"(({{live, k, steps}}) => !live && k === steps)(document.querySelector('{BOARD}').__stage.state())"
+    )
     return page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")
 
 
@@ -285,6 +289,7 @@ def test_a_masked_token_has_a_draft_and_can_be_written_by_hand_step_by_step(arri
     token = int(word.get_attribute("data-put"))
     popover.get_by_label("one step only").check()
     word.click()
+    page.wait_for_selector(f"{BOARD} [data-undo]:visible")
     after = ended(page, 8)
     assert after["ids"][place] == token and after["masked"] > 0, "one word by hand, one step, and it waits"
 
