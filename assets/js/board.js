@@ -108,7 +108,7 @@ class Board {
 
   open(message) {
     const id = string(message.id);
-    if (id === this.id && this.lanes.length && this.count) return;
+    if (id === this.id && this.lanes.length && (this.count || this.ended)) return;
     if (this.id) this.past.add(this.id);
     this.past.delete(id);
     for (const lane of this.lanes) lane.feed.close();

@@ -39,6 +39,18 @@ as an output how far that event is, and looks it up in the whole page first. It 
 """
 
 
+LATEST: dict[str, Any] = {"trigger_mode": "always_last"}
+"""For events whose callback reads controls: while one is answered others wait, and the last of them is answered too.
+
+Without it Gradio drops what comes while the same event is answered. Not for events that carry data of their own: it
+sends those of another one.
+"""
+EACH: dict[str, Any] = {"trigger_mode": "multiple"}
+"""For events that carry data of their own, such as the place that was clicked: every one is answered."""
+IN_ORDER: dict[str, Any] = {**EACH, "concurrency_id": "picks", "concurrency_limit": 1}
+"""The same, one after the other: the page ends with the last one."""
+
+
 class Given(Mapping[Component, Any]):
     """The values that a browser sent, each checked against its control as it is read."""
 

@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from remdm.app.components.scripted_html import stage
 from remdm.app.errors import refusal
-from remdm.app.events import Changes, on
+from remdm.app.events import LATEST, Changes, on
 from remdm.app.samples import Sample, checked
 from remdm.runs.domain import Domain
 from remdm.runs.trace import TraceError, load
@@ -59,7 +59,7 @@ class Gallery:
                     self.pieces[0]["told"] if titles else "There is nothing here yet.", elem_id="gallery-told"
                 )
                 self.player = stage(self.sample(0).message() if titles else None, elem_id="gallery-player")
-        on(self.which.input, self.chosen, self.which, {self.text, self.player})
+        on(self.which.input, self.chosen, self.which, {self.text, self.player}, **LATEST)
         on(self.opened.upload, self.open_trace, self.opened, {self.which, self.text, self.player})
 
     @property

@@ -3,6 +3,8 @@
 Only `torch.compile` reaches these operators by public names, and that needs a compiler and minutes.
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.backends import mkldnn
@@ -20,11 +22,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, gelu: str = ""
     each, 5% of a forward at 1,024 positions), and GELU is applied as the product is written: by itself it takes a
     quarter of the product's time. A second copy of the weights is what it costs.
     """
-    if torch.is_grad_enabled() or x.dtype != torch.bfloat16 or x.device.type != "cpu" or not mkldnn.is_available():
+    if torch.is_grad_enabled() or x.dtype != torch.bfloat16 or x.device.type != "cpu" or not _supported():
         made = F.linear(x, weight, bias)
         return F.gelu(made, approximate=gelu) if gelu else made
     attr = "gelu" if gelu else "none"
     return torch.ops.mkldnn._linear_pointwise(x, _laid_out(weight, x.shape[-2]), bias, attr, [], gelu)
+
+
+@cache
+def _supported() -> bool:
+    """Whether oneDNN has products in bfloat16 for this CPU: without AVX-512 it refuses them."""
+    return mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def _laid_out(weight: Tensor, rows: int) -> Tensor:

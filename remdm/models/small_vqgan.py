@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remdm.models.vq import VQ, Codebook, Residual, load_vq
+from remdm.models.vq import Codebook, Residual
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class SmallVQGANConfig:
 
 
 class SmallVQGAN(nn.Module):
-    """Pictures `[B, 3, S, S]` in [-1, 1] to codes `[B, S/6, S/6]` and back; the interface of `vq.VQ`."""
+    """Pictures `[B, 3, S, S]` in [-1, 1] to codes `[B, S/6, S/6]` and back."""
 
     def __init__(self, config: SmallVQGANConfig) -> None:
         super().__init__()
@@ -76,7 +76,12 @@ class SmallVQGAN(nn.Module):
         return self.codebook.nearest(self.latent(pictures))
 
     def decode(self, codes: Tensor, known: Tensor | None = None) -> Tensor:
-        """Pictures `[B, 3, S, S]` in [-1, 1] of codes `[B, S/6, S/6]`; where not `known`, meaningless."""
+        """Pictures `[B, 3, S, S]` in [-1, 1] of codes `[B, S/6, S/6]`.
+
+        Args:
+            codes: ids; where a code is not known, any id.
+            known: bool, of the same shape; where it is False the picture is meaningless and should be hidden.
+        """
         vectors = self.codebook.vectors[codes].permute(0, 3, 1, 2)
         if known is not None:
             vectors = vectors * known[:, None]
@@ -85,7 +90,8 @@ class SmallVQGAN(nn.Module):
     def forward(self, pictures: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Reconstructions (not clamped), the commitment loss, and the codes; moves the codebook while training.
 
-        `known`, bool `[B, S/6, S/6]`: the decoder gets nothing for the other cells.
+        `known`, bool `[B, S/6, S/6]`: the decoder gets nothing for the other cells, so that it learns to draw a cell
+        whatever its neighbours are.
         """
         latent = self.latent(pictures)
         with torch.autocast(latent.device.type, enabled=False):
@@ -116,16 +122,14 @@ class Discriminator(nn.Module):
 
 
 @cache
-def load_tokenizer(file: Path) -> VQ | SmallVQGAN:
-    """The tokenizer of a weights file, of either kind, loaded once; its shape is read from the weights.
+def load_tokenizer(file: Path) -> SmallVQGAN:
+    """The tokenizer of a weights file, loaded once; its shape is read from the weights.
 
     Raises:
         FileNotFoundError: if the file is missing.
-        RuntimeError: if the weights are not those of a tokenizer.
+        KeyError, RuntimeError: if the weights are not those of a tokenizer.
     """
     weights = {name: weight.float() for name, weight in load_file(file).items()}
-    if "decoder.12.weight" not in weights:
-        return load_vq(file)
     codes, code_width = weights["codebook.vectors"].shape
     width = lambda layer: len(weights[f"{layer}.weight"])  # noqa: E731
     config = SmallVQGANConfig(

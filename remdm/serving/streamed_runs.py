@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from remdm.runs.record import PreparedRun, TimedFrame
 from remdm.runs.tokens import Issue
@@ -57,13 +58,15 @@ class StreamedRun:
 class RunGroup:
     """What one click began: whether it was stopped, its runs, and which of them the visitor looks at.
 
-    `ending` says what the page shows once it was stopped, for runs side by side.
+    `ending` says what the page shows once it was stopped, for runs side by side; `last_messages` are the messages sent
+    then, by component.
     """
 
     stopped: threading.Event = field(default_factory=threading.Event)
     runs: list[StreamedRun] = field(default_factory=list)
     focus: int = 0
     ending: Callable[[], dict] | None = None
+    last_messages: dict[Any, str] = field(default_factory=dict)
 
     def stop(self) -> None:
         """End all of it; nothing is added any more."""

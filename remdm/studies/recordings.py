@@ -34,11 +34,16 @@ STOOD = 5
 RECORDED, GALLERY = ASSETS / "recorded", ASSETS / "gallery"
 
 
-def again(trace: Trace) -> Trace:
-    """The run of a trace with the weights of today, whose mask may be another."""
+def request_again(trace: Trace) -> RunRequest:
+    """What to ask for to make the run of a trace with the weights of today, whose mask may be another."""
     request = request_of(trace, DOMAINS[trace.run["domain"]])
     start = None if set(trace.start) == {trace.mask_id} else trace.start
-    return record(replace(request, start=start, coupled=bool(trace.run.get("coupled"))))
+    return replace(request, start=start, coupled=bool(trace.run.get("coupled")))
+
+
+def again(trace: Trace) -> Trace:
+    """The run of a trace with the weights of today."""
+    return record(request_again(trace))
 
 
 def runs() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,15 @@ from playwright.sync_api import expect
 from studio import PHONE, WIDE, changed
 
 from remdm.app.components.controls import defaults, shown
+from remdm.app.streams import Stream, ended, made
+from remdm.domains.registry import DOMAINS
+from remdm.runs.record import prepare
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import load
-from remdm.sampling.methods import METHODS
+from remdm.sampling.methods import METHODS, settings
+from remdm.serving.streamed_runs import StreamedRun
 
+TEXT = DOMAINS["text"]
 EVIL = '<img src=x onerror="hacked=1">${hacked=2}{{hacked=3}}'
 
 
@@ -99,6 +106,20 @@ def test_stop_before_the_first_step(studio):
     studio.page.wait_for_selector(f"{studio.selector}:not([data-live])")
     studio.typed("steps", 16)
     assert studio.run()["masked"] == 0
+
+
+def test_a_start_behind_the_end_of_its_run_begins_nothing(studio):
+    """What was sent just before Stop may arrive behind what Stop sent."""
+    model = TEXT.models[0]
+    request = RunRequest(TEXT, model, "", model.length, settings("mdlm", 16), 1)
+    run = StreamedRun("late", prepare(request), threading.Event())
+    start, end = Stream(run).begin(), ended(run, made(run), stopped=True)
+    studio.page.evaluate(
+        f"(texts) => texts.forEach((text) => document.querySelector('{studio.selector}').__stage.push(text))",
+        [start, end, start],
+    )
+    assert studio.at(0)["run"] == "late" and not studio.state()["live"]
+    expect(studio.player.locator(".rp-badge")).to_have_text("stopped")
 
 
 def test_scrubbing(studio):

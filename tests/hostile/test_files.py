@@ -9,7 +9,6 @@ import huggingface_hub
 import pytest
 import torch
 from hub.test_masked_lm import bert_folder, word_pieces
-from public_files import bytes_tokenizer, halton_file, llada_folder, maskgit_file, mdlm_folder, vq_file
 from public_hub import serving
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForMaskedLM, CamembertConfig, RobertaConfig
@@ -27,6 +26,14 @@ from remdm.models.weights import plain_names
 from remdm.runs.record import prepare, record
 from remdm.runs.request import RunRequest
 from remdm.sampling.methods import settings
+from remdm.studies.reproduce.public_files import (
+    bytes_tokenizer,
+    halton_file,
+    llada_folder,
+    maskgit_file,
+    mdlm_folder,
+    vq_file,
+)
 
 TEXT = DOMAINS["text"]
 PLAIN = replace(compute("cpu"), dtype=torch.float32)

@@ -15,7 +15,6 @@ import pytest
 pytest.importorskip("hypothesis", reason="pip install -e '.[test]'")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from public_files import llada_folder
 
 from remdm.app.errors import failure
 from remdm.app.samples import checked
@@ -32,6 +31,7 @@ from remdm.runs.request import RunRequest
 from remdm.runs.trace import dumps, loads, replay
 from remdm.runs.trace import load as load_trace
 from remdm.sampling import methods
+from remdm.studies.reproduce.public_files import llada_folder
 from remdm.views import numbers
 
 KINDS = 7

@@ -9,6 +9,7 @@ from gradio.components import Component
 from gradio.context import LocalContext
 from gradio.events import Dependency
 
+from remdm.app.components.scripted_html import ScriptedHTML
 from remdm.app.errors import failure
 from remdm.app.events import MODEL_QUEUE, Changes, Values, on
 from remdm.serving.streamed_runs import CLOSING, RUNS, RunGroup
@@ -118,10 +119,13 @@ class RunControls:
         def stop(ticket: str | None) -> Changes:
             group = RUNS.group(ticket)
             group.stop()
-            return {**self.ready(), **stopped(group)}
+            left = stopped(group)
+            group.last_messages = {each: left[each] for each in left if isinstance(each, ScriptedHTML)}
+            return {**self.ready(), **left}
 
         def settled(ticket: str | None) -> Changes:  # what was sent just before may arrive behind that answer
-            return self.ready() if RUNS.group(ticket).stopped.is_set() else {self.stop: gr.skip()}
+            group = RUNS.group(ticket)
+            return {**self.ready(), **group.last_messages} if group.stopped.is_set() else {self.stop: gr.skip()}
 
         halted = on(self.stop.click, stop, self.ticket, {*outputs, *self.buttons}, cancels=list(running))
-        on(halted.then, settled, self.ticket, self.buttons)
+        on(halted.then, settled, self.ticket, {*outputs, *self.buttons})

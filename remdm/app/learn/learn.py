@@ -11,7 +11,7 @@ import gradio as gr
 from remdm.app.components.board import Showing
 from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import ScriptedHTML, stage
-from remdm.app.events import Changes, Values, ask_page, on
+from remdm.app.events import IN_ORDER, Changes, Values, ask_page, on
 from remdm.app.learn.recorded import Recorded
 from remdm.app.learn.stations import course
 from remdm.app.samples import Sample
@@ -50,7 +50,7 @@ class Learn:
                 )
             self.board = stage(self.runs.message(self.course.boards[0]), elem_id="learn-board")
         self.made = gr.State(())
-        on(self.panel.select, self.picked, None, {self.board, self.made})
+        on(self.panel.select, self.picked, None, {self.board, self.made}, **IN_ORDER)
         asked, self.on_stage = ask_page(self.controls.run.click, _ON_STAGE)
         outputs = {self.board, self.panel, self.made}
         self.controls.begins(asked.then, self.plant, {self.on_stage, self.made}, outputs)

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from remdm.app.events import Values, on
+from remdm.app.events import LATEST, Values, on
 from remdm.app.workbench.settings import Panel
 from remdm.sampling.methods import Settings, build, largest_eta
 from remdm.sampling.remasking import bounded
@@ -53,7 +53,7 @@ class SchedulePreview:
         panel.outlook.value = self.drawn({each: each.value for each in panel.inputs})
         moving: list[Any] = [panel.sampler, panel.steps, panel.length, *panel.shape.values()]
         changes = [each.change for each in moving]
-        on(changes, self.drawn, panel.inputs, panel.outlook, trigger_mode="always_last")
+        on(changes, self.drawn, panel.inputs, panel.outlook, **LATEST)
 
     def drawn(self, values: Values) -> str:
         """The drawing for the settings as they stand; a sentence where they are invalid."""

@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from remdm.app.components.controls import defaults, shown
-from remdm.app.events import Changes, Values, on
+from remdm.app.events import LATEST, Changes, Values, on
 from remdm.app.workbench.settings import FIRST_STEPS, Panel, another_seed, first_of, length_of, opening_settings
 from remdm.runs.domain import Model
 from remdm.sampling.knobs import knobs
@@ -23,11 +23,11 @@ class Reactions:
         turned, parts = set(panel.knobs.values()), set(panel.parts.values())
         shape = {*panel.shape.values()}
         preset = {*shape, *panel.drawing.values(), *panel.answering.values(), panel.cite}
-        on(panel.sampler.input, self.preset, {panel.sampler, panel.steps, panel.model}, preset)
-        on(panel.steps.change, self.retimed, {panel.sampler, panel.steps, *turned}, turned, trigger_mode="always_last")
-        on([part.input for part in panel.parts.values()], self.recombined, parts, shape)
+        on(panel.sampler.input, self.preset, {panel.sampler, panel.steps, panel.model}, preset, **LATEST)
+        on(panel.steps.change, self.retimed, {panel.sampler, panel.steps, *turned}, turned, **LATEST)
+        on([part.input for part in panel.parts.values()], self.recombined, parts, shape, **LATEST)
         about = {panel.about, panel.length, panel.examples, panel.prompt, *panel.asked.values()}
-        on(panel.model.input, self.remodelled, panel.model, {*about, *preset, panel.sampler, panel.steps})
+        on(panel.model.input, self.remodelled, panel.model, {*about, *preset, panel.sampler, panel.steps}, **LATEST)
         example = lambda text: {panel.prompt: text, panel.examples: None}
         on(panel.examples.input, example, panel.examples, {panel.prompt, panel.examples})
         on(panel.another.click, another_seed, None, panel.seed)

@@ -17,7 +17,7 @@ from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import stage, tiles
 from remdm.app.components.tiles import finished
 from remdm.app.errors import refusal
-from remdm.app.events import Changes, Values, on
+from remdm.app.events import EACH, IN_ORDER, LATEST, Changes, Values, on
 from remdm.app.samples import Sample, checked
 from remdm.app.streams import affordable
 from remdm.app.workbench.acts import Act, acted, alternatives, read_act
@@ -137,18 +137,18 @@ class Workbench:
             begins(asked_for.success, self.acts),
         ]  # fmt: skip
         self.controls.cancels(*running, stopped=self.stopped, outputs=self._results)
-        on(self.player.edit, self.alternatives, {self.made}, self.player)
-        on(self.samples.input, self.chosen, {self.samples, self.kept}, shown)
-        on(self.tiles.select, self.picked, {self.controls.ticket, self.kept}, shown)
+        on(self.player.edit, self.alternatives, {self.made}, self.player, **EACH)
+        on(self.samples.input, self.chosen, {self.samples, self.kept}, shown, **LATEST)
+        on(self.tiles.select, self.picked, {self.controls.ticket, self.kept}, shown, **IN_ORDER)
         opened = on(
             self.outcome.opened.upload, self.open_trace, self.outcome.opened,
             {*self._results, self.controls.ticket, *self.panel.controls, *self.lanes.outputs},
         )  # fmt: skip
         on(opened.success, self.settled, inputs, {self.asked, self.changed})
         changes = [each.change for each in inputs if each is not self.link]  # type: ignore[attr-defined]
-        on(changes, self.stale, {*inputs, self.asked}, self.changed, trigger_mode="always_last")
-        on(self.asked.change, self.stale, {*inputs, self.asked}, self.changed, trigger_mode="always_last")
-        on(self.lanes.count.input, self.lanes.counted, self.lanes.count, self.lanes.outputs)
+        on(changes, self.stale, {*inputs, self.asked}, self.changed, **LATEST)
+        on(self.asked.change, self.stale, {*inputs, self.asked}, self.changed, **LATEST)
+        on(self.lanes.count.input, self.lanes.counted, self.lanes.count, self.lanes.outputs, **LATEST)
         for each in (self.settings, self.close):
             on(each.click, None, None, None, js=_DRAWER)
         self.share.listen(self.made, self.shown)

@@ -50,6 +50,8 @@ class Writing:
         samples: list[Sample] = []
         for each in prepared:
             shown = RUNS.open(each, group)
+            if group.stopped.is_set():  # meanwhile: Stop either finds the run or is found here
+                return []
             stream = Stream(shown)
             label = "Running …" if len(prepared) == 1 else f"Running {len(samples) + 1} of {len(prepared)} …"
             yield {self.player: stream.begin(), **self.controls.busy(label)}

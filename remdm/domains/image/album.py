@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from remdm.domains.image import emoji
 from remdm.domains.image.emoji import ALL, SOME, SWAPPED
 from remdm.domains.image.emoji_art import SIDE
+from remdm.models.small_vqgan import SmallVQGAN
 from remdm.models.vq import as_input
 
 SIZES = (82, 86, 90, 92)
@@ -65,6 +66,17 @@ class Album:
             top, left = (min(free, max(0, middle + int(torch.randint(-3, 4, ())))) for _ in range(2))
             parts.append(_placed(part, side, top, left))
         return torch.cat(parts).contiguous(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def codes(self, vq: SmallVQGAN, variations: int) -> Tensor:
+        """Codes of variations of every picture, held-out ones too, int16 `[variations, N, 256]`, on the device."""
+        generator = torch.Generator(self.device).manual_seed(2)
+        everyone = torch.arange(len(self.label), device=self.device)
+        every = []
+        for _ in range(variations):
+            codes = [vq.encode(self.varied(part, generator)).flatten(1) for part in everyone.split(512)]
+            every.append(torch.cat(codes).to(torch.int16))
+        return torch.stack(every)
 
     def _recoloured(self, pictures: Tensor, label: Tensor, generator: torch.Generator) -> Tensor:
         """Half of those that may be: a turn about the grey axis, or an exchange of channels; white stays white."""

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 
 from remdm.domains.image import conditions, emoji
+from remdm.domains.image.album import Album
 from remdm.domains.image.domain import DOMAIN, Asked, classifier, conditioned, drawn
+from remdm.domains.image.rendering import tokenizer
 from remdm.evaluation.measurement import Bench, Job, Measure, Measurement, Objective, Write
 from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
 from remdm.evaluation.metrics.statistics import pooled, wilson
@@ -63,17 +65,16 @@ def nearest(tokens: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.array([(known == one).mean(axis=1).max() for one in tokens])
 
 
-def nearness(samples: np.ndarray, work: Path) -> str:
-    """How near samples are to training pictures, and how near held-out pictures are to them.
+def nearness(samples: np.ndarray, data: Path) -> str:
+    """How near samples are to two variations of each training picture, and how near held-out pictures are to them.
 
     Raises:
-        ValueError: if training did not leave its pictures and codes in the folder.
+        ValueError: if training did not leave its pictures in the folder.
     """
-    if not (work / "codes.npz").is_file() or not (work / "data" / "emoji.npz").is_file():
-        raise ValueError(f"{work} holds no codes of training pictures; run: python -m remdm train image")
-    pictures = emoji.prepare(work / "data")
-    with np.load(work / "codes.npz", allow_pickle=False) as data:
-        codes = data["codes"]
+    if not (data / "emoji.npz").is_file():
+        raise ValueError(f"{data} holds no training pictures; run: python -m remdm train image")
+    pictures = emoji.prepare(data)
+    codes = Album(pictures, torch.device("cpu")).codes(tokenizer(), 2).numpy()
     known = codes[:, ~pictures.heldout].reshape(-1, codes.shape[-1])
     shares = {"samples": nearest(samples, known), "held-out pictures": nearest(codes[0, pictures.heldout], known)}
     lines = [
@@ -131,7 +132,7 @@ class Pictures(Measurement):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--guidance-scale", type=float, default=1.0, help="1 (default) is none, as in the paper")
-        help_near = "how near samples are to training pictures (needs what training left in checkpoints/emoji/training)"
+        help_near = "how near samples are to training pictures (needs those that training left in its folder)"
         parser.add_argument("--nearest", action="store_true", help=help_near)
 
     def open(self, args: argparse.Namespace) -> Sequence[Bench]:
@@ -165,9 +166,9 @@ class Pictures(Measurement):
         """Say how near the last cell's samples are to training pictures."""
         if args.nearest:
             last = [load(part.path) for part in jobs[-1].parts]
-            work = ROOT / jobs[-1].bench.name / "training"
+            data = ROOT / jobs[-1].bench.name / "training" / "data"
             print(f"{jobs[-1].title}:")
-            print(nearness(np.concatenate([group.tokens for group in last if group]), work))
+            print(nearness(np.concatenate([group.tokens for group in last if group]), data))
 
     def render(self, rows: Sequence[Row]) -> str:
         return render(rows)

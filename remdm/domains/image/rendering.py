@@ -12,7 +12,7 @@ from remdm.domains.image.codes import codes_of, described
 from remdm.domains.image.pictures import address, hatched, sheet
 from remdm.models.checkpoints import ROOT, CheckpointError
 from remdm.models.small_vqgan import SmallVQGAN, load_tokenizer
-from remdm.models.vq import VQ, as_pixels
+from remdm.models.vq import as_pixels
 from remdm.runs.tokens import TokenView
 
 NAME = "emoji"
@@ -35,7 +35,7 @@ def load_part(file: str, load: Callable[[Path], Part]) -> Part:
         ) from error
 
 
-def tokenizer() -> VQ | SmallVQGAN:
+def tokenizer() -> SmallVQGAN:
     return load_part("vq.safetensors", load_tokenizer)
 
 

@@ -97,18 +97,6 @@ def held_accuracy(classifier: Classifier, vq: SmallVQGAN, album: Album) -> str:
     )
 
 
-@torch.inference_mode()
-def tokenized(album: Album, vq: SmallVQGAN, compute: Compute, variations: int) -> Tensor:
-    """Codes of variations of every picture, held-out ones too, int16 `[variations, N, 256]`, on the device."""
-    generator = torch.Generator(album.device).manual_seed(2)
-    everyone = torch.arange(len(album.label), device=album.device)
-    every = []
-    for _ in range(variations):
-        codes = [vq.encode(album.varied(part, generator)).flatten(1) for part in everyone.split(512)]
-        every.append(torch.cat(codes).to(torch.int16))
-    return torch.stack(every)
-
-
 def sequences(album: Album, codes: Tensor, chosen: Tensor, generator: torch.Generator, first: int) -> Tensor:
     """Category, style and the codes of one variation of each chosen picture, int64 `[n, 2 + 256]`.
 
@@ -142,7 +130,7 @@ def train_emoji(folder: Path, recipe: Recipe) -> None:
         album, vq, CLASSIFIER_SHARE * seconds, folder / "classifier.safetensors", chosen, 256 if large else 48
     )
     print(held_accuracy(classifier, vq, album), flush=True)
-    codes = tokenized(album, vq, chosen, VARIATIONS if large else 2)
+    codes = album.codes(vq, VARIATIONS if large else 2)
     print(f"codes after {time.monotonic() - begun:.0f} s", flush=True)
     torch.manual_seed(recipe.seed)
     config = GridConfig(vq.config.codes, kinds=len(emoji.CONDITIONS), fine=112, width=224)

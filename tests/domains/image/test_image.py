@@ -15,8 +15,9 @@ from remdm.domains.image.measure import nearest, render
 from remdm.domains.image.pictures import address, hatched
 from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
 from remdm.models.network import compute
+from remdm.models.small_vqgan import SmallVQGAN, SmallVQGANConfig
 from remdm.models.square_transformer import GridConfig, GridTransformer
-from remdm.models.vq import VQ, VQConfig, as_input, as_pixels
+from remdm.models.vq import as_input, as_pixels
 from remdm.runs.record import prepare, record, together
 from remdm.runs.request import RunRequest
 from remdm.runs.tokens import TokenView
@@ -26,7 +27,7 @@ from remdm.sampling.methods import settings
 
 
 def disc():
-    """A red disc right of the middle on a white ground, uint8 `[64, 64, 3]`: no mirror image of itself."""
+    """A red disc right of the middle on a white ground, uint8 `[96, 96, 3]`: no mirror image of itself."""
     rows, columns = np.indices((96, 96))
     inside = (rows - 36) ** 2 + (columns - 60) ** 2 < 21**2
     return np.where(inside[..., None], (220, 40, 40), (255, 255, 255)).astype(np.uint8)
@@ -57,16 +58,16 @@ def test_the_trained_tokenizer_draws_what_it_read():
 
 
 def test_rows_of_codes_are_rows_of_the_picture():
-    """A code changed at row 3, column 12 changes pixels about (14, 50) and none far away."""
+    """A code changed at row 3, column 12 changes pixels about (21, 75) and none far away."""
     torch.manual_seed(0)
-    vq = VQ(VQConfig(codes=16, width=8, wide=8)).eval()
+    vq = SmallVQGAN(SmallVQGANConfig(16, 8, narrow=8, encoder_wide=8, wide=8, middle=8, fine=4)).eval()
     codes = torch.zeros(1, 16, 16, dtype=torch.int64)
     other = codes.clone()
     other[0, 3, 12] = 5
     changed = (vq.decode(codes) - vq.decode(other)).abs().sum(1)[0].nonzero()
     centre = changed.float().mean(0)
-    assert (centre - torch.tensor([13.5, 49.5])).abs().max() < 1.5
-    assert (changed - torch.tensor([13, 49])).abs().max() <= 4 * 8
+    assert (centre - torch.tensor([20.5, 74.5])).abs().max() < 1.5
+    assert (changed - torch.tensor([20, 74])).abs().max() <= 6 * 8
 
 
 def test_an_unknown_cell_does_not_reach_the_decoder():
