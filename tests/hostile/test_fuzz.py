@@ -12,7 +12,6 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-pytest.importorskip("hypothesis", reason="pip install -e '.[test]'")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

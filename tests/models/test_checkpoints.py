@@ -42,12 +42,12 @@ def test_the_story_model_knows_the_worlds_heldout_stories(stories):
 
 @pytest.mark.slow
 def test_remasking_repairs_what_mdlm_leaves(stories):
-    """At four steps a position, the share of sentences that the checker passes is higher with remasking."""
+    """With the paper's preset, too, the share of sentences that the checker passes is higher with remasking."""
     model = DOMAIN.model("stories")
     shares = {}
     for sampler in ("mdlm", "remdm-cap"):
-        start = torch.full((12, stories.length), stories.mask_id)
-        for record in run(stories.denoiser, settings(sampler, 256), start, tuple(range(12)), watch=False):
+        start = torch.full((8, stories.length), stories.mask_id)
+        for record in run(stories.denoiser, settings(sampler, 128), start, tuple(range(8)), watch=False):
             last = record.after.tokens
         sentences = good = 0
         for ids in last.tolist():
