@@ -35,7 +35,8 @@ install: .venv/installed
 	touch $@
 
 test: .venv/tested
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 -m "not browser"
+	$(BIN)/python -m pytest -m browser
 
 test-fast: .venv/tools
 	$(BIN)/python -m pytest -n 2 -m "not browser and not slow"

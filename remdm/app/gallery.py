@@ -1,7 +1,7 @@
 """The gallery: recorded runs with an instructive error or repair. No model is needed to look at them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import gradio as gr
@@ -10,9 +10,9 @@ from gradio.components import Component
 from remdm.app.components.scripted_html import stage
 from remdm.app.errors import refusal
 from remdm.app.events import LATEST, Changes, on
-from remdm.app.samples import Sample, checked
+from remdm.app.samples import Sample, checked, opened
 from remdm.runs.domain import Domain
-from remdm.runs.trace import TraceError, load
+from remdm.runs.trace import Trace, TraceError, load
 
 ABOUT = """Recorded runs that show something: one that goes wrong, and one that finds its way back. They play without a
 model. Any run of yours can be kept in the same form with *Save this trace* and shown here."""
@@ -24,17 +24,17 @@ def pieces(folder: Path) -> list[dict[str, str]]:
     return json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
 
 
-def seen(file: Path, domains: Mapping[str, Domain]) -> Sample:
+def seen(file: Path, domains: Mapping[str, Domain], check: Callable[[Domain, Trace], Sample] = checked) -> Sample:
     """A trace of any domain with its errors found anew.
 
     Raises:
-        TraceError: if it is none, or of a domain that is not known here.
+        TraceError: if it is none, or of a domain that is not known here; what `check` raises.
     """
     trace = load(file)
     domain = domains.get(trace.run.get("domain", ""))
     if domain is None:
         raise TraceError(f"Its domain is none of {', '.join(domains)}.")
-    return checked(domain, trace)
+    return check(domain, trace)
 
 
 class Gallery:
@@ -89,8 +89,8 @@ class Gallery:
     def open_trace(self, file: str) -> Changes:
         """Show a trace file of the visitor's, of any domain."""
         try:
-            sample = seen(Path(file), self.domains)
+            sample = seen(Path(file), self.domains, opened)
         except TraceError as error:
             raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
         text = f"A {sample.domain.title.lower()} run of yours."
-        return {self.which: None, self.text: text, self.player: sample.message("opened from a file")}
+        return {self.which: None, self.text: text, self.player: sample.message(sample.opened_as)}

@@ -106,6 +106,7 @@ class Domain:
         together: whether these are made in one batch rather than one after the other.
         layout: how the player lays out the tokens: "text" (chips that flow), "line", "grid" (a square), or "rows:16"
             (a new line after every 16).
+        another: the button that makes one more.
         other: a model by hub id or folder, where the domain takes any; None for what is neither, ValueError or
             CheckpointError for an invalid one.
     """
@@ -117,6 +118,7 @@ class Domain:
     most_samples: int = 8
     together: bool = False
     layout: str = "text"
+    another: str = "Write another"
     other: Callable[[str], Model | None] | None = None
 
     def model(self, name: str | None) -> Model:

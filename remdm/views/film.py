@@ -2,18 +2,26 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.ImageColor import getrgb
 
 from remdm.runs.trace import Trace, replay
 from remdm.views.messages import title
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-Box = tuple[float, float, float, float]
+Box = tuple[int, int, int, int]
 
 MOST_FRAMES = 96
+MOST_PIXELS = 60_000_000
+"""Of all frames together; a taller picture has fewer of them."""
+TALLEST = 2400
+"""Pixels of a frame; what stands below is left out."""
+LONGEST = 24
+"""Letters of a token."""
 WIDTH, SIZE, LINE, GAP, EDGE = 720, 17, 30, 4, 18
 CELL = 24
 """Of a square of cells: too small for words."""
@@ -27,8 +35,13 @@ TOPK_STAGES = {
 }  # fmt: skip
 
 
+def shortened(word: str, longest: int) -> str:
+    """A word, or its beginning and a mark."""
+    return word if len(word) <= longest else f"{word[: longest - 1]}…"
+
+
 def _words(trace: Trace) -> dict[int, str]:
-    found = {token: word.strip() or "␣" for token, word in trace.words.items()}
+    found = {token: shortened(word.strip(), LONGEST) or "␣" for token, word in trace.words.items()}
     return found | {token: SPELLED[word] for token, word in found.items() if word in SPELLED}
 
 
@@ -41,49 +54,70 @@ def _square(length: int) -> list[Box]:
 
 def _chips(trace: Trace, words: dict[int, str], font: Font, row: int) -> list[Box]:
     """Where each position stands, wide enough for all that it will ever show; a new line after every `row`, if any."""
-    widest = np.full(trace.length, 22.0)
-    rows = [np.array(trace.start), *replay(trace)]
-    for ids in rows:
-        for place, token in enumerate(ids):
-            if token != trace.mask_id:
-                widest[place] = max(widest[place], font.getlength(words.get(int(token), f"#{token}")) + 10)
+    width = cache(lambda token: math.ceil(font.getlength(words.get(token, f"#{token}"))) + 10)
+    widest = [22] * trace.length
+    before: Sequence[int] = [trace.mask_id] * trace.length
+    for ids in (trace.start, *(each.tolist() for each in replay(trace))):
+        for place, (token, last) in enumerate(zip(ids, before, strict=True)):
+            if token not in (trace.mask_id, last):
+                widest[place] = max(widest[place], width(token))
+        before = ids
     boxes: list[Box] = []
-    x, y = float(EDGE), float(TOP)
+    x, y = EDGE, TOP
     for place, wide in enumerate(widest):
         if x + wide > WIDTH - EDGE or (row and place and place % row == 0):
-            x, y = float(EDGE), y + LINE + GAP
+            x, y = EDGE, y + LINE + GAP
         boxes.append((x, y, x + wide, y + LINE))
         x += wide + GAP
     return boxes
 
 
-def _state(trace: Trace, index: int, place: int, ids: np.ndarray) -> str:
-    frame = trace.steps[index]
-    if trace.start[place] != trace.mask_id:
-        return "given"
-    if any(place == position for position, _, _ in frame.decoded):
-        return "decoded"
-    if place in frame.remasked:
-        return "remasked"
-    return "masked" if ids[place] == trace.mask_id else "kept"
+def _looks(trace: Trace) -> Iterator[list[tuple[str, int]]]:
+    """For each step what each position shows: its state and a token; of a remasked one, the token that went."""
+    given, before = set(trace.given), trace.start
+    for frame, after in zip(trace.steps, replay(trace), strict=True):
+        ids = tuple(after.tolist())
+        decoded, remasked = {place for place, _, _ in frame.decoded}, set(frame.remasked)
+        yield [
+            ("given", token) if place in given
+            else ("decoded", token) if place in decoded
+            else ("remasked", before[place]) if place in remasked
+            else ("masked" if token == trace.mask_id else "kept", token)
+            for place, token in enumerate(ids)
+        ]  # fmt: skip
+        before = ids
 
 
-def _chip(pen: ImageDraw.ImageDraw, box: Box, state: str, word: str, font: Font) -> None:
+def _chip(font: Font, state: str, word: str, size: tuple[int, int]) -> Image.Image:
+    image = Image.new("RGB", size, PAPER)
+    pen, (wide, tall) = ImageDraw.Draw(image), size
     ground, edge = TOPK_STAGES[state]
-    pen.rounded_rectangle(box, 3, fill=ground, outline=edge, width=2 if state == "decoded" and not word else 1)
-    left, top, right, bottom = box
+    thick = 2 if state == "decoded" and not word else 1
+    pen.rounded_rectangle((0, 0, wide - 1, tall - 1), 3, fill=ground, outline=edge, width=thick)
     if state == "masked":
-        tall = bottom - top
-        for x in range(int(left) + 6, int(right + tall), 7):
-            ends = [
-                (min(x, right - 1), top + max(0, x - right)),
-                (max(left, x - tall), bottom - max(0, tall - (x - left))),
-            ]
-            pen.line(ends, fill=HATCH)
-        return
-    pen.text(((left + right) / 2, (top + bottom) / 2), word, fill=INK, font=font, anchor="mm")
+        for x in range(6, wide + tall, 7):
+            pen.line(
+                [(min(x, wide - 2), max(0, x - wide)), (max(0, x - tall), tall - 1 - max(0, tall - x))], fill=HATCH
+            )
+        return image
+    pen.text((wide / 2, tall / 2), word, fill=INK, font=font, anchor="mm")
     if state == "remasked":
-        pen.line([(left + 3, (top + bottom) / 2 + 1), (right - 3, (top + bottom) / 2 + 1)], fill=edge, width=2)
+        pen.line([(3, tall / 2 + 1), (wide - 4, tall / 2 + 1)], fill=edge, width=2)
+    return image
+
+
+def _palette() -> Image.Image:
+    """All colours that can be seen, letters' edges among them, so that none has to be looked for in each frame."""
+    pairs = [(PAPER, INK, 8), (PAPER, MUTED, 4)]
+    for ground, edge in TOPK_STAGES.values():
+        pairs += [(ground, INK, 8), (ground, edge, 3), (PAPER, edge, 3), (ground, HATCH, 2)]
+    mixed = {
+        tuple(round(a + (b - a) * k / parts) for a, b in zip(getrgb(under), getrgb(over), strict=True))
+        for under, over, parts in pairs for k in range(parts + 1)
+    }  # fmt: skip
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([channel for colour in sorted(mixed) for channel in colour])
+    return palette
 
 
 def gif(trace: Trace, milliseconds: int = 160, layout: str = "text") -> bytes:
@@ -102,31 +136,31 @@ def gif(trace: Trace, milliseconds: int = 160, layout: str = "text") -> bytes:
     font, grid, (_, _, row) = ImageFont.load_default(SIZE), layout == "grid", layout.partition("rows:")
     words = {} if grid else _words(trace)
     boxes = _square(trace.length) if grid else _chips(trace, words, font, int(row or 0))
-    chosen = set(np.linspace(0, len(trace.steps) - 1, min(MOST_FRAMES, len(trace.steps))).round().astype(int).tolist())
-    frames: list[Image.Image] = []
-    before: Sequence[int] = trace.start
-    for index, ids in enumerate(replay(trace)):
-        if index in chosen:
-            frames.append(_picture(trace, index, ids, before, boxes, words, font))
-        before = ids.tolist()
-    out = io.BytesIO()
-    times = [milliseconds] * (len(frames) - 1) + [2000]
-    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=False)
+    boxes = [box for box in boxes if box[3] <= TALLEST]
+    wide, tall = (boxes[-1][2] + EDGE if grid else WIDTH), boxes[-1][3] + EDGE
+    count = min(MOST_FRAMES, max(2, MOST_PIXELS // (wide * tall)), len(trace.steps))
+    chosen = set(np.linspace(0, len(trace.steps) - 1, count).round().astype(int).tolist())
+    chip = cache(partial(_chip, font))
+
+    def frames() -> Iterator[Image.Image]:
+        canvas, palette, small = Image.new("RGB", (wide, tall), PAPER), _palette(), ImageFont.load_default(13)
+        pen = ImageDraw.Draw(canvas)
+        pen.text((EDGE, EDGE), title(trace.run), fill=INK, font=small)
+        drawn: list[tuple[str, int] | None] = [None] * len(boxes)
+        for index, looks in enumerate(_looks(trace)):
+            if index not in chosen:
+                continue
+            for place, (left, top, right, bottom) in enumerate(boxes):
+                if looks[place] != drawn[place]:
+                    state, token = drawn[place] = looks[place]
+                    word = "" if grid else words.get(token, f"#{token}")
+                    canvas.paste(chip(state, word, (right - left, bottom - top)), (left, top))
+            pen.rectangle((wide - 160, 0, wide, TOP - 6), fill=PAPER)
+            count = f"step {index + 1} / {len(trace.steps)}"
+            pen.text((wide - EDGE, EDGE), count, fill=MUTED, font=small, anchor="ra")
+            yield canvas.quantize(palette=palette, dither=Image.Dither.NONE)
+
+    out, drawn = io.BytesIO(), frames()
+    times = [milliseconds] * (len(chosen) - 1) + [2000]
+    next(drawn).save(out, "GIF", save_all=True, append_images=drawn, duration=times, loop=0, optimize=False)
     return out.getvalue()
-
-
-def _picture(
-    trace: Trace, index: int, ids: np.ndarray, before: Sequence[int], boxes: list[Box], words: dict[int, str],
-    font: Font,
-) -> Image.Image:  # fmt: skip
-    wide, tall = (WIDTH if words else boxes[-1][2] + EDGE), boxes[-1][3] + EDGE
-    image = Image.new("RGB", (int(wide), int(tall)), PAPER)
-    pen = ImageDraw.Draw(image)
-    small = ImageFont.load_default(13)
-    pen.text((EDGE, EDGE), title(trace.run), fill=INK, font=small)
-    pen.text((wide - EDGE, EDGE), f"step {index + 1} / {len(trace.steps)}", fill=MUTED, font=small, anchor="ra")
-    for place, box in enumerate(boxes):
-        state = _state(trace, index, place, ids)
-        token = int(before[place] if state == "remasked" else ids[place])
-        _chip(pen, box, state, words.get(token, f"#{token}") if words else "", font)
-    return image.quantize(64)

@@ -1,6 +1,7 @@
 """What a run leaves behind, under the stage: files, numbers and charts, drawn once when it ends."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
@@ -23,9 +24,9 @@ class Outcome:
         where = domain.name
         drawn = charts.run_charts(first.trace, first.errors) if first else dict.fromkeys(NAMES)
         with gr.Row(elem_classes="files"):
-            file = file_of(first.trace) if first else None
+            file = _offered(first) if first else None
             self.saved = gr.DownloadButton(
-                "Save this trace", value=file, interactive=bool(first), size="sm", elem_id=f"{where}-export"
+                "Save this trace", value=file, interactive=bool(file), size="sm", elem_id=f"{where}-export"
             )
             self.opened = gr.UploadButton(
                 "Open a trace", file_types=[".json", ".gz"], size="sm", elem_id=f"{where}-import"
@@ -64,10 +65,10 @@ class Outcome:
 
     def of(self, sample: Sample) -> Changes:
         """What to show of a sample."""
-        figures = charts.run_charts(sample.trace, sample.errors)
+        figures, file = charts.run_charts(sample.trace, sample.errors), _offered(sample)
         return {
             self.numbers: numbers.html(sample.trace),
-            self.saved: gr.DownloadButton(value=file_of(sample.trace), interactive=True),
+            self.saved: gr.DownloadButton(value=file, interactive=bool(file)),
             **{self.charts[name]: _plot(figure) for name, figure in figures.items()},
         }
 
@@ -78,6 +79,13 @@ class Outcome:
         return changes | {
             each: _plot(figure) for each, figure in zip(self.all_charts, [*figures, None, None], strict=False)
         }
+
+
+def _offered(sample: Sample) -> str | None:
+    """Its trace file; a server that cannot write one shows the run all the same."""
+    with suppress(ValueError):
+        return file_of(sample.trace)
+    return None
 
 
 def _plot(figure: Any) -> gr.Plot:

@@ -18,8 +18,10 @@ from remdm.models.network import compute
 from remdm.runs.branch import request_of
 from remdm.runs.domain import Domain
 from remdm.runs.request import RunRequest
+from remdm.runs.trace import Trace
 from remdm.sampling.knobs import knob, knobs, parse
 from remdm.sampling.methods import options, settings
+from remdm.serving.apart import APART, TooLong
 from remdm.views import film, standalone
 from remdm.views.messages import title
 
@@ -35,6 +37,8 @@ _COPY = """(query) => {
 NUMBERS = {name: knob(0, step=1, help="") for name in ("seed", "length")}
 """What a link says besides the settings and what the domain asks for."""
 MOST_EDITS, MOST_EDIT_TEXT = 8, 200
+FILM_SECONDS = 40
+"""For drawing a GIF."""
 
 
 def query_pairs(request: RunRequest) -> dict[str, Any]:
@@ -142,8 +146,18 @@ def page_file(shown: Comparison) -> Path:
     path = Path(file_of(first))
     path = path.with_name(f"{path.name.removesuffix('.json.gz')}.html")
     name = title(first.run) if len(shown.samples) == 1 else f"{shown.title}, {title(first.run)}"
-    path.write_text(standalone.page(name, shown.message(), scripts(), styles()), encoding="utf-8")
+    try:
+        path.write_text(standalone.page(name, shown.message(), scripts(), styles()), encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"This server cannot write the page ({error.strerror}); the run itself stays") from error
     return path
+
+
+def moving_picture(domain: Domain, trace: Trace) -> bytes:
+    """A run as a GIF, drawn as its model has it, or else as tokens."""
+    sample = Sample(trace, None, domain)
+    own = sample.model.film if sample.model else None
+    return own(trace) if own else film.gif(trace, layout=sample.layout)
 
 
 class Share:
@@ -187,8 +201,10 @@ class Share:
             raise ValueError("There is nothing to export yet; write something first.")
         files: Sequence[Path] = [page_file(made)]
         if sample.trace.steps:
-            own = sample.model.film if sample.model else None
-            moving = files[0].with_suffix(".gif")
-            moving.write_bytes(own(sample.trace) if own else film.gif(sample.trace, layout=sample.layout))
-            files = [*files, moving]
+            try:
+                moving = files[0].with_suffix(".gif")
+                moving.write_bytes(APART.call(FILM_SECONDS, moving_picture, sample.domain, sample.trace))
+                files = [*files, moving]
+            except TooLong as error:
+                gr.Warning(f"The GIF was left out: {error}.")
         return {self.files: gr.File(value=[str(path) for path in files], visible=True)}

@@ -18,7 +18,7 @@ from remdm.app.components.scripted_html import stage, tiles
 from remdm.app.components.tiles import finished
 from remdm.app.errors import refusal
 from remdm.app.events import EACH, IN_ORDER, LATEST, Changes, Values, on
-from remdm.app.samples import Sample, checked
+from remdm.app.samples import Sample, opened
 from remdm.app.streams import affordable
 from remdm.app.workbench.acts import Act, acted, alternatives, read_act
 from remdm.app.workbench.experiment import PlantMany
@@ -65,7 +65,7 @@ class Workbench:
         with gr.Column(elem_classes="bench"):
             with gr.Row(elem_classes="strip") as strip:  # before the stage, for the keyboard; drawn under it
                 self.write = gr.Button(
-                    "Write another", variant="primary", elem_id=f"{name}-write", elem_classes="write", size="sm"
+                    domain.another, variant="primary", elem_id=f"{name}-write", elem_classes="write", size="sm"
                 )
             with gr.Column(elem_classes="stage"):
                 self.player = stage(
@@ -387,11 +387,11 @@ class Workbench:
             trace = load(Path(file))
             if trace.run.get("domain") != self.domain.name:
                 raise TraceError(f"It belongs to the domain {str(trace.run.get('domain'))[:40]}.")
-            sample = checked(self.domain, trace)
+            sample = opened(self.domain, trace)
         except TraceError as error:
             raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
         return {
-            **self._after([sample]), **self._show(sample, "opened from a file"), self.controls.ticket: None,
+            **self._after([sample]), **self._show(sample, sample.opened_as), self.controls.ticket: None,
             **self._settings_of(sample),
         }  # fmt: skip
 

@@ -109,4 +109,13 @@ EMOJI = Model(
     defaults={"sampler": "remdm-rescale", "steps": 32, "eta": 0.05, "temperature": 0.8, "nucleus_p": 1.0},
 )
 
-DOMAIN = Domain("image", "Images", (EMOJI, *imagenet.MODELS), ask=Asked, most_samples=16, together=True, layout="grid")
+DOMAIN = Domain(
+    "image",
+    "Images",
+    (EMOJI, *imagenet.MODELS),
+    ask=Asked,
+    most_samples=16,
+    together=True,
+    layout="grid",
+    another="Draw another",
+)

@@ -13,14 +13,12 @@ def address(pixels: np.ndarray, quality: int = 82) -> str:
     """RGB pixels, uint8 `[H, W, 3]`, as a WebP data address: about 1.5 kB for a picture."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "WEBP", quality=quality, method=2)
-    return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
+    return webp_address(out.getvalue())
 
 
-def sheet(pixels: np.ndarray) -> str:
-    """The same without loss, as PNG: for a sheet of patches, whose neighbours must not bleed into each other."""
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+def webp_address(data: bytes) -> str:
+    """A WebP file's bytes as a data address."""
+    return "data:image/webp;base64," + base64.b64encode(data).decode()
 
 
 def hatched(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:

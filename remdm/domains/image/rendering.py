@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from PIL import Image
 
 from remdm.domains.image.codes import codes_of, described
-from remdm.domains.image.pictures import address, hatched, sheet
+from remdm.domains.image.pictures import address, hatched, webp_address
 from remdm.models.checkpoints import ROOT, CheckpointError
 from remdm.models.small_vqgan import SmallVQGAN, load_tokenizer
 from remdm.models.vq import as_pixels
@@ -76,14 +77,23 @@ def tile(view: TokenView) -> str:
     return _tile(view.ids) if len(view.ids) == GRID**2 else ""
 
 
-@cache
 @torch.inference_mode()
+def patches(vq: SmallVQGAN, codes: torch.Tensor) -> np.ndarray:
+    """What each of `codes [n]` draws among its own kind, uint8 `[n, cell, cell, 3]`: the middle of a field of it."""
+    fields, cell = codes[:, None, None].expand(-1, 8, 8), vq.config.cell
+    pixels = as_pixels(torch.cat([vq.decode(part) for part in fields.split(64)])).cpu().numpy()
+    return pixels[:, 3 * cell : 4 * cell, 3 * cell : 4 * cell]
+
+
+def save_atlas(vq: SmallVQGAN, file: Path) -> None:
+    """Write the patches of all codes, 32 to a row, as one picture without loss."""
+    codes, cell = vq.config.codes, vq.config.cell
+    rows = patches(vq, torch.arange(codes, device=vq.codebook.vectors.device)).reshape(-1, 32, cell, cell, 3)
+    pixels = np.ascontiguousarray(rows.transpose(0, 2, 1, 3, 4).reshape(-1, 32 * cell, 3))
+    Image.fromarray(pixels).save(file, "WEBP", lossless=True, method=6)
+
+
+@cache
 def atlas() -> dict[str, str]:
-    """What each code draws among its own kind, 32 to a row, as one PNG: the middle of a field of that code."""
-    vq = tokenizer()
-    fields = torch.arange(vq.config.codes)[:, None, None].expand(-1, 8, 8)
-    cell = vq.config.cell
-    drawn = as_pixels(torch.cat([vq.decode(part) for part in fields.split(64)])).numpy()
-    patches = drawn[:, 3 * cell : 4 * cell, 3 * cell : 4 * cell]
-    rows = patches.reshape(-1, 32, cell, cell, 3).transpose(0, 2, 1, 3, 4)
-    return {"atlas": sheet(np.ascontiguousarray(rows.reshape(-1, 32 * cell, 3)))}
+    """That picture: it takes a CPU seconds to draw, so it comes with the weights."""
+    return {"atlas": webp_address(load_part("atlas.webp", Path.read_bytes))}

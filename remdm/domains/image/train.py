@@ -16,6 +16,7 @@ from remdm.domains.image import emoji
 from remdm.domains.image.album import Album
 from remdm.domains.image.emoji_art import SIDE
 from remdm.domains.image.perceptual import load_perceptual
+from remdm.domains.image.rendering import save_atlas
 from remdm.domains.image.train_vq import Timed, train_vq
 from remdm.models.checkpoints import save_embedded
 from remdm.models.classifier import Classifier
@@ -126,6 +127,7 @@ def train_emoji(folder: Path, recipe: Recipe) -> None:
     batch = 96 if large else 16
     vq = train_vq(album, load_perceptual(data), VQ_SHARE * seconds, folder / "vq.safetensors", chosen, batch)
     reconstructions(album, vq).save(folder / "reconstruction.png")
+    save_atlas(vq, folder / "atlas.webp")
     classifier = train_classifier(
         album, vq, CLASSIFIER_SHARE * seconds, folder / "classifier.safetensors", chosen, 256 if large else 48
     )

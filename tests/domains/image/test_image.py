@@ -1,11 +1,14 @@
 """Pictures: the tokenizer's round trip, the grid's geometry, guidance, counts, given cells, and the trained model."""
 
+import base64
 import csv
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from remdm.cli import main
 from remdm.domains.image import conditions, domain, emoji, rendering
@@ -146,7 +149,16 @@ def test_a_picture_of_another_size_is_not_drawn(length):
 
 
 def test_the_atlas_has_a_patch_for_every_code():
-    assert rendering.atlas()["atlas"].startswith("data:image/png;base64,")
+    address = rendering.atlas()["atlas"]
+    assert address.startswith("data:image/webp;base64,")
+    vq = rendering.tokenizer()
+    cell, few = vq.config.cell, torch.tensor([0, 31, 32, 700, 1023])
+    with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as picture:
+        assert picture.size == (32 * cell, vq.config.codes // 32 * cell)
+        corners = [(code % 32 * cell, code // 32 * cell) for code in few.tolist()]
+        kept = [np.asarray(picture.crop((x, y, x + cell, y + cell)).convert("RGB")) for x, y in corners]
+    off = np.abs(np.stack(kept).astype(int) - rendering.patches(vq, few))
+    assert off.max() <= 2, "the file is that of today's weights"
 
 
 # Runs of the trained model
