@@ -29,11 +29,12 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class App:
-    """A running app: its address, what it printed, and whom it tried to reach."""
+    """A running app: its address, what it printed, whom it tried to reach, and its process."""
 
     address: str
     log: Path
     outside: Path
+    process: subprocess.Popen
 
 
 def _free_port() -> int:
@@ -69,7 +70,7 @@ def _running(folder: Path, **more: str) -> Iterator[App]:
         try:
             address = f"http://127.0.0.1:{port}"
             _wait(process, address, log)
-            yield App(address, log, outside)
+            yield App(address, log, outside, process)
         finally:
             process.terminate()
             process.wait(20)
@@ -80,6 +81,13 @@ def _running(folder: Path, **more: str) -> Iterator[App]:
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     with _running(tmp_path_factory.mktemp("app"), GRADIO_SSR_MODE="False") as made:
+        yield made
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[App]:
+    """One more, for a test that kills it."""
+    with _running(tmp_path, GRADIO_SSR_MODE="False") as made:
         yield made
 
 

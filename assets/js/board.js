@@ -23,6 +23,8 @@ import { Transport, laneSwitch, pace } from "./transport.js";
 const MOST = 4;
 const ROLES = [[".write", "write"], [".side", "drawer"]];
 const EMPTY = "Nothing has been written yet.";
+const SILENCE_MS = 6000; // of a live run, after which the server is asked whether it is still there
+const LOST = "The server of this run is gone. What was written so far stays here; reload the page to go on.";
 
 class Board {
   constructor(root, host) {
@@ -44,6 +46,7 @@ class Board {
 
   destroy() {
     this.off.abort();
+    clearTimeout(this.silence);
     for (const lane of this.lanes) lane.feed.close();
     this.sizes.disconnect();
     this.themes.disconnect();
@@ -136,6 +139,23 @@ class Board {
     this.size();
     this.listen();
     this.later();
+    this.heard();
+  }
+
+  /** A live run has said something: if nothing follows for a while, the server is asked for the run. */
+  heard() {
+    clearTimeout(this.silence);
+    if (!this.ended && this.host.frames) this.silence = setTimeout(() => this.askServer(), SILENCE_MS);
+  }
+
+  async askServer() {
+    const { id, lanes } = this;
+    const late = new Promise((done) => setTimeout(done, SILENCE_MS, null)); // a request to nobody may never be answered
+    const found = await Promise.race([whole(this.host.frames, lanes[0].run.run, -1).catch(() => null), late]);
+    if (this.off.signal.aborted || id !== this.id || this.ended) return;
+    if (found) return this.heard();
+    this.finish(lanes.map(() => ({ end: { stopped: true } })));
+    this.warn(LOST);
   }
 
   gone = new AbortController();
@@ -188,6 +208,7 @@ class Board {
       const own = steps.filter(([which]) => which === place).map(([, message]) => message);
       if (own.length) lane.feed.take(own);
     });
+    this.heard();
   }
 
   changed(lane, first, steps) {
@@ -208,6 +229,7 @@ class Board {
       lane.outcome.hidden = !about.outcome;
     });
     this.ended = true;
+    clearTimeout(this.silence);
     if (this.follow) this.k = this.count;
     this.show();
     this.speak();

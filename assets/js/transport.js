@@ -36,7 +36,9 @@ export class Transport {
     this.play = button("play", "Play");
     const steps = { type: "range", class: "rp-slider", min: 0, max: 1, value: 0, step: 1, "aria-label": "Step" };
     this.slider = h("input", { ...steps, "data-role": "slider" });
-    this.count = h("span", { class: "rp-count" });
+    this.unit = h("span", { class: "rp-unit" });
+    this.at = h("span");
+    this.count = h("span", { class: "rp-count" }, this.unit, " ", this.at);
     this.phase = h("span", { class: "rp-phase" });
     this.live = h("button", { type: "button", class: "rp-live", "data-do": "live", hidden: "" }, "Jump to live");
     this.axis = choice("ln-axis", "Compare by", BY.map(([value, words]) => [value, `by ${words}`]));
@@ -75,8 +77,9 @@ export class Transport {
     if (Number(this.slider.value) !== k) this.slider.value = k;
     put(this.slider, "aria-valuetext", `${unit} ${k} of ${expected}${phase ? `, ${phase}` : ""}`);
     this.slider.style.setProperty("--rp-done", `${(100 * k) / expected}%`);
-    say(this.count, `${unit} ${k} / ${expected}`);
-    this.count.style.minWidth = `${unit.length + 4 + 2 * String(expected).length}ch`;
+    say(this.unit, unit);
+    say(this.at, `${k} / ${expected}`);
+    this.at.style.minWidth = `${3 + 2 * String(expected).length}ch`;
     say(this.phase, phase);
     const wanted = moving ? "pause" : "play";
     if (this.play.rpIcon !== wanted) {

@@ -145,6 +145,7 @@ def test_the_stations_check_themselves(opened):
     right = next(place for place in range(1, 160) if place not in wrong and token(0, place).is_visible())
     token(0, right).click()
     expect(said).to_contain_text("That word is right")
+    page.keyboard.press("Escape")  # its life may lie over the next one
     token(0, min(wrong)).click()
     expect(said).to_contain_text("The checker says")
     expect(steps.nth(0)).to_have_attribute("data-done", "")

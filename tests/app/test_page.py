@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from studio import PHONE, WIDE, changed
+from studio import PHONE, WIDE, Studio, changed
 
 from remdm.app.components.controls import defaults, shown
 from remdm.app.streams import Stream, ended, made
@@ -106,6 +106,21 @@ def test_stop_before_the_first_step(studio):
     studio.page.wait_for_selector(f"{studio.selector}:not([data-live])")
     studio.typed("steps", 16)
     assert studio.run()["masked"] == 0
+
+
+def test_a_run_whose_server_is_killed_says_so_and_keeps_what_was_written(mortal, browse):
+    studio = Studio(browse(viewport=WIDE, reduced_motion="reduce").new_page(), mortal.address)
+    studio.choose("sampler", "ReMDM-cap")
+    studio.typed("steps", 1024)
+    studio.start()
+    studio.page.wait_for_function(f"+document.querySelector('{studio.selector}').dataset.steps >= 3")
+    mortal.process.kill()
+    expect(studio.player.locator(".rp-notice")).to_contain_text("What was written so far stays here")
+    end = studio.state()
+    assert not end["live"] and 3 <= end["steps"] < 1024 and studio.at(end["steps"])["masked"] > 0
+    studio.player.locator('[data-do="first"]').click()
+    assert studio.at(0)["masked"] == 160
+    studio.page.context.close()
 
 
 def test_a_start_behind_the_end_of_its_run_begins_nothing(studio):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright._impl._driver import compute_driver_executable
 
-from remdm.app.components.scripted_html import MODULES, PAGE_MODULES, joined, scripts
+from remdm.app.components.scripted_html import _IMPORT, MODULES, PAGE_MODULES, joined, scripts
 from remdm.paths import ASSETS
 
 TESTS = Path(__file__).resolve().parents[1] / "js"
@@ -32,15 +32,26 @@ def test_a_module_imports_only_modules_before_it_and_every_module_is_joined():
         assert set(imported) <= set(names[:place]), f"{name}.js must not import {set(imported) - set(names[:place])}"
 
 
+def test_joined_modules_export_all_that_is_imported_from_them():
+    text = "\n".join(
+        path.read_text(encoding="utf-8") for path in (*ASSETS.glob("js/*.js"), *ASSETS.glob("scenes/*.js"))
+    )
+    wanted = {(name, own.split(" as ")[0].strip()) for names, name in _IMPORT.findall(text) for own in names.split(",")}
+    (page,) = scripts(PAGE_MODULES)
+    given = re.findall(r"^modules\.(\w+) = [\s\S]*?^return \{ (.*) \};$", page, re.M)
+    found = {(name, each.strip()) for name, names in given for each in names.split(",")}
+    assert ("feed", "whole") in wanted and wanted <= found, wanted - found
+
+
 def test_joined_modules_keep_their_names_apart(tmp_path):
     (tmp_path / "one.js").write_text(
-        "const own = 1;\nexport const [A, B] = [own, 2];\nexport function f() {\n  return own;\n}\n"
+        "const own = 1;\nexport const [A, B] = [own, 2];\nexport async function f() {\n  return own;\n}\n"
     )
     (tmp_path / "two.js").write_text(
-        'import { A as first, f } from "./one.js";\n\nconst own = 3;\nwindow.sum = first + f() + own;\n'
+        'import { A as first, f } from "./one.js";\n\nconst own = 3;\nf().then((f) => console.log(first + f + own));\n'
     )
     text = joined([tmp_path / "one.js", tmp_path / "two.js"])
-    ran = node("-e", f"globalThis.window = {{}};\n{text}\nconsole.log(window.sum);")
+    ran = node("-e", f"globalThis.window = {{}};\n{text}")
     assert (ran.stdout.strip(), ran.stderr) == ("5", "")
 
 

@@ -70,7 +70,7 @@ MODULES = (
 PAGE_MODULES = ("bar", "learn")
 """Those that a page opened from disk does not need."""
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "[./a-z]*/(\w+)\.js";$', re.M)
-_EXPORT = re.compile(r"^export (?:class|function|const) (?:(\w+)|\[([^\]]+)\])", re.M)
+_EXPORT = re.compile(r"^export (?:class|(?:async )?function|const) (?:(\w+)|\[([^\]]+)\])", re.M)
 
 
 def joined(paths: Sequence[Path]) -> str:
