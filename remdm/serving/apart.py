@@ -129,7 +129,7 @@ APART = Apart()
 def _serve() -> None:
     """Answer one request after the other until the server goes."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever is printed meanwhile is no answer
+    os.dup2(2, 1)  # whatever is printed meanwhile is not an answer
     pickle.dump((True, None), answers)
     answers.flush()
     while True:
