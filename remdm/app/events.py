@@ -9,10 +9,12 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
+from gradio.context import Context
 from gradio.events import Dependency
 
 from remdm.app.components.ranges import OutOfRange
 from remdm.app.errors import failure
+from remdm.app.gathered import FEW, Page, controls_of, listen_gathered
 
 Changes = dict[Any, Any]
 """What a callback changes on the page: new values or properties by component."""
@@ -113,7 +115,17 @@ def on(
     """
     listen = event if callable(event) else partial(gr.on, event)
     queue = {} if "concurrency_id" in more else {"concurrency_limit": None}
+    page, last = Context.root_block, more.get("trigger_mode") == "always_last"
+    if isinstance(page, Page) and isinstance(inputs, AbstractSet) and callback and not _takes_event(callback):
+        if len(controls_of(inputs)) > FEW:
+            events = [event] if callable(event) else list(event)
+            return listen_gathered(page, events, last, guarded(callback), inputs, outputs, **UI_EVENT, **queue, **more)
     return listen(callback and guarded(callback), inputs, outputs, **UI_EVENT, **queue, **more)
+
+
+def _takes_event(callback: Callable[..., Any]) -> bool:
+    """Whether it is told about the event itself, which only what listens to it at first hand is."""
+    return "event" in inspect.signature(callback).parameters
 
 
 def ask_page(event: Event, script: str) -> tuple[Dependency, gr.State]:

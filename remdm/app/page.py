@@ -12,6 +12,7 @@ from remdm.app.components.scripted_html import head, sheet
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, on
 from remdm.app.gallery import Gallery
+from remdm.app.gathered import Page
 from remdm.app.learn.learn import Learn
 from remdm.app.scaling import Scaling
 from remdm.app.theme import theme
@@ -52,7 +53,7 @@ def page(
         tabs: what builds the tab of a domain that has more on it than a workbench, by domain; where it has a method
             `measures`, that adds to Measure.
     """
-    with gr.Blocks(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
+    with Page(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
         # Here, for it looks through all that is on the page. `RunControls` bounds the runs in line, so that
         # settings are heard however long that line is.
         app.queue(max_size=1024, default_concurrency_limit=VISITORS)

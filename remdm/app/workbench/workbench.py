@@ -128,8 +128,10 @@ class Workbench:
         job = {*inputs, self.act, self.made}
         outputs = {*self._results, self.asked, self.link, self.panel.seed}
         begins = lambda event, work: self.controls.begins(event, work, job, outputs, self._at_once)
+        noted = on(self.player.submit, self.noted, None, self.act)
         asked_for = on(
-            self.player.submit, self.requested, {self.made, self.panel.steps, self.panel.model, *self.lanes.inputs},
+            noted.success, self.requested,
+            {self.act, self.made, self.panel.steps, self.panel.model, *self.lanes.inputs},
             {self.act, *self.panel.controls, *self.lanes.outputs},
         )  # fmt: skip
         running = [
@@ -289,9 +291,13 @@ class Workbench:
 
     # What a visitor does on the stage
 
-    def requested(self, values: Values, event: gr.EventData) -> Changes:
+    def noted(self, event: gr.EventData) -> Changes:
+        """Keep what the stage asks for."""
+        return {self.act: event._data if isinstance(event._data, dict) else {}}
+
+    def requested(self, values: Values) -> Changes:
         """What the stage asks for: other lanes, another sampler in one, an act at a token, or the run before."""
-        asked = event._data if isinstance(event._data, dict) else {}
+        asked = values[self.act]
         if asked.get("kind") == "lanes":
             count = asked.get("lanes")
             if type(count) is not int or count not in COUNTS:

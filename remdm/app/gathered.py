@@ -1,0 +1,102 @@
+"""Events that read many controls send them as one value, so that the page keeps up with a run.
+
+At every message of any event, Gradio tells each component that an event has ever read or changed how far that event
+is, one after the other, and copies all of its properties to do so. With the fifty controls of a tab that is most of
+what a streamed step costs a browser. So what the browser sees of such an event is one hidden text: a script fills it
+with the values of the controls, and the server spreads it over the event's inputs before anything reads them.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block, BlockFunction
+from gradio.components import Component
+from gradio.events import Dependency
+
+FEW = 4
+"""So many controls are sent as they are."""
+GATHER = "(...values) => JSON.stringify(values)"
+SETTLE = """() => {
+  const waiting = (window.remdmWaiting ||= {}), id = "%s";
+  clearTimeout(waiting[id]);
+  waiting[id] = setTimeout(() => document.getElementById(id)?.click(), 60);
+}"""
+"""Of a burst of changes, such as a preset that turns ten controls, only the last one is answered."""
+Listen = Callable[..., Dependency]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the browser sends for an event: `text` holds the values of its controls, and its states come after it."""
+
+    text: Component
+    sent: list[int]
+
+
+class Page(gr.Blocks):
+    """Blocks some of whose events are sent as a `Form`."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self.forms: dict[int, Form] = {}
+        super().__init__(*args, **more)
+
+    def get_config_file(self) -> Any:
+        """What the browser is told."""
+        config = super().get_config_file()
+        for each in config["dependencies"]:
+            if each["id"] in self.forms:
+                each["inputs"] = self.forms[each["id"]].sent
+        return config
+
+    async def preprocess_data(
+        self, block_fn: BlockFunction, inputs: list[Any], state: Any, explicit_call: bool = False
+    ) -> Any:
+        """The values of an event's inputs as its callback gets them."""
+        if block_fn._id in self.forms and not explicit_call:
+            inputs = spread(block_fn.inputs, inputs)
+        return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+
+
+def spread(inputs: Sequence[Any], sent: Sequence[Any]) -> list[Any]:
+    """A value for each of an event's inputs, from what a browser sent for its form.
+
+    Raises:
+        gr.Error: if that is something else.
+    """
+    try:
+        values = json.loads(sent[0])
+        if len(values) != sum(not each.stateful for each in inputs) or not isinstance(values, list):
+            raise ValueError("not as many values as controls")
+    except (IndexError, TypeError, ValueError) as error:
+        raise gr.Error("The page did not send its settings: reload it.", print_exception=False) from error
+    controls = iter(values)
+    return [None if each.stateful else next(controls) for each in inputs]
+
+
+def controls_of(inputs: Any) -> list[Component]:
+    """The inputs that the browser holds, in the order in which Gradio has those of a set."""
+    return sorted((each for each in inputs if not each.stateful), key=lambda each: each._id)
+
+
+def listen_gathered(
+    page: Page, events: Sequence[Listen], last: bool, callback: Callable[..., Any], inputs: AbstractSet[Block],
+    outputs: Any,    **more: Any,
+) -> Dependency:  # fmt: skip
+    """Let events call back with `inputs`, sent as a form; with `last` those of a burst count as one."""
+    controls, text = controls_of(inputs), gr.Textbox(visible=False)
+    plain = {key: value for key, value in more.items() if key.startswith(("show_progress", "api_visibility"))}
+    if last:
+        name = f"settled-{text._id}"
+        button = gr.Button(visible="hidden", elem_id=name)
+        gr.on(list(events), None, None, None, js=SETTLE % name, **plain)
+        events = [button.click]
+    listen = events[0] if len(events) == 1 else (lambda *args, **given: gr.on(list(events), *args, **given))
+    gathered = listen(None, controls, text, js=GATHER, **plain)
+    made = gathered.then(callback, inputs, outputs, **more)
+    states = [each._id for each in page.fns[made["id"]].inputs if each.stateful]
+    page.forms[made["id"]] = Form(text, [text._id, *states])
+    return made
