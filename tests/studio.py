@@ -101,7 +101,8 @@ class Studio:
         self.choose("sampler", "MDLM")  # so that the next choice brings back all its values
         self.choose("sampler", "ReMDM-loop")
         for name, value in (("steps", 16), ("seed", 7), ("count", 1)):
-            self.typed(name, value)
+            if self.value(name) != value:
+                self.typed(name, value)
         self.prompt("")
 
     # Runs
