@@ -164,6 +164,7 @@ class Board {
     const [{ run }] = this.lanes;
     const count = this.lanes.length;
     this.history = new History(this);
+    this.history.caption.hidden = run.layout === "grid"; // nothing checks a picture: no line is kept free for errors
     this.apart = new Apart(this);
     this.table = new StepTable(run, count > 1);
     this.bar = new Transport(this.history.marks, moreLegend(run.layout));

@@ -79,7 +79,7 @@ export class Transport {
     this.slider.style.setProperty("--rp-done", `${(100 * k) / expected}%`);
     say(this.unit, unit);
     say(this.at, `${k} / ${expected}`);
-    this.at.style.minWidth = `${3 + 2 * String(expected).length}ch`;
+    this.at.style.minWidth = `${2 + 2 * String(expected).length}ch`; // a space is half a digit wide
     say(this.phase, phase);
     const wanted = moving ? "pause" : "play";
     if (this.play.rpIcon !== wanted) {

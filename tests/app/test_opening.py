@@ -4,12 +4,16 @@ import json
 import re
 
 import pytest
+import torch
 from playwright.sync_api import expect
 
 from remdm.app.samples import checked
 from remdm.app.workbench.opening import FOLDER, opening, trace_file
+from remdm.domains.image import conditions
+from remdm.domains.image.domain import classifier, drawn
 from remdm.domains.registry import DOMAINS
 from remdm.models.checkpoints import recommended
+from remdm.models.vq import as_input
 from remdm.runs.branch import BranchRequest, pane
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import load
@@ -29,16 +33,29 @@ def test_a_pair_is_what_its_index_says_and_only_its_last_lane_repairs_its_errors
         assert run["sampler"] == told["sampler"] and told["settings"].items() <= run["settings"].items()
         assert run["coupled"], "both lanes draw the same random numbers"
         errors.append(sample.errors)
+        assert any(step.remasked for step in sample.trace.steps) == (lane == 1)
     plain, remasked = errors
-    assert plain[-1] > 0 == remasked[-1] and max(remasked) > 0
+    if plain is not None:
+        assert plain[-1] > 0 == remasked[-1] and max(remasked) > 0
     message = json.loads(opening(DOMAINS[name]).message)
     assert message["headline"] == about["headline"] and [each["about"] for each in message["panes"]]
 
 
-def test_a_domain_without_a_pair_opens_with_a_run_alone_or_none():
+def test_the_pair_of_pictures_shows_what_was_asked_for_the_second_at_least_as_surely():
+    """What can be seen, that one face has two mouths and the other has one, no checker here can tell."""
+    finals = [load(trace_file(FOLDER, "image", lane)).final for lane in range(2)]
+    pixels, known = drawn(finals)
+    with torch.inference_mode():
+        log_p = classifier()(as_input(torch.from_numpy(pixels))).log_softmax(-1)
+    plain, remasked = log_p[:, conditions.NAMES.index(INDEX["image"]["asked"]["category"])].tolist()
+    assert known.all() and remasked >= plain > -0.5 and finals[0] != finals[1]
+
+
+def test_a_domain_without_a_pair_opens_with_a_run_alone_or_none(tmp_path):
+    (tmp_path / "index.json").write_text("{}")
     recorded = FOLDER.parent / "image.json.gz"
-    assert "image" not in INDEX and opening(DOMAINS["image"]) is None
-    assert len(opening(DOMAINS["image"], recorded).shown.samples) == 1
+    assert opening(DOMAINS["image"], folder=tmp_path) is None
+    assert len(opening(DOMAINS["image"], recorded, tmp_path).shown.samples) == 1
 
 
 @pytest.mark.slow
