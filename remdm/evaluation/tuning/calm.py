@@ -118,7 +118,7 @@ def run(args: argparse.Namespace, kind: Measurement, domain: Domain) -> None:
     """Measure the grid, confirm the winner and write it.
 
     Raises:
-        ValueError: for too few samples, or where no calm setting keeps its variety.
+        ValueError: for too few samples, or where no calm setting keeps its variety or wins again.
     """
     if args.samples < 64:
         raise ValueError(f"samples must be at least 64 for a recommendation, got {args.samples}")
@@ -138,6 +138,8 @@ def run(args: argparse.Namespace, kind: Measurement, domain: Domain) -> None:
     rows = {"MDLM": again.measure(plain, PLAIN, floor), winner.named: again.measure(fresh, CONFIRMED, floor)}
     for name, row in rows.items():
         print(f"from a fresh seed, n = {row['samples']}: {name} {goal.column} {Interval.of(row, 'goal')}")
+    if merit(goal, rows[winner.named]) <= merit(goal, rows["MDLM"]):
+        raise ValueError(f"{winner.named} is not better than MDLM from a fresh seed: nothing is recommended")
     path = CHECKPOINTS / model.name / "recommended.json"
     settings = {"sampler": winner.cell.sampler, "steps": args.steps, **dict(winner.cell.overrides)}
     path.write_text(json.dumps(settings) + "\n", encoding="utf-8")

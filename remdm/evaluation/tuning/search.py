@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 import remdm
-from remdm.evaluation.measurement import Bench, Measurement
+from remdm.evaluation.measurement import Bench, Measurement, Objective
 from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.samples import Cell, Samples, batches, machine
 from remdm.evaluation.tuning.tuning_analysis import SPACES, best_of, chosen, knobs_of, merit, optuna, space, summary
@@ -49,6 +49,11 @@ class Study:
     seed: int
     samples: int
     folder: Path
+
+    @property
+    def objective(self) -> Objective:
+        """What counts."""
+        return self.kind.objective
 
     @property
     def path(self) -> Path:
@@ -84,10 +89,10 @@ class Study:
         if self.bench.judged is not None:
             drawn = [self.bench.judged(group) for group in drawn]
         found = self.bench.score(cell, drawn)
-        variety = {name: round(Interval.around(found[name]).value, 4) for name in self.kind.objective.floors}
+        variety = {name: round(Interval.around(found[name]).value, 4) for name in self.objective.floors}
         row = results.flat({
-            **key, "phase": phase, "goal": Interval.around(found[self.kind.objective.column]),
-            "kept": "yes" if self.kind.objective.varied(variety, plain) else "no",
+            **key, "phase": phase, "goal": Interval.around(found[self.objective.column]),
+            "kept": "yes" if self.objective.varied(variety, plain) else "no",
             "variety": json.dumps(variety, sort_keys=True),
             "samples": self.samples, "forwards": float(np.mean([group.forwards.mean() for group in drawn])),
             "settings": json.dumps(cell.settings.flat(), sort_keys=True),
@@ -116,7 +121,7 @@ def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: No
     for row in made:
         searched.add_trial(
             package.trial.create_trial(
-                params=chosen(row, knobs), distributions=knobs, value=merit(study.kind.objective, row)
+                params=chosen(row, knobs), distributions=knobs, value=merit(study.objective, row)
             )
         )
     tick(len(made))
@@ -128,7 +133,7 @@ def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: No
             values["eta"] = min(values["eta"], round(bound, 4))
         cell = study.cell(sampler, values)
         made.append(study.measure(cell, TRIAL, plain))
-        searched.tell(asked, merit(study.kind.objective, made[-1]))
+        searched.tell(asked, merit(study.objective, made[-1]))
         tick(1)
     return made
 
@@ -161,9 +166,9 @@ def run(args: argparse.Namespace, kind: Measurement) -> None:
     for sampler in args.samplers:
         with tqdm(total=args.trials, desc=sampler, unit="trial") as bar:
             rows = search(study, sampler, args.trials, bar.update)
-        best, plain = best_of(study.kind.objective, rows), again.plain()
+        best, plain = best_of(study.objective, rows), again.plain()
         papers = again.measure(again.cell(sampler), PAPER, plain)
         confirmed = None
         if best is not None:
             confirmed = again.measure(again.cell(sampler, chosen(best, knobs_of(best))), CONFIRMED, plain)
-        print(summary(study.kind.objective, rows, sampler, confirmed, papers))
+        print(summary(study.objective, rows, sampler, confirmed, papers))
