@@ -9,7 +9,6 @@ with the values of the controls, and the server spreads it over the event's inpu
 import json
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -29,19 +28,15 @@ SETTLE = """() => {
 Listen = Callable[..., Dependency]
 
 
-@dataclass(frozen=True)
-class Form:
-    """What the browser sends for an event: `text` holds the values of its controls, and its states come after it."""
-
-    text: Component
-    sent: list[int]
-
-
 class Page(gr.Blocks):
-    """Blocks some of whose events are sent as a `Form`."""
+    """Blocks some of whose events are sent as a form.
+
+    Attributes:
+        forms: by event, the ids of what the browser sends: a text with the values of its controls, then its states.
+    """
 
     def __init__(self, *args: Any, **more: Any) -> None:
-        self.forms: dict[int, Form] = {}
+        self.forms: dict[int, list[int]] = {}
         super().__init__(*args, **more)
 
     def get_config_file(self) -> Any:
@@ -49,7 +44,7 @@ class Page(gr.Blocks):
         config = super().get_config_file()
         for each in config["dependencies"]:
             if each["id"] in self.forms:
-                each["inputs"] = self.forms[each["id"]].sent
+                each["inputs"] = self.forms[each["id"]]
         return config
 
     async def preprocess_data(
@@ -98,5 +93,5 @@ def listen_gathered(
     gathered = listen(None, controls, text, js=GATHER, **plain)
     made = gathered.then(callback, inputs, outputs, **more)
     states = [each._id for each in page.fns[made["id"]].inputs if each.stateful]
-    page.forms[made["id"]] = Form(text, [text._id, *states])
+    page.forms[made["id"]] = [text._id, *states]
     return made
