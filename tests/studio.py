@@ -81,13 +81,16 @@ class Studio:
         self.part(name).get_by_role("combobox").click()
         self.part(name).get_by_role("option", name=title, exact=True).click()
 
+    def field(self, name: str) -> Locator:
+        """Where a number is typed."""
+        return self.part(name).locator("input[type=number]")
+
     def typed(self, name: str, value: object) -> None:
-        field = self.part(name).locator("input[type=number]")
-        field.fill(str(value))
-        field.blur()
+        self.field(name).fill(str(value))
+        self.field(name).blur()
 
     def value(self, name: str) -> float:
-        return float(self.part(name).locator("input[type=number]").input_value())
+        return float(self.field(name).input_value())
 
     def prompt(self, text: str) -> None:
         self.part("prompt").locator("textarea").fill(text)
@@ -101,7 +104,7 @@ class Studio:
         self.choose("sampler", "MDLM")  # so that the next choice brings back all its values
         self.choose("sampler", "ReMDM-loop")
         for name, value in (("steps", 16), ("seed", 7), ("count", 1)):
-            if self.value(name) != value:
+            if self.field(name).input_value() != str(value):
                 self.typed(name, value)
         self.prompt("")
 
