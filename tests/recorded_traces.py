@@ -19,7 +19,8 @@ from remdm.models.ideal import WORDS, letters
 from remdm.models.network import Compute
 from remdm.runs import record
 from remdm.runs.frames import frame
-from remdm.runs.trace import Trace, to_json
+from remdm.runs.trace import Trace
+from remdm.runs.trace_file import to_json
 from remdm.sampling.methods import METHODS, run, settings
 
 FOLDER = Path(__file__).parent / "traces"

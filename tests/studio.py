@@ -8,7 +8,8 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from remdm.domains.registry import DOMAINS
-from remdm.runs.trace import Trace, dumps
+from remdm.runs.trace import Trace
+from remdm.runs.trace_file import dumps
 
 WAIT = int(os.environ.get("STUDIO_WAIT", 60_000))
 """Milliseconds: a slow machine may need more."""

@@ -8,7 +8,7 @@ import pytest
 
 import remdm
 from remdm import cli
-from remdm.runs.trace import load
+from remdm.runs.trace_file import load
 from remdm.sampling.knobs import knob, knobs
 from remdm.sampling.methods import METHODS, Method
 from remdm.sampling.parts import RULES, Part

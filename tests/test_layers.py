@@ -82,7 +82,7 @@ def test_only_the_page_knows_gradio(module):
     assert page or not roots & {"gradio", "gradio_client", "fastapi"}
 
 
-SHOWN = {"remdm.later", "remdm.runs.tokens", "remdm.runs.trace", "remdm.runs.untrusted"}
+SHOWN = {f"remdm.{name}" for name in ("later", "runs.tokens", "runs.trace", "runs.trace_file", "runs.untrusted")}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("remdm.views.") or name in SHOWN])
@@ -94,3 +94,11 @@ def test_what_is_shown_needs_no_network(module):
 
 def test_the_order_names_what_there_is():
     assert {folder(module) for module in MODULES if module != "remdm"} == set(ORDER)
+
+
+MOST_LINES = 300
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("remdm.models")])
+def test_a_module_can_be_read_at_one_sitting(module):
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES

@@ -14,7 +14,7 @@ from remdm.app import scaling
 from remdm.app.page import page
 from remdm.domains import registry
 from remdm.evaluation.sweeps import results
-from remdm.runs.trace import load
+from remdm.runs.trace_file import load
 from remdm.sampling import parts
 from remdm.sampling.knobs import check, knob, knobs
 from remdm.sampling.methods import METHODS, Method

@@ -20,14 +20,14 @@ export class History {
 
   /** All births and repairs by their place on the slider; kept while nothing arrives. */
   get events() {
-    const { lanes, by } = this.board;
-    const key = `${by} ${lanes.map(({ run }) => `${run.run} ${run.count} ${run.missing} ${run.expected}`).join()}`;
+    const { lanes, head } = this.board;
+    const key = `${head.by} ${lanes.map(({ run }) => `${run.run} ${run.count} ${run.missing} ${run.expected}`).join()}`;
     if (this.key === key) return this.found;
     this.key = key;
     this.found = lanes.flatMap((lane, place) =>
       lane.history.flatMap((error) => [
-        { lane, place, error, born: true, at: this.board.reach(lane, error.born) },
-        ...(error.end === null ? [] : [{ lane, place, error, born: false, at: this.board.reach(lane, error.end) }]),
+        { lane, place, error, born: true, at: head.reach(lane, error.born) },
+        ...(error.end === null ? [] : [{ lane, place, error, born: false, at: head.reach(lane, error.end) }]),
       ]),
     );
     this.found.sort((a, b) => a.at - b.at);
@@ -37,11 +37,12 @@ export class History {
   }
 
   mark() {
+    const { lanes, head } = this.board;
     const at = (mark, place) => {
-      mark.style.left = `${(100 * place) / this.board.expected}%`;
+      mark.style.left = `${(100 * place) / head.expected}%`;
       return mark;
     };
-    const begun = this.board.lanes.filter(({ run }) => run.from).map((lane) => this.board.reach(lane, lane.run.from));
+    const begun = lanes.filter(({ run }) => run.from).map((lane) => head.reach(lane, lane.run.from));
     this.marks.replaceChildren(
       ...[...new Set(begun)].map((place) => at(h("i", { class: "ln-taken", title: "Taken up here" }), place)),
       ...this.found.map((each) => at(h("i", { class: each.born ? "ln-born" : "ln-gone", "data-of": each.place }), each.at)),

@@ -10,7 +10,7 @@ from remdm.app.streams import affordable, steps_of
 from remdm.app.workbench.share import read_link
 from remdm.runs.domain import Domain
 from remdm.runs.record import prepare
-from remdm.runs.trace import to_json
+from remdm.runs.trace_file import to_json
 from remdm.serving.streamed_runs import CLOSING, RUNS
 
 NAME = "sample"

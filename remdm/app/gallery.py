@@ -12,7 +12,8 @@ from remdm.app.errors import refusal
 from remdm.app.events import LATEST, Changes, on
 from remdm.app.samples import Sample, checked, opened
 from remdm.runs.domain import Domain
-from remdm.runs.trace import Trace, TraceError, load
+from remdm.runs.trace import Trace, TraceError
+from remdm.runs.trace_file import load
 
 ABOUT = """Recorded runs that show something: one that goes wrong, and one that finds its way back. They play without a
 model. Any run of yours can be kept in the same form with *Save this trace* and shown here."""

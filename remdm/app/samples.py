@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from remdm.runs.domain import Domain, Model
 from remdm.runs.tokens import Issue, TokenView
-from remdm.runs.trace import Trace, TraceError, replay, save
+from remdm.runs.trace import Trace, TraceError, replay
+from remdm.runs.trace_file import save
 from remdm.serving.apart import APART, TooLong
 from remdm.views import messages
 

@@ -12,7 +12,7 @@ from remdm.models.network import DEVICES
 from remdm.runs.domain import Domain, Model
 from remdm.runs.record import BrokenRun, prepare, record
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import save
+from remdm.runs.trace_file import save
 from remdm.sampling import methods
 from remdm.sampling.knobs import knobs, parse
 from remdm.sampling.methods import METHODS, Settings

@@ -11,9 +11,10 @@ import torch
 
 from remdm.hub import checking
 from remdm.hub.catalog import ENTRIES, REFUSED, Entry
+from remdm.hub.download import Fetched
 from remdm.hub.image import ImageCheckpoint
 from remdm.hub.loading import fetching, find, load
-from remdm.hub.store import LOCAL, Fetched, found, size
+from remdm.hub.store import LOCAL, found, size
 from remdm.models import checkpoints
 from remdm.models.checkpoints import total_parameters
 from remdm.models.dit import DiTConfig

@@ -11,10 +11,11 @@ import torch
 from remdm import limits
 from remdm.hub import memory
 from remdm.hub.catalog import ENTRIES, GPT2, LLAMAGEN, REFUSED, Entry
+from remdm.hub.download import Fetched, fetch, fetch_config
 from remdm.hub.image import load_halton_files, load_maskgit_files
 from remdm.hub.kinds import UNIFORM, config_of, detect_family, family_of, note
 from remdm.hub.memory import InsufficientMemory
-from remdm.hub.store import Fetched, Source, fetch, fetch_config, found, hub_id, local, path_in
+from remdm.hub.store import Source, found, hub_id, local, path_in
 from remdm.hub.text import has_turn, load_filler, load_llada_folder, load_mdlm
 from remdm.models.checkpoints import OWN, Checkpoint, CheckpointError, is_embedded, load_embedded, load_own
 from remdm.models.network import Compute

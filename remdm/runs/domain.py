@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from remdm.hub.download import Fetched
 from remdm.hub.loading import fetching, load, own_name
-from remdm.hub.store import Fetched
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import Compute
 from remdm.runs.tokens import Issue, TokenView

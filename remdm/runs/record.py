@@ -17,7 +17,8 @@ from remdm.models.network import compute
 from remdm.runs.frames import drafted, frame
 from remdm.runs.request import RunRequest, readable, run_seed
 from remdm.runs.tokens import Issue, TokenView
-from remdm.runs.trace import MAX_WORD, Frame, Trace, fits
+from remdm.runs.trace import Frame, Trace
+from remdm.runs.trace_file import MAX_WORD, fits
 from remdm.sampling.knobs import one_of
 from remdm.sampling.methods import Running, build, run
 from remdm.sampling.time_grid import FINISH

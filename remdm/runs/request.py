@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from remdm.runs.domain import Domain, Model
-from remdm.runs.trace import MAX_NAME, MAX_PROMPT
+from remdm.runs.trace_file import MAX_NAME, MAX_PROMPT
 from remdm.sampling.methods import Settings
 
 MAX_SEED = 2**53 - 1

@@ -18,7 +18,8 @@ from remdm.evaluation.planted_errors import experiment
 from remdm.models.checkpoints import recommended
 from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest, run_seed
-from remdm.runs.trace import Trace, save
+from remdm.runs.trace import Trace
+from remdm.runs.trace_file import save
 from remdm.sampling.methods import METHODS, settings
 from remdm.sampling.methods import run as sampled
 from remdm.studies.pairs import pair

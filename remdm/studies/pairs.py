@@ -8,7 +8,8 @@ from remdm.app.workbench.opening import FOLDER, trace_file
 from remdm.domains.registry import DOMAINS
 from remdm.runs.branch import BranchRequest, pane, pane_trace
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import Trace, save
+from remdm.runs.trace import Trace
+from remdm.runs.trace_file import save
 from remdm.sampling.methods import settings
 
 

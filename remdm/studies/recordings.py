@@ -24,7 +24,8 @@ from remdm.runs.branch import request_of
 from remdm.runs.record import prepare, record
 from remdm.runs.request import RunRequest
 from remdm.runs.tokens import Issue
-from remdm.runs.trace import Trace, load, save
+from remdm.runs.trace import Trace
+from remdm.runs.trace_file import load, save
 from remdm.sampling.methods import settings
 from remdm.studies import lesson, pairs
 

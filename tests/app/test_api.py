@@ -9,7 +9,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from remdm import cli
-from remdm.runs.trace import load, loads
+from remdm.runs.trace_file import load, loads
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from studio import Studio
 
 from remdm.app.workbench.schedule_preview import outlook
-from remdm.runs.trace import loads
+from remdm.runs.trace_file import loads
 from remdm.sampling.methods import settings
 
 GALLERY = Path(__file__).parents[2] / "assets" / "gallery"

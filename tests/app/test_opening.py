@@ -16,7 +16,7 @@ from remdm.models.checkpoints import recommended
 from remdm.models.vq import as_input
 from remdm.runs.branch import BranchRequest, pane
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import load
+from remdm.runs.trace_file import load
 from remdm.sampling.methods import settings
 
 INDEX = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))

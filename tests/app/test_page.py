@@ -14,7 +14,7 @@ from remdm.app.streams import Stream, ended, made
 from remdm.domains.registry import DOMAINS
 from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import load
+from remdm.runs.trace_file import load
 from remdm.sampling.methods import METHODS, settings
 from remdm.serving.streamed_runs import StreamedRun
 

@@ -11,7 +11,7 @@ from remdm.app.events import guarded
 from remdm.app.workbench.settings_events import Reactions
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.registry import DOMAINS
-from remdm.hub import loading, store
+from remdm.hub import download, loading, store
 from remdm.serving.streamed_runs import RUNS
 from remdm.studies.reproduce.public_files import mdlm_folder
 
@@ -43,7 +43,7 @@ def hub(monkeypatch, tmp_path):
     loading.MODEL_CACHE.empty()
     repos = {"kuleshov-group/mdlm-owt": tmp_path / "mdlm", "openai-community/gpt2": tmp_path / "gpt2"}
     with serving(repos) as server:
-        monkeypatch.setattr(store, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(download, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         yield server
 
 
@@ -121,7 +121,7 @@ def test_stop_calls_a_download_off(bench, hub):
 
 
 def test_no_hub_is_a_toast_and_the_button_comes_back(bench, hub, monkeypatch):
-    monkeypatch.setattr(store, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(download, "ENDPOINT", "http://127.0.0.1:9")
     _, changes = clicked(bench, "mdlm-owt", length=64, steps=2)
     assert next(changes)[bench.controls.run].value == "Run"
     with pytest.raises(gr.Error, match="The model hub cannot be reached"):

@@ -11,7 +11,7 @@ import pytest
 
 from remdm import limits
 from remdm.app.page import launch_arguments
-from remdm.runs.trace import MAX_BYTES
+from remdm.runs.trace_file import MAX_BYTES
 from remdm.serving.headers import HEADERS
 
 APP = Path(__file__).parents[2] / "app.py"

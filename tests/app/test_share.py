@@ -23,7 +23,8 @@ from remdm.evaluation import theorems
 from remdm.evaluation.theorems import marginals, twins
 from remdm.runs.branch import BranchRequest, pane, pane_trace
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import TraceError, load, replay, save
+from remdm.runs.trace import TraceError, replay
+from remdm.runs.trace_file import load, save
 from remdm.sampling.knobs import pairs
 from remdm.sampling.methods import METHODS, parse, settings
 from remdm.views import film, messages, standalone

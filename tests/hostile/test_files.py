@@ -16,7 +16,7 @@ from transformers import AutoModelForMaskedLM, CamembertConfig, RobertaConfig
 from remdm import cli
 from remdm.cli import sample  # noqa: F401, before any test changes where embedded models are
 from remdm.domains.registry import DOMAINS
-from remdm.hub import loading, store
+from remdm.hub import download, loading, store
 from remdm.hub.kinds import family_of
 from remdm.hub.loading import find, load
 from remdm.hub.prompting import notes
@@ -43,7 +43,7 @@ EMBEDDED = sorted(path.parent.name for path in ROOT.glob("*/model.safetensors"))
 
 @pytest.fixture(autouse=True)
 def apart(monkeypatch, tmp_path):
-    monkeypatch.setattr(store, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(download, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     for name in (store.LOCAL, "REMDM_MODELS", "REMDM_PUBLIC", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
@@ -54,7 +54,7 @@ def apart(monkeypatch, tmp_path):
 @pytest.fixture
 def hub(monkeypatch):
     with serving({}) as server:
-        monkeypatch.setattr(store, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(download, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         yield server
 
 
@@ -319,7 +319,7 @@ def test_a_cache_that_cannot_be_written_is_named_with_its_remedy(hub, tmp_path, 
     def unwritable(*_args, **_more):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(store, "hf_hub_download", unwritable)
+    monkeypatch.setattr(download, "hf_hub_download", unwritable)
     refused("some/bert", f"cannot be kept in {tmp_path / 'cache'} ({os.strerror(code)}): set HF_HOME")
 
 

@@ -26,8 +26,9 @@ from remdm.models.network import compute
 from remdm.models.weights import read_inert, read_json, read_safetensors
 from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import dumps, loads, replay
-from remdm.runs.trace import load as load_trace
+from remdm.runs.trace import replay
+from remdm.runs.trace_file import dumps, loads
+from remdm.runs.trace_file import load as load_trace
 from remdm.sampling import methods
 from remdm.studies.reproduce.public_files import llada_folder
 from remdm.views import numbers

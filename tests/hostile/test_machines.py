@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remdm import cli
-from remdm.runs.trace import load
+from remdm.runs.trace_file import load
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ("-m", "remdm", "sample", "text", "--sampler", "mdlm", "--seed", "3", "--steps")

@@ -15,7 +15,8 @@ from remdm.app.samples import Sample, checked, file_of, opened
 from remdm.app.workbench.share import moving_picture
 from remdm.domains.registry import DOMAINS
 from remdm.paths import ASSETS
-from remdm.runs.trace import Trace, TraceError, load
+from remdm.runs.trace import Trace, TraceError
+from remdm.runs.trace_file import load
 from remdm.serving.apart import APART
 from remdm.views.film import MOST_FRAMES, TALLEST, gif
 

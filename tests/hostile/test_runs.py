@@ -20,10 +20,10 @@ from remdm.hub import loading
 from remdm.hub.loading import load
 from remdm.hub.prompting import notes, segments
 from remdm.models.network import compute
-from remdm.runs import trace as traces
+from remdm.runs import trace_file
 from remdm.runs.record import BrokenRun, prepare, record
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import MAX_NAME, MAX_PROMPT, MAX_WORD, dumps, fits, loads
+from remdm.runs.trace_file import MAX_NAME, MAX_PROMPT, MAX_WORD, dumps, fits, loads
 from remdm.sampling.denoiser import NotFinite, probabilities
 from remdm.sampling.methods import METHODS, run, settings
 from remdm.serving.streamed_runs import RUNS, RunGroup
@@ -98,7 +98,7 @@ def test_the_command_keeps_the_steps_before_and_says_where(tmp_path, monkeypatch
     error = capsys.readouterr().err
     assert ended.value.code == 2 and error.count("\n") == 1
     assert "not a number" in error and "What was made before is in kept.json." in error
-    assert 0 < len(traces.load(tmp_path / "kept.json").steps) < 12
+    assert 0 < len(trace_file.load(tmp_path / "kept.json").steps) < 12
 
 
 # What follows a run
@@ -132,7 +132,7 @@ def test_an_error_behind_a_run_leaves_run_alive_and_is_a_sentence(monkeypatch, w
         raise error
 
     if what == "outcome":
-        monkeypatch.setattr(bench.outcome, "of", raising)
+        monkeypatch.setattr(bench.results.outcome, "of", raising)
     else:
         monkeypatch.setattr("remdm.app.workbench.writing." + ("made" if what == "made" else "Stream.end"), raising)
     changes, toast = shown_by(bench, RunGroup())
@@ -145,9 +145,9 @@ def test_what_was_made_before_a_run_broke_off_can_be_saved(monkeypatch):
     bench = workbench()
     changes, toast = shown_by(bench, RunGroup())
     assert "not a number" in toast.message and not toast.print_exception
-    kept = [change[bench.kept] for change in changes if bench.kept in change]
+    kept = [change[bench.results.kept] for change in changes if bench.results.kept in change]
     assert kept and 0 < len(kept[-1][0].trace.steps) < 6
-    assert any(getattr(change.get(bench.outcome.saved), "interactive", False) for change in changes)
+    assert any(getattr(change.get(bench.results.outcome.saved), "interactive", False) for change in changes)
     assert changes[-1][bench.controls.run].interactive
 
 

@@ -15,15 +15,15 @@ from safetensors.torch import load_file, save_file
 from remdm import cli, limits
 from remdm.cli import sample
 from remdm.domains.text.domain import DOMAIN
-from remdm.hub import catalog, loading, memory, store
+from remdm.hub import catalog, download, loading, memory, store
 from remdm.hub.catalog import ENTRIES, Source
+from remdm.hub.download import fetch
 from remdm.hub.loading import find, load
-from remdm.hub.store import fetch
 from remdm.hub.text import has_turn
 from remdm.models.checkpoints import CheckpointError
 from remdm.models.dit_files import load_hub_folder
 from remdm.models.network import compute
-from remdm.runs import trace
+from remdm.runs import trace_file
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest
 from remdm.sampling.methods import run, settings
@@ -36,7 +36,7 @@ NOWHERE = "http://127.0.0.1:9"
 @pytest.fixture(autouse=True)
 def apart(monkeypatch, tmp_path):
     """No hub, and empty caches of files and of models."""
-    monkeypatch.setattr(store, "ENDPOINT", NOWHERE)
+    monkeypatch.setattr(download, "ENDPOINT", NOWHERE)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     for name in (store.LOCAL, "REMDM_MODELS", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
@@ -53,7 +53,7 @@ def hub(monkeypatch, tmp_path):
     (tmp_path / "hub" / "mdlm" / "modeling_mdlm.py").write_text("raise SystemExit('executed')", encoding="utf-8")
     repos = {"some/mdlm": tmp_path / "hub" / "mdlm", "openai-community/gpt2": tmp_path / "hub" / "gpt2"}
     with serving(repos) as server:
-        monkeypatch.setattr(store, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(download, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         yield server
 
 
@@ -109,7 +109,7 @@ def test_a_download_can_be_called_off(hub, monkeypatch):
     reports.close()
     hub.goes_on.set()
     for thread in threading.enumerate():
-        if thread.name == store.THREAD:
+        if thread.name == download.THREAD:
             thread.join(20)
     assert store.found(Source("some/mdlm")) is None
 
@@ -149,7 +149,7 @@ def test_no_hub_is_one_sentence():
 
 
 def test_a_full_disk_is_noticed_before_the_download(hub, monkeypatch):
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 5))
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 5))
     with pytest.raises(CheckpointError, match="the disk of the hub's cache has"):
         load("some/mdlm", PLAIN)
     assert not any("resolve" in path for path in hub.asked)
@@ -330,7 +330,7 @@ def test_downloads_share_a_budget(hub, monkeypatch, tmp_path):
     monkeypatch.setattr(limits, "_row", limits.PUBLIC)
     list(fetch(catalog.GPT2, lambda total: None))
     file = store.found(catalog.GPT2) / "tokenizer.json"
-    assert file.stat().st_size <= store._taken(tmp_path / "cache") < 1.5 * file.stat().st_size, "links count once"
+    assert file.stat().st_size <= download._taken(tmp_path / "cache") < 1.5 * file.stat().st_size, "links count once"
 
 
 # In the text domain
@@ -459,7 +459,7 @@ def test_the_command_line_takes_the_models_own_settings(tmp_path, monkeypatch, c
     mdlm_folder(tmp_path / "mdlm-owt", length=64)
     monkeypatch.setenv(store.LOCAL, str(tmp_path))
     cli.main(["sample", "text", "--model", "mdlm-owt", "--length", "64", "--steps", "4", "--out", "a.json"])
-    ours = trace.load(tmp_path / "a.json").run
+    ours = trace_file.load(tmp_path / "a.json").run
     assert (ours["sampler"], ours["steps"], ours["settings"]["eta"]) == ("remdm-cap", 4, 0.04)
     flags = ["sample", "text", "--sampler", "fb"]
     made = sample.chosen(DOMAIN.model("llada-8b-base"), cli.parser(flags).parse_args(flags))

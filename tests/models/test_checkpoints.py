@@ -11,7 +11,7 @@ from remdm.domains.text.train import story_batch
 from remdm.models import checkpoints
 from remdm.models.checkpoints import CheckpointError, is_embedded, load_embedded
 from remdm.models.network import compute
-from remdm.runs.trace import load
+from remdm.runs.trace_file import load
 from remdm.sampling.methods import run, settings
 from remdm.sampling.nelbo import mdlm_nelbo, stratified_times
 from remdm.views.numbers import counts

@@ -12,7 +12,7 @@ from remdm.runs.branch import PLANTED, BranchRequest, pane, pane_trace, side_by_
 from remdm.runs.planting import Change, chosen_token, outcome, outcome_sentence
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import dumps, loads
+from remdm.runs.trace_file import dumps, loads
 from remdm.sampling.coupled_noise import Coupled, mixed, taken_up
 from remdm.sampling.methods import build, run, settings
 

@@ -13,7 +13,8 @@ from remdm.domains.registry import DOMAINS
 from remdm.runs.domain import Domain
 from remdm.runs.record import prepare, record, together
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import dumps, loads, replay
+from remdm.runs.trace import replay
+from remdm.runs.trace_file import dumps, loads
 from remdm.sampling import knobs
 from remdm.sampling.knobs import knob
 from remdm.sampling.methods import settings

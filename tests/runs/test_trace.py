@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from remdm.models.ideal import letters
-from remdm.runs import trace as module
+from remdm.runs import trace_file
 from remdm.runs.frames import frame
-from remdm.runs.trace import MAX_PROMPT, MAX_TEXT, Frame, Trace, TraceError, dumps, load, loads, replay, save
+from remdm.runs.trace import Frame, Trace, TraceError, replay
+from remdm.runs.trace_file import MAX_PROMPT, MAX_TEXT, dumps, load, loads, save
 from remdm.sampling.methods import METHODS, run, settings
 
 IDEAL = letters()
@@ -298,7 +299,7 @@ def test_a_step_without_sigma_remasks_nothing():
 
 
 def test_a_gzip_bomb_is_not_unpacked(monkeypatch):
-    monkeypatch.setattr(module, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(trace_file, "MAX_BYTES", 1 << 20)
     bomb = gzip.compress(b" " * (32 << 20))
     tracemalloc.start()
     with pytest.raises(TraceError, match="larger than"):
@@ -309,7 +310,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch):
 
 
 def test_a_file_that_is_too_large_or_absent_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MAX_BYTES", 1000)
+    monkeypatch.setattr(trace_file, "MAX_BYTES", 1000)
     (tmp_path / "large.json").write_bytes(TEXT)
     with pytest.raises(TraceError, match="larger than"):
         load(tmp_path / "large.json")

@@ -12,7 +12,7 @@ from remdm.models.network import Network, NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest
-from remdm.runs.trace import dumps
+from remdm.runs.trace_file import dumps
 from remdm.sampling.methods import run, settings
 from remdm.serving.batcher import Batcher, batcher, shared
 

@@ -10,7 +10,7 @@ from remdm.app.components.board import of_samples
 from remdm.app.samples import Sample, checked
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
-from remdm.runs.trace import load
+from remdm.runs.trace_file import load
 
 FOLDER = ASSETS / "recorded" / "learn"
 

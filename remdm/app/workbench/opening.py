@@ -11,7 +11,7 @@ from remdm.app.components.board import Comparison, of_samples
 from remdm.app.samples import checked
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
-from remdm.runs.trace import load
+from remdm.runs.trace_file import load
 from remdm.views.messages import title
 
 FOLDER = ASSETS / "recorded" / "pairs"

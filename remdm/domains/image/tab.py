@@ -111,7 +111,7 @@ class ImageTab:
         self._runs_on(self.outpaint, PRESET.format("'All but the middle'"))
         self._runs_on(self.half, PRESET.format("'Left half'"), always_another=True)
         for button, make, suffix in ((self.sheet, contact_sheet, "png"), (self.gif, animation, "gif")):
-            on(button.click, self._filing(make, suffix), self.bench.shown, self.file)
+            on(button.click, self._filing(make, suffix), self.bench.results.shown, self.file)
 
     def _runs_on(self, button: gr.Button, script: str, always_another: bool = False) -> None:
         """A click on the button redraws the cells that the page marks, `always_another`: as another category."""

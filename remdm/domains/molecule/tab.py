@@ -113,7 +113,7 @@ class MoleculeTab:
         bench, panel = self.bench, self.bench.panel
         on(self.recommended.input, self.settings, self.recommended, panel.controls)
         # a State of traces cannot tell by itself that it changed; the numbers of the shown sample can
-        on(bench.outcome.numbers.change, self.exported, bench.kept, {*self.files.values()})
+        on(bench.results.outcome.numbers.change, self.exported, bench.results.kept, {*self.files.values()})
         on(self.offered.input, self.measured, self.offered, [self.before, self.sentence])
         asked: set[Component] = {
             self.samplers, self.property, self.guidance, self.scales, self.steps, self.count,

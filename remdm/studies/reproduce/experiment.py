@@ -18,8 +18,9 @@ from remdm.evaluation.needed import need
 from remdm.evaluation.sweeps.results import KEY
 from remdm.evaluation.sweeps.samples import Draw, Samples, Tick, load, silent
 from remdm.hub.catalog import ENTRIES
+from remdm.hub.download import fetch
 from remdm.hub.listing import get, shown
-from remdm.hub.store import LOCAL, Source, fetch, found, path_in, size
+from remdm.hub.store import LOCAL, Source, found, path_in, size
 
 ABOUT = ("dtype", "version", "parameters", "length", "samples", "forwards", "seconds", "settings", "machine")
 """Columns of every results file besides what names a cell and the figures."""

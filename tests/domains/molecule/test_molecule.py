@@ -34,7 +34,7 @@ from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.network import compute
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest, run_seed
-from remdm.runs.trace import dumps, loads
+from remdm.runs.trace_file import dumps, loads
 from remdm.sampling.methods import METHODS, settings
 
 # spread over QM9: rings, branches, charges, aromatic N, triple bonds, fluorine
