@@ -21,7 +21,8 @@ from remdm.runs import record
 from remdm.runs.frames import frame
 from remdm.runs.trace import Trace
 from remdm.runs.trace_file import to_json
-from remdm.sampling.methods import METHODS, run, settings
+from remdm.sampling.methods import run, settings
+from remdm.sampling.presets import METHODS
 
 FOLDER = Path(__file__).parent / "traces"
 IDEAL, EMBEDDED = FOLDER / "ideal.json.gz", FOLDER / "embedded.json.gz"

@@ -4,7 +4,8 @@ import csv
 import json
 from pathlib import Path
 
-from remdm.sampling.methods import METHODS, settings
+from remdm.sampling.methods import settings
+from remdm.sampling.presets import METHODS
 
 
 def row(sampler: str, steps: int, value: float, **more: object) -> dict[str, str]:

@@ -20,6 +20,11 @@ new MutationObserver(() => {
     if (!window.toasts.includes(toast)) window.toasts.push(toast);
 }).observe(document, {subtree: true, childList: true});"""
 """Keeps every toast that comes up: on a slow machine one has gone before anybody looks."""
+SETTINGS = """where => {
+  const bench = document.querySelector(`#${where}-player`).closest(".bench");
+  const value = (each) => (["checkbox", "radio"].includes(each.type) ? each.checked : each.value);
+  return [...bench.querySelectorAll(":is(.controls, .strip) :is(input, textarea)")].map(value).join("|");
+}"""
 OPEN_DRAWER = """.bench.drawer > .side { position: static !important; width: 100% !important; height: auto !important;
   order: 5; box-shadow: none !important; }"""
 """All settings stand below the stage, so that none of them lies over it."""
@@ -36,7 +41,7 @@ class Studio:
         page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
         page.on("console", lambda line: self.faults.append(line.text) if line.type == "error" else None)
         page.add_init_script(TOASTS)
-        self.toasts = 0
+        self.toasts, self.at_rest = 0, ""
         page.goto(f"{address}/{query}")
         page.wait_for_selector(".domains [role=tab]")
         if domain != "text":
@@ -79,6 +84,8 @@ class Studio:
     # Settings
 
     def choose(self, name: str, title: str) -> None:
+        if name != "sampler":
+            self.at_rest = ""  # the choice may be out of sight later, and hold all the same
         self.part(name).get_by_role("combobox").click()
         self.part(name).get_by_role("option", name=title, exact=True).click()
 
@@ -102,12 +109,19 @@ class Studio:
         self.lanes(1)
         self.fold("parts", self.part("transition"), False)
         self.page.keyboard.press("Escape")  # closes the life of a token
+        if self.at_rest and self.settings() == self.at_rest:
+            return
         self.choose("sampler", "MDLM")  # so that the next choice brings back all its values
         self.choose("sampler", "ReMDM-loop")
         for name, value in (("steps", 16), ("seed", 7), ("count", 1)):
             if self.field(name).input_value() != str(value):
                 self.typed(name, value)
         self.prompt("")
+        self.at_rest = self.settings()
+
+    def settings(self) -> str:
+        """What stands in the controls, whichever of them are there, as one text."""
+        return self.page.evaluate(SETTINGS, self.domain)
 
     # Runs
 

@@ -10,8 +10,8 @@ import remdm
 from remdm import cli
 from remdm.runs.trace_file import load
 from remdm.sampling.knobs import knob, knobs
-from remdm.sampling.methods import METHODS, Method
 from remdm.sampling.parts import RULES, Part
+from remdm.sampling.presets import METHODS, Method
 
 
 def sample(*flags):

@@ -17,7 +17,7 @@ from remdm.evaluation.sweeps import results
 from remdm.runs.trace_file import load
 from remdm.sampling import parts
 from remdm.sampling.knobs import check, knob, knobs
-from remdm.sampling.methods import METHODS, Method
+from remdm.sampling.presets import METHODS, Method
 from remdm.views.curves import look
 
 HERE = Path(__file__).parent / "newcomers"

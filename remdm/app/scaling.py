@@ -19,7 +19,7 @@ from remdm.evaluation.measurement import Measure, Measurement
 from remdm.evaluation.sweeps import results
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
-from remdm.sampling.methods import METHODS
+from remdm.sampling.presets import METHODS
 from remdm.serving.streamed_runs import RunGroup
 from remdm.views import precision
 from remdm.views.curves import figure, table

@@ -5,7 +5,8 @@ import gradio as gr
 from remdm.app.components.ranges import Dial
 from remdm.app.events import SIDE_QUEUE, Changes, Values, on
 from remdm.evaluation.theorems import CORRECTORS, LENGTH, marginals, twins
-from remdm.sampling.methods import METHODS, settings
+from remdm.sampling.methods import settings
+from remdm.sampling.presets import METHODS
 from remdm.views.chains import panel, side_by_side
 from remdm.views.charts import measured_chart, remask_chart
 

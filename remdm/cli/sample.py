@@ -15,7 +15,8 @@ from remdm.runs.request import RunRequest
 from remdm.runs.trace_file import save
 from remdm.sampling import methods
 from remdm.sampling.knobs import knobs, parse
-from remdm.sampling.methods import METHODS, Settings
+from remdm.sampling.methods import Settings
+from remdm.sampling.presets import METHODS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

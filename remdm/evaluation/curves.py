@@ -12,7 +12,8 @@ from remdm.evaluation.metrics.statistics import pooled
 from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.results import Row, newest
 from remdm.evaluation.sweeps.samples import DATA, Cell, Samples, Stopped, until
-from remdm.sampling.methods import METHODS, build
+from remdm.sampling.methods import build
+from remdm.sampling.presets import METHODS
 from remdm.views.curves import Point
 from remdm.views.interval import Interval
 

@@ -15,7 +15,7 @@ from remdm.sampling.remasking import bump, flat
 from remdm.sampling.sampler import sample
 from remdm.sampling.state import State, start
 from remdm.sampling.time_grid import FINISH, Step
-from remdm.sampling.transition import StepRecord, decode, remask
+from remdm.sampling.transition import StepRecord, Unpredicted, decode, remask
 
 LENGTH = 5
 
@@ -67,7 +67,7 @@ CORRECTORS: dict[str, Callable[[float], float]] = {"fb": flat, "dfm": bump}
 
 
 @dataclass(frozen=True)
-class Velocities:
+class Velocities(Unpredicted):
     """A step as the correctors' papers write it: with two coefficients, and with no sigma.
 
     A masked position decodes with probability a (alpha_s - alpha_t) / (1 - alpha_t), a decoded one is masked with

@@ -21,7 +21,6 @@ from remdm.runs.trace import Frame, Trace
 from remdm.runs.trace_file import MAX_WORD, fits
 from remdm.sampling.knobs import one_of
 from remdm.sampling.methods import Running, build, run
-from remdm.sampling.time_grid import FINISH
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _received(request: RunRequest, start: tuple[int, ...], expected: int) -> Pre
 def recorded(
     running: Running, runs: Sequence[PreparedRun], past: Sequence[Frame] = ()
 ) -> Iterator[list[TimedFrame | None]]:
-    """For each step what happened to each sequence; None where one had nothing left for the final fill.
+    """For each step what happened to each sequence; None where one was over before it.
 
     Args:
         running: the sampler under way, a sequence for each run.
@@ -131,7 +130,7 @@ def recorded(
         seconds, after = time.perf_counter() - begun, record.after.tokens.tolist()
         yield [
             each.timed(frame(record, row, before + int(running.forwards[row]), drafts[row]), after[row], seconds)
-            if record.step.phase != FINISH or record.decoded[row].any()
+            if record.over is None or not record.over[row]
             else None
             for row, each in enumerate(runs)
         ]

@@ -1,10 +1,6 @@
-"""The papers' samplers as a table: each is a choice of transition, rule, weighting and plan.
+"""Settings: a sampler by name with its paper's defaults, changed where asked; and a run of them."""
 
-The parts combine freely; a name is a preset over them with its paper's defaults. To add a method, write a class in
-remasking.py, time_grid.py or transition.py, give it a row in its table in parts.py, and add a row to METHODS.
-"""
-
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass
 from functools import cached_property
 from typing import Any
@@ -18,85 +14,14 @@ from remdm.sampling.knobs import canonical, knob, knobs, one_of
 from remdm.sampling.knobs import parse as parse_knobs
 from remdm.sampling.noise import DTYPES, Noise
 from remdm.sampling.parts import HOLDING, TABLE_HELP, TABLES, Plan, applicable, part_knobs
+from remdm.sampling.presets import METHODS
 from remdm.sampling.sampler import observe, sample
 from remdm.sampling.schedule import SCHEDULES
 from remdm.sampling.state import State, start
 from remdm.sampling.time_grid import Grid, Step, in_blocks, steps
 from remdm.sampling.transition import Ancestral, StepRecord, Transition
 
-LONG = 1024
-"""From this many steps on, the paper uses the eta of its long runs (section 5.1, Tables 1 and 6)."""
 MAX_STEPS = 8192
-
-
-def _short_or_long(short: float, long: float) -> Callable[[int], dict[str, Any]]:
-    return lambda n: {"eta": long if n >= LONG else short}
-
-
-def _fixed(**values: Any) -> Callable[[int], dict[str, Any]]:
-    return lambda n: values
-
-
-@dataclass(frozen=True)
-class Method:
-    """A named sampler: its parts, its paper's defaults for n steps, and where they come from."""
-
-    name: str
-    title: str
-    cite: str
-    transition: str = "ancestral"
-    rule: str = "never"
-    weighting: str = "even"
-    plan: str = "always"
-    schedule: str = "linear"
-    defaults: Callable[[int], Mapping[str, Any]] = _fixed()
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """Table name -> row name."""
-        return {table: getattr(self, table) for table in TABLES}
-
-
-_REMDM = "arXiv 2503.00307"
-# One row a sampler, laid out by hand.
-# fmt: off
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Method("mdlm", "MDLM", "arXiv 2406.07524, eq. 2"),
-        Method("remdm-cap", "ReMDM-cap", f"{_REMDM}, section 4.1, Table 6",
-               rule="cap", defaults=_short_or_long(0.04, 0.008)),
-        Method("remdm-rescale", "ReMDM-rescale", f"{_REMDM}, section 4.1, Table 6",
-               rule="rescale", defaults=_short_or_long(0.045, 0.015)),
-        Method("remdm-conf", "ReMDM-conf", f"{_REMDM}, section 4.1: sigma_max, weighted by confidence; masked "
-               "positions decode as in MDLM, so that more masks are left until late than in the others",
-               rule="rescale", weighting="conf", defaults=_fixed(eta=1.0, masked_sigma="zero")),
-        Method("remdm-conf-mean", "ReMDM-conf, marginals kept", f"ours, after {_REMDM}, section 4.1: as "
-               "ReMDM-conf, but masked positions make up for what is remasked",
-               rule="rescale", weighting="conf", defaults=_fixed(eta=1.0, masked_sigma="mean")),
-        Method("remdm-switch", "ReMDM-switch", f"{_REMDM}, Algorithm 2; eta as for cap, t_switch ours",
-               rule="cap", plan="switch", defaults=_short_or_long(0.04, 0.008)),
-        Method("remdm-loop", "ReMDM-loop", f"{_REMDM}, section 4.1, Tables 1 and 6",
-               rule="cap", plan="loop", defaults=_short_or_long(0.055, 0.02)),
-        Method("fb", "Forward-backward", f"Campbell et al. 2022; {_REMDM}, Proposition 4.2", rule="fb"),
-        Method("dfm", "DFM", f"Gat et al. 2024; {_REMDM}, Proposition 4.3", rule="dfm", plan="capped"),
-        Method("maskgit", "MaskGIT", "arXiv 2202.04200: cosine schedule",
-               transition="maskgit", schedule="maskgit-cosine",
-               defaults=_fixed(nucleus_p=1.0, temperature=1.0, choice_temperature=4.5)),
-        Method("llada", "LLaDA, sampled", f"arXiv 2502.09992, drawn at random as in {_REMDM}, Appendix D.4",
-               transition="llada", defaults=_fixed(nucleus_p=1.0)),
-        Method("llada-greedy", "LLaDA, greedy", "arXiv 2502.09992: the defaults of its generate.py, one block",
-               transition="llada", defaults=_fixed(nucleus_p=1.0, temperature=0.0, block_length=0)),
-        Method("llada-chat", "LLaDA, greedy in blocks", "arXiv 2502.09992: its chat and README, 128 tokens, 128 calls",
-               transition="llada", defaults=_fixed(nucleus_p=1.0, temperature=0.0, block_length=32)),
-        Method("remdm-llada", "ReMDM-LLaDA", f"{_REMDM}, Appendix D.4: 32 tokens in 64 steps, 28 + 32 + 4",
-               transition="llada-loop", plan="draft", defaults=_fixed(nucleus_p=1.0, swaps=1)),
-        Method("llada-dfm", "LLaDA-DFM", f"{_REMDM}, Appendix D.4; its code is not public, so details are ours",
-               transition="llada-swap", defaults=_fixed(nucleus_p=1.0, swaps=1)),
-    )
-}
-# fmt: on
-"""Every sampler by the name it has in flags, addresses, files and on the page."""
 
 
 @dataclass(frozen=True)

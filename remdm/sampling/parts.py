@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field
 from typing import Any
 
+from remdm.sampling.adaptive import Adaptive, EntropyBound, Factor, Threshold
+from remdm.sampling.halton import Halton
 from remdm.sampling.knobs import knobs
+from remdm.sampling.p2 import PathPlanning
+from remdm.sampling.rcr import RunningConfidence
 from remdm.sampling.remasking import (
     Cap,
     CapRescale,
@@ -17,13 +21,16 @@ from remdm.sampling.remasking import (
     Remasking,
     Rescale,
     Rescored,
+    Star,
     Switch,
     WhileHeld,
+    Window,
     bump,
     flat,
 )
 from remdm.sampling.time_grid import Capped, Draft, Grid, Plateau, PlateauTimes, Uniform
-from remdm.sampling.transition import Ancestral, EvenCounts, MaskgitCounts, TopConfidence
+from remdm.sampling.top_confidence import EvenCounts, MaskgitCounts, TopConfidence
+from remdm.sampling.transition import Ancestral
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ RULES: dict[str, Part] = {
     "cap-rescale": _part("capped and rescaled", CapRescale),
     "fb": Part("forward-backward", "The corrector of Campbell et al. 2022 as a sigma.", lambda: Corrector(flat)),
     "dfm": Part("DFM corrector", "The corrector of Gat et al. 2024 as a sigma.", lambda: Corrector(bump)),
+    "star": _part("star-shaped", Star),
 }
 """How much is remasked."""
 
@@ -74,9 +82,14 @@ def _switch(t_switch: float) -> Plan:
     return Plan(Uniform(), lambda rule: Switch(rule, t_switch))
 
 
+def _window(t_on: float, t_off: float) -> Plan:
+    return Plan(Uniform(), lambda rule: Window(rule, t_on, t_off))
+
+
 PLANS: dict[str, Part] = {
     "always": Part("at every step", "Equal steps, remasking on throughout.", lambda: Plan(Uniform())),
     "switch": _part("late only", Switch, _switch),
+    "window": _part("between two times", Window, _window),
     "loop": _part("loop, by share of steps", Plateau, lambda **values: Plan(Plateau(**values), WhileHeld)),
     "loop-times": _part(
         "loop, by schedule time", PlateauTimes, lambda **values: Plan(PlateauTimes(**values), WhileHeld)
@@ -117,6 +130,12 @@ TRANSITIONS: dict[str, Part] = {
         ("swaps", "order"),
         "Remasks and decodes again at every step. The paper's own code of this baseline is not public.",
     ),
+    "rcr": _part("the surest of old and new", RunningConfidence),
+    "p2": _part("all scored anew (P2)", PathPlanning),
+    "threshold": _part("all above a threshold", Threshold, lambda **values: Adaptive(Threshold(**values))),
+    "factor": _part("all by a factor", Factor, lambda **values: Adaptive(Factor(**values))),
+    "entropy-bound": _part("all within an entropy", EntropyBound, lambda **values: Adaptive(EntropyBound(**values))),
+    "halton": _part("far from each other (Halton)", Halton),
 }
 """How the positions that decode are chosen."""
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from remdm.sampling.knobs import check, knob
 from remdm.sampling.state import State
-from remdm.sampling.time_grid import Step
+from remdm.sampling.time_grid import Step, ordered
 
 Score = Callable[[], Tensor]
 """Gives log p(present token), float64 `[B, L]`, by the network's current, unconstrained output."""
@@ -108,6 +108,15 @@ class Corrector:
         return self.beta(step.t) * (step.alpha_s - step.alpha_t) / step.alpha_t if step.alpha_t > 0 else 0.0
 
 
+@dataclass(frozen=True)
+class Star:
+    """Forget and write anew: a decoded token is masked as often as any other (star-shaped sampling, 2510.08369)."""
+
+    def sigma(self, step: Step, state: State, score: Score) -> float:
+        """1 - alpha_s: then a masked position stays masked with the same probability (from eq. 7's posterior)."""
+        return 1.0 - step.alpha_s
+
+
 _MASKED = ("mean", "zero")
 _MASKED_HELP = "What masked positions use: the mean sigma (keeps the marginals) or zero (as published)."
 
@@ -171,6 +180,23 @@ class Switch:
     def sigma(self, step: Step, state: State, score: Score) -> Tensor | float:
         """The inner rule where t <= t_switch, else 0."""
         return self.inner.sigma(step, state, score) if step.t <= self.t_switch else 0.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """Remask between two times alone: from t_on down to t_off."""
+
+    inner: Remasking
+    t_on: float = knob(0.55, 0, 1, symbol="t_on", help="Remasking is on from this time on.")
+    t_off: float = knob(0.05, 0, 1, symbol="t_off", help="Remasking is on until this time.")
+
+    def __post_init__(self) -> None:
+        check(self)
+        ordered(self.t_on, self.t_off)
+
+    def sigma(self, step: Step, state: State, score: Score) -> Tensor | float:
+        """The inner rule where t_off <= t <= t_on, else 0."""
+        return self.inner.sigma(step, state, score) if self.t_off <= step.t <= self.t_on else 0.0
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ def sample(
     """
     taken = 0
     for step in steps:
+        if transition.ends and not state.masked.any():
+            return
         record = transition(denoiser, step.inside(state), step, noise)
         if step.block is not None:
             record = replace(record, before=state, after=replace(record.after, given=state.given))
@@ -42,7 +44,8 @@ def finish(denoiser: Denoiser, state: State, index: int) -> StepRecord:
     step = Step(index, 0.0, 0.0, 1.0, 1.0, FINISH)
     log_x = denoiser(state.tokens, masked, 0.0)
     after = decode(state, masked, *drawn(log_x, log_x.max(dim=-1).indices))
-    return StepRecord(step, state, after, torch.zeros_like(masked), masked, 0.0, masked, log_x)
+    nothing = torch.zeros_like(masked)
+    return StepRecord(step, state, after, nothing, masked, 0.0, masked, log_x, over=~masked.any(1))
 
 
 def observe(record: StepRecord, denoiser: Denoiser) -> StepRecord:

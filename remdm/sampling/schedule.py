@@ -64,4 +64,22 @@ class MaskgitCosine:
         return 2 / pi * asin(1.0 - _unit("alpha", alpha))
 
 
-SCHEDULES: dict[str, Schedule] = {"linear": Linear(), "cosine": Cosine(), "maskgit-cosine": MaskgitCosine()}
+@dataclass(frozen=True)
+class Arccos:
+    """alpha = 1 - (2 / pi) acos(1 - t): even at first, most tokens in the last steps (arXiv 2503.17076)."""
+
+    def alpha(self, t: float) -> float:
+        """1 - 2 acos(1 - t) / pi, exactly 0 at t = 1."""
+        return 1.0 - 2 / pi * acos(1.0 - _unit("t", t)) if t != 1.0 else 0.0
+
+    def time(self, alpha: float) -> float:
+        """1 - cos(pi (1 - alpha) / 2), exactly 1 at alpha = 0."""
+        return 1.0 - cos(pi / 2 * (1.0 - _unit("alpha", alpha))) if alpha != 0.0 else 1.0
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "linear": Linear(),
+    "cosine": Cosine(),
+    "maskgit-cosine": MaskgitCosine(),
+    "arccos": Arccos(),
+}

@@ -131,7 +131,7 @@ class Plateau:
 
     def __post_init__(self) -> None:
         check(self)
-        _ordered(self.t_on, self.t_off)
+        ordered(self.t_on, self.t_off)
 
     def nodes(self, n: int, schedule: Schedule) -> tuple[Node, ...]:
         """(1 - t_on) n draft steps, (t_on - t_off) n held ones, t_off n to complete."""
@@ -170,7 +170,7 @@ class PlateauTimes:
 
     def __post_init__(self) -> None:
         check(self)
-        _ordered(self.t_on, self.t_off)
+        ordered(self.t_on, self.t_off)
 
     def nodes(self, n: int, schedule: Schedule) -> tuple[Node, ...]:
         """n / 2 draft steps, held until step floor((1 - t_off) n), then to 0."""
@@ -246,6 +246,7 @@ def _bound(alpha: float) -> float:
     return min(1.0, max(0.0, alpha))
 
 
-def _ordered(t_on: float, t_off: float) -> None:
+def ordered(t_on: float, t_off: float) -> None:
+    """Raise ValueError, naming both, unless t_off lies below t_on."""
     if not t_off < t_on:
         raise ValueError(f"t_off must lie below t_on, got t_off {t_off:g} and t_on {t_on:g}")

@@ -1,19 +1,17 @@
 """One reverse step: from z_t and x_theta to z_s, and the record of what happened.
 
-`Ancestral` lets each position decide alone: MDLM, ReMDM, forward-backward, DFM. `TopConfidence` decodes exact
-numbers of tokens, the most confident first: MaskGIT and LLaDA.
+`Ancestral` lets each position decide alone: MDLM, ReMDM, forward-backward, DFM. Others have modules of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser, NotFinite
-from remdm.sampling.knobs import check, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.posterior import mask_probability
 from remdm.sampling.remasking import Never, Remasking, bounded
@@ -36,6 +34,7 @@ class StepRecord:
         log_x: log x_theta at those, `[n, V]`; None if there are none.
         watched: masked positions whose likeliest token was computed besides, bool `[B, L]`, m of them; see `observe`.
         peak: log x_theta of that token, `[m]`. guess: its id, `[m]`.
+        over: sequences that were over before it, of which it is no step, bool `[B]`; None: none of them.
 
     What has a row for each position, `log_x`, `peak` and `guess`, may be on the network's device; `shown` is on the
     host.
@@ -52,6 +51,7 @@ class StepRecord:
     watched: Tensor | None = None
     peak: Tensor | None = None
     guess: Tensor | None = None
+    over: Tensor | None = None
 
     @cached_property
     def shown(self) -> "Shown":
@@ -91,7 +91,21 @@ class Shown:
 
 
 class Transition(Protocol):
-    """A way from z_t to z_s."""
+    """A way from z_t to z_s.
+
+    Attributes:
+        ends: whether a run is over once nothing is masked, whatever steps are left.
+    """
+
+    @property
+    def ends(self) -> bool:
+        """See above."""
+
+    def remasks(self, step: Step, decoded: float, length: int) -> float | None:
+        """Of so many decoded tokens among `length` free ones, how many are remasked on average.
+
+        None where only the network tells.
+        """
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Take one step."""
@@ -125,6 +139,25 @@ def remask(state: State, rows: Tensor) -> State:
     )
 
 
+def surest(sure: Tensor, counts: Sequence[int]) -> Tensor:
+    """The so many surest positions of each sequence, bool `[B, L]`; -inf in `sure`, `[B, L]`, is never among them."""
+    chosen = torch.zeros(sure.shape, dtype=torch.bool)
+    for row, count in enumerate(counts):
+        chosen[row, sure[row].topk(min(count, int((sure[row] > -torch.inf).sum()))).indices] = True
+    return chosen
+
+
+def negative_entropy(log_x: Tensor) -> Tensor:
+    """sum p log p of each row, in nats, `[n]`."""
+    return (log_x.exp() * log_x.clamp(min=-1e30)).sum(-1)
+
+
+def margin(log_x: Tensor) -> Tensor:
+    """By how much the likeliest token's probability exceeds the second's, `[n]`."""
+    first, second = log_x.topk(2, dim=-1).values.exp().unbind(-1)
+    return first - second
+
+
 def present_score(denoiser: Denoiser, state: State, step: Step) -> Callable[[], Tensor]:
     """Computes, when called, log p of each decoded token by the network's current output; 0 elsewhere. `[B, L]`.
 
@@ -139,6 +172,25 @@ def present_score(denoiser: Denoiser, state: State, step: Step) -> Callable[[], 
     return score
 
 
+class TakesNothingBack:
+    """Part of a transition that never remasks."""
+
+    ends: ClassVar[bool] = False
+
+    def remasks(self, step: Step, decoded: float, length: int) -> float:
+        """0."""
+        return 0.0
+
+
+class Unpredicted:
+    """Part of a transition that does not say beforehand how much it remasks: it follows from the network's output."""
+
+    ends: ClassVar[bool] = False
+
+    def remasks(self, step: Step, decoded: float, length: int) -> None:
+        """None."""
+
+
 @dataclass(frozen=True)
 class Ancestral:
     """Every position decides alone, by the posterior.
@@ -148,6 +200,7 @@ class Ancestral:
     """
 
     remasking: Remasking = Never()
+    ends: ClassVar[bool] = False
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Draw who is masked at s, then tokens for those who decode."""
@@ -162,110 +215,10 @@ class Ancestral:
             after = decode(after, decoded, *drawn(log_x, noise.draw(log_x, decoded)))
         return StepRecord(step, state, after, remasked, decoded, sigma, decoded, log_x)
 
-
-class Counts(Protocol):
-    """How many positions decode in a step, for one sequence."""
-
-    def decode(self, step: Step, masked: int, free: int) -> int:
-        """Out of `masked` masks among `free` positions that are not given."""
-
-
-@dataclass(frozen=True)
-class MaskgitCounts:
-    """floor(free (1 - alpha_s)) masks are left, at least one token decodes, and one waits for the last step."""
-
-    def decode(self, step: Step, masked: int, free: int) -> int:
-        """MaskGIT's `max(1, min(masked - 1, floor(...)))` masks; none at alpha_s = 1 (method of arXiv 2202.04200)."""
-        if step.alpha_s >= 1.0:
-            return masked
-        return masked - max(1, min(masked - 1, int(free * (1.0 - step.alpha_s) + 1e-9))) if masked > 1 else 0
-
-
-@dataclass(frozen=True)
-class EvenCounts:
-    """The masks of a phase are spread evenly over its steps, the remainder first: LLaDA's transfer counts."""
-
-    def decode(self, step: Step, masked: int, free: int) -> int:
-        """ceil(masks that this phase decodes / its steps left)."""
-        goal = round(free * (1.0 - step.alpha_goal))
-        return -(-max(0, masked - goal) // step.left)
-
-
-CONFIDENT, ENDS_LAST, RANDOM = "confident", "ends-last", "random"
-
-
-@dataclass(frozen=True)
-class TopConfidence:
-    """Exact counts: all masked positions draw a token, the most confident of them keep it.
-
-    Confidence is x_theta's probability of the drawn token: as the network gives it, whatever the temperature (LLaDA),
-    or `tempered`, as it was drawn (MaskGIT). With `swaps`, as many of the least sure decoded tokens (by psi) are
-    remasked first and as many more decoded: ReMDM on LLaDA while the plan holds (arXiv 2503.00307, Appendix D.4), or at
-    every step (its DFM baseline).
-    """
-
-    counts: Counts
-    choice_temperature: float = knob(
-        0.0, 0, 20, step=0.1, symbol="c", help="Noise on the confidence that decides the order, fading to 0."
-    )
-    swaps: int = knob(0, 0, 64, step=1, symbol="k", help="How many of the least sure tokens are remasked in a step.")
-    order: str = knob(
-        CONFIDENT, choices=(CONFIDENT, ENDS_LAST, RANDOM), label="First",
-        help="What is decoded first: the most confident, the same with end marks last, or at random.",
-    )  # fmt: skip
-    held_only: bool = True
-    tempered: bool = False
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
-        """Remask the least confident, draw, keep the most confident."""
-        remasked, count = self._swap(state, step)
-        after = remask(state, remasked)
-        rows = after.masked
-        log_x = denoiser(after.tokens, rows, step.t) if rows.any() else None
-        decoded = torch.zeros_like(rows)
-        share = remasked.sum(1).double() / state.decoded.sum(1).clamp(min=1)
-        if log_x is not None:
-            ids = noise.draw(log_x, rows)
-            likely = log_x if self.tempered else denoiser.unguided(after.tokens, rows, step.t)
-            ids, log_p, *left = drawn(likely, ids, *self._left(denoiser, likely))
-            surest = torch.full(rows.shape, -torch.inf, dtype=torch.float64)
-            surest[rows] = self._rank(denoiser, ids, log_p, left, rows, noise)
-            if self.choice_temperature:
-                surest += self.choice_temperature * step.s * noise.gumbel(rows.shape[1])
-            for row, extra in enumerate(count):
-                wanted = extra + self.counts.decode(step, int(state.masked[row].sum()), int((~state.given[row]).sum()))
-                decoded[row, surest[row].topk(min(wanted, int(rows[row].sum()))).indices] = True
-            kept = decoded[rows]
-            after = decode(after, decoded, ids[kept], log_p[kept])
-        sigma = share[:, None].expand(rows.shape)
-        return StepRecord(step, state, after, remasked, decoded, sigma, rows, log_x)
-
-    def _left(self, denoiser: Denoiser, likely: Tensor) -> list[Tensor]:
-        """The log of the mass besides end marks, `[n]`, where they come last; nothing otherwise."""
-        if self.order != ENDS_LAST or not denoiser.end_ids:
-            return []
-        return [likely.index_fill(1, sent(torch.tensor(denoiser.end_ids), likely.device), -torch.inf).logsumexp(dim=-1)]
-
-    def _rank(
-        self, denoiser: Denoiser, ids: Tensor, log_p: Tensor, left: list[Tensor], rows: Tensor, noise: Noise
-    ) -> Tensor:
-        """What decides who decodes first, higher first: finite, float64 `[n]`."""
-        if self.order == RANDOM:
-            return noise.uniform(rows.shape[1])[rows]
-        if left:  # the others are compared as if there were no end marks
-            log_p = torch.where(torch.isin(ids, torch.tensor(denoiser.end_ids)), -torch.inf, log_p - left[0])
-        return log_p.double().clamp(min=-1e30)
-
-    def _swap(self, state: State, step: Step) -> tuple[Tensor, list[int]]:
-        """Which tokens are remasked, and how many in each sequence."""
-        remasked = torch.zeros_like(state.given)
-        if self.swaps and (step.held or not self.held_only):
-            for row, decoded in enumerate(state.decoded):
-                least = (
-                    state.psi[row].where(decoded, torch.inf).topk(min(self.swaps, int(decoded.sum())), largest=False)
-                )
-                remasked[row, least.indices] = True
-        return remasked, remasked.sum(1).tolist()
+    def remasks(self, step: Step, decoded: float, length: int) -> float:
+        """Rules that weigh tokens are asked with all tokens equally sure: their sum is the same for any confidence."""
+        here = torch.arange(length)[None] < round(decoded)
+        psi = torch.full((1, length), 0.5, dtype=torch.float64).masked_fill(~here, torch.inf)
+        state = State((~here).long(), psi, torch.zeros_like(here), 1)
+        sigma = bounded(self.remasking.sigma(step, state, lambda: torch.full_like(psi, -1.0)), step)
+        return float(sigma[state.decoded].sum()) if isinstance(sigma, Tensor) else sigma * decoded

@@ -20,8 +20,9 @@ from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest, run_seed
 from remdm.runs.trace import Trace
 from remdm.runs.trace_file import save
-from remdm.sampling.methods import METHODS, settings
 from remdm.sampling.methods import run as sampled
+from remdm.sampling.methods import settings
+from remdm.sampling.presets import METHODS
 from remdm.studies.pairs import pair
 
 DOMAIN = DOMAINS["text"]

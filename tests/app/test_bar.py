@@ -51,8 +51,10 @@ def tabs(page: Page):
     return page.locator(".domains > .tab-wrapper [role=tab]")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["wide", "phone"])
+SHAPES = {"wide-light": ((1440, 900), "light"), "phone-dark": ((390, 844), "dark")}
+
+
+@pytest.mark.parametrize("size, theme", SHAPES.values(), ids=SHAPES)
 def test_the_page_looks_the_same_however_it_is_rendered(arrived, size, theme):
     page = arrived(*size, theme)
     assert tabs(page).all_inner_texts() == TITLES

@@ -15,7 +15,8 @@ from remdm.domains.registry import DOMAINS
 from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest
 from remdm.runs.trace_file import load
-from remdm.sampling.methods import METHODS, settings
+from remdm.sampling.methods import settings
+from remdm.sampling.presets import METHODS
 from remdm.serving.streamed_runs import StreamedRun
 
 TEXT = DOMAINS["text"]
@@ -59,8 +60,9 @@ def test_the_same_seed_gives_the_same_run(studio):
     assert studio.run()["ids"] != first["ids"]
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_sampler_runs(studio, name):
+@pytest.mark.parametrize("name, remasks", [("mdlm", False), ("remdm-conf", True), ("rcr", True)])
+def test_a_sampler_brings_its_controls_and_runs(studio, name, remasks):
+    """All of them, without a browser: tests/app/test_presets.py."""
     method = METHODS[name]
     studio.choose("sampler", method.title)
     wanted, visible = defaults(name, 16), shown(method.parts)
@@ -75,8 +77,16 @@ def test_every_sampler_runs(studio, name):
     assert shown_values == {k: pytest.approx(wanted[k]) for k in shown_values} and "nucleus_p" in shown_values
     end = studio.run()
     assert end["masked"] == 0 and end["steps"] >= 16 and end["missing"] == 0
-    assert (end["remasks"] > 0) == (name not in ("mdlm", "maskgit", "llada", "llada-greedy", "llada-chat"))
+    assert (end["remasks"] > 0) == remasks
     assert studio.player.locator(".rp-about").inner_text().startswith(f"{name}, 16 steps, seed ")
+
+
+def test_a_sampler_that_is_sure_ends_before_its_last_step(studio):
+    studio.choose("sampler", METHODS["eb"].title)
+    studio.typed("steps", 64)
+    expect(studio.part("outlook")).to_contain_text("follows from the network")
+    end = studio.run()
+    assert end["masked"] == 0 and end["steps"] < 64 and end["expected"] == end["steps"] == end["panes"][0]["forwards"]
 
 
 def test_stop_leaves_what_was_made(studio, tmp_path):
@@ -309,7 +319,6 @@ def test_prompts_and_blanks(studio):
 
 
 def test_three_samples(studio, tmp_path):
-    studio.typed("steps", 64)
     studio.typed("count", 3)
     labels = studio.watch("run")
     studio.start()
@@ -397,8 +406,7 @@ def test_a_wrong_file_is_refused(studio, app, tmp_path, content, sentence):
     studio.ready()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("size, theme", [(WIDE, "dark"), (PHONE, "light")], ids=["wide-dark", "phone-light"])
 def test_every_size_and_theme(visit, size, theme):
     phone = size is PHONE
     studio = visit(size, f"?__theme={theme}", has_touch=phone, is_mobile=phone, color_scheme=theme)

@@ -22,7 +22,8 @@ from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.samples import Free
 from remdm.evaluation.tuning import recommended
 from remdm.models.ideal import letters
-from remdm.sampling.methods import METHODS, settings
+from remdm.sampling.methods import settings
+from remdm.sampling.presets import METHODS
 from remdm.views.curves import figure, look, table
 
 KINDS = registry.measurements()

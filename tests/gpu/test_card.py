@@ -22,8 +22,9 @@ from remdm.runs.frames import frame
 from remdm.runs.record import facts, prepare, record
 from remdm.runs.request import RunRequest
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.methods import METHODS, run, settings
+from remdm.sampling.methods import run, settings
 from remdm.sampling.noise import Noise
+from remdm.sampling.presets import METHODS
 from remdm.serving.batcher import shared
 from remdm.serving.streamed_runs import RunGroup, Runs
 from remdm.views.messages import start_message

@@ -25,7 +25,8 @@ from remdm.runs.record import BrokenRun, prepare, record
 from remdm.runs.request import RunRequest
 from remdm.runs.trace_file import MAX_NAME, MAX_PROMPT, MAX_WORD, dumps, fits, loads
 from remdm.sampling.denoiser import NotFinite, probabilities
-from remdm.sampling.methods import METHODS, run, settings
+from remdm.sampling.methods import run, settings
+from remdm.sampling.presets import METHODS
 from remdm.serving.streamed_runs import RUNS, RunGroup
 from remdm.studies.reproduce.public_files import llada_folder, mdlm_folder
 

@@ -16,7 +16,8 @@ from remdm.runs import trace_file
 from remdm.runs.frames import frame
 from remdm.runs.trace import Frame, Trace, TraceError, replay
 from remdm.runs.trace_file import MAX_PROMPT, MAX_TEXT, dumps, load, loads, save
-from remdm.sampling.methods import METHODS, run, settings
+from remdm.sampling.methods import run, settings
+from remdm.sampling.presets import METHODS
 
 IDEAL = letters()
 MASK = IDEAL.mask_id

@@ -5,11 +5,12 @@ import torch
 
 from remdm.models.ideal import IdealDenoiser, letters
 from remdm.sampling.knobs import pairs
-from remdm.sampling.methods import METHODS, build, parse, run, settings
+from remdm.sampling.methods import build, parse, run, settings
 from remdm.sampling.parts import PLANS, TABLES, TRANSITIONS, WEIGHTINGS, applicable
+from remdm.sampling.presets import METHODS
 from remdm.sampling.schedule import SCHEDULES
 from remdm.sampling.time_grid import LOOP
-from remdm.sampling.transition import Ancestral, TopConfidence
+from remdm.sampling.transition import Ancestral
 
 IDEAL = letters()
 MASK = IDEAL.mask_id
@@ -111,8 +112,7 @@ def test_parts_combine_freely(plan, transition):
     chosen = settings("remdm-cap", 9, plan=plan, transition=transition, weighting=weighting, temperature=0.9)
     runs_to_the_end(chosen)
     assert set(chosen.values) == set(applicable(chosen.parts))
-    kind = Ancestral if transition == "ancestral" else TopConfidence
-    assert isinstance(build(chosen)[0], kind)
+    assert isinstance(build(chosen)[0], Ancestral) == (transition == "ancestral")
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -139,7 +139,7 @@ def test_every_option_can_be_given_as_text():
 @pytest.mark.parametrize(
     ("texts", "sentence"),
     [
-        ({"strength": "1"}, "“strength=1” is not a setting"),
+        ({"force": "1"}, "“force=1” is not a setting"),
         ({"eta": "lots"}, "eta must be a number, got lots"),
         ({"swaps": "1.5"}, "swaps must be a whole number, got 1.5"),
         ({"eta": ""}, "eta must be a number, got nothing"),

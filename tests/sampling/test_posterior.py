@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from remdm.sampling.methods import METHODS, build, settings
+from remdm.sampling.methods import build, settings
 from remdm.sampling.parts import RULES, WEIGHTINGS
 from remdm.sampling.posterior import mask_probability
+from remdm.sampling.presets import METHODS
 from remdm.sampling.remasking import bounded
 from remdm.sampling.schedule import SCHEDULES
 from remdm.sampling.state import State

@@ -14,11 +14,12 @@ import torch
 
 from remdm.models.ideal import IdealDenoiser
 from remdm.sampling.denoiser import Truncated, Truncation, Unguided
-from remdm.sampling.methods import METHODS, largest_eta, run, settings
+from remdm.sampling.methods import largest_eta, run, settings
 from remdm.sampling.noise import Noise
+from remdm.sampling.presets import METHODS
 from remdm.sampling.state import start
 from remdm.sampling.time_grid import Step
-from remdm.sampling.transition import EvenCounts, MaskgitCounts, TopConfidence
+from remdm.sampling.top_confidence import EvenCounts, MaskgitCounts, TopConfidence
 
 VOCABULARY, MASK, EOS, EOT = 24, 23, 20, 21
 

@@ -7,8 +7,9 @@ import torch
 
 from remdm.models.ideal import WORDS, IdealDenoiser, letters
 from remdm.sampling.denoiser import Unguided
-from remdm.sampling.methods import METHODS, Running, build, run, settings
+from remdm.sampling.methods import Running, build, run, settings
 from remdm.sampling.noise import Noise
+from remdm.sampling.presets import METHODS
 from remdm.sampling.remasking import Confidence, Rescale, bump
 from remdm.sampling.sampler import sample
 from remdm.sampling.schedule import Linear
@@ -146,10 +147,11 @@ def test_watching_changes_no_token(name):
 @pytest.mark.parametrize("name", METHODS)
 def test_memory_changes_only_the_number_of_calls(name, timed):
     network = Counting(timed=timed)
-    records, running = chain(name, PROMPTED, denoiser=network, nucleus_p=1.0)
+    plainly = {"nucleus_p": 1.0, "temperature": 0.0 if settings(name, 12).truncation.greedy else 1.0}
+    records, running = chain(name, PROMPTED, denoiser=network, **plainly)
     assert sum(network.asked) == running.forwards.sum() > 0
     bare = Counting()
-    chosen = settings(name, 12, nucleus_p=1.0)
+    chosen = settings(name, 12, **plainly)
     noise = Noise((1, 2, 3), greedy=chosen.truncation.greedy)
     plain = list(sample(bare, *build(chosen), start(PROMPTED, MASK), noise))
     assert final(plain).equal(final(records))

@@ -11,7 +11,8 @@ from remdm.models.network import NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.runs.frames import frame
 from remdm.sampling import noise
-from remdm.sampling.methods import METHODS, run, settings
+from remdm.sampling.methods import run, settings
+from remdm.sampling.presets import METHODS
 
 LENGTH, MASK = 12, 22
 

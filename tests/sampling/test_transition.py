@@ -15,7 +15,8 @@ from remdm.sampling.sampler import observe
 from remdm.sampling.schedule import SCHEDULES, Linear
 from remdm.sampling.state import start
 from remdm.sampling.time_grid import Draft, Step, Uniform, steps
-from remdm.sampling.transition import Ancestral, EvenCounts, MaskgitCounts, TopConfidence, decode, remask
+from remdm.sampling.top_confidence import EvenCounts, MaskgitCounts, TopConfidence
+from remdm.sampling.transition import Ancestral, decode, remask
 
 MASK = 3
 P = torch.tensor([0.5, 0.3, 0.2, 0.0], dtype=torch.float64)  # the mask has no mass

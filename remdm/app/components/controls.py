@@ -10,7 +10,8 @@ from remdm.app.components.ranges import Dial
 from remdm.sampling.answering import Answering
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import METHODS, TABLES, applicable, part_knobs, settings
+from remdm.sampling.methods import TABLES, applicable, part_knobs, settings
+from remdm.sampling.presets import METHODS
 
 LABELS = {
     "eta": "Strength", "eta_cap": "Cap", "eta_rescale": "Share of it", "t_on": "Loop begins", "t_off": "Loop ends",

@@ -9,7 +9,7 @@ from remdm.app.components.board import Comparison
 from remdm.app.workbench.lanes import resettled
 from remdm.runs.branch import BranchRequest, pane, request_of, state_after
 from remdm.runs.planting import Change, chosen_token, likely, written
-from remdm.sampling.methods import METHODS
+from remdm.sampling.presets import METHODS
 from remdm.views.messages import dumps
 
 KINDS = ("put", "wrong", "mask", "on")

@@ -13,7 +13,7 @@ from remdm.app.workbench.settings import Panel
 from remdm.app.workbench.settings_events import Reactions
 from remdm.app.workbench.share import own_lane
 from remdm.models.checkpoints import CheckpointError
-from remdm.sampling.methods import METHODS
+from remdm.sampling.presets import METHODS
 
 
 class Asked:

@@ -11,7 +11,7 @@ from remdm.app.events import Changes, Values
 from remdm.app.workbench.lanes import AS_SET, resettled
 from remdm.app.workbench.settings import Panel
 from remdm.evaluation.planted_errors import HEADINGS, experiment, row
-from remdm.sampling.methods import METHODS
+from remdm.sampling.presets import METHODS
 from remdm.serving.streamed_runs import RunGroup
 from remdm.views.comparison import grid
 

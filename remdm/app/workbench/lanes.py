@@ -14,7 +14,8 @@ from remdm.runs.request import RunRequest
 from remdm.sampling.answering import Answering
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import knobs, pairs
-from remdm.sampling.methods import METHODS, Settings, drawn_as, parse, settings
+from remdm.sampling.methods import Settings, drawn_as, parse, settings
+from remdm.sampling.presets import METHODS
 
 AS_SET = ""
 """The lane that runs with the settings of the panel."""

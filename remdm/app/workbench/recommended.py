@@ -7,7 +7,7 @@ from remdm.app.workbench.settings import MOST_STEPS, Panel, whole
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.tuning.recommended import Known, Measured, known
 from remdm.paths import ASSETS
-from remdm.sampling.methods import METHODS
+from remdm.sampling.presets import METHODS
 
 FOLDER = ASSETS / "results"
 

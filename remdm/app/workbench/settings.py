@@ -19,7 +19,8 @@ from remdm.runs.request import MAX_SEED, RunRequest
 from remdm.sampling.answering import Answering
 from remdm.sampling.denoiser import Truncation
 from remdm.sampling.knobs import canonical, knobs
-from remdm.sampling.methods import METHODS, TABLES, Settings, applicable, part_knobs, settings
+from remdm.sampling.methods import TABLES, Settings, applicable, part_knobs, settings
+from remdm.sampling.presets import METHODS
 from remdm.sampling.schedule import SCHEDULES
 
 FIRST = "remdm-loop"

@@ -11,8 +11,9 @@ from remdm.app.events import LATEST, Changes, Values, on
 from remdm.app.workbench.settings import FIRST_STEPS, Panel, another_seed, first_of, length_of, opening_settings
 from remdm.runs.domain import Model
 from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import LONG, drawn_as, settings
+from remdm.sampling.methods import drawn_as, settings
 from remdm.sampling.parts import HOLDING
+from remdm.sampling.presets import LONG
 
 
 class Reactions:

@@ -19,7 +19,8 @@ from remdm.models.checkpoints import total_parameters
 from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
-from remdm.sampling.methods import METHODS, Settings, settings
+from remdm.sampling.methods import Settings, settings
+from remdm.sampling.presets import METHODS
 from remdm.serving.streamed_runs import RunGroup
 from remdm.views.bars import Entry, board
 

@@ -15,7 +15,8 @@ from remdm.evaluation.metrics.statistics import differ, wilson
 from remdm.evaluation.sweeps.samples import Stopped, draw, until
 from remdm.models.checkpoints import Checkpoint
 from remdm.runs.request import run_seed
-from remdm.sampling.methods import METHODS, Settings
+from remdm.sampling.methods import Settings
+from remdm.sampling.presets import METHODS
 from remdm.views.frontier import Spot
 from remdm.views.interval import Interval, ends
 

@@ -26,7 +26,7 @@ from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import METHODS
+from remdm.sampling.presets import METHODS
 from remdm.serving.streamed_runs import RunGroup
 from remdm.views.frontier import Spot, figure
 

@@ -22,7 +22,8 @@ import torch
 from remdm.runs.request import run_seed
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.knobs import pairs
-from remdm.sampling.methods import METHODS, Settings, parse, run, settings
+from remdm.sampling.methods import Settings, parse, run, settings
+from remdm.sampling.presets import METHODS
 
 DATA = "data"
 """A sampler's name in a results file that stands for the data themselves."""

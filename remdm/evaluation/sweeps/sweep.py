@@ -23,7 +23,8 @@ from remdm.evaluation.sweeps import cluster, results
 from remdm.evaluation.sweeps.samples import DATA, Cell, Part, Samples, fill, variants
 from remdm.models.checkpoints import total_parameters
 from remdm.models.network import DEVICES
-from remdm.sampling.methods import METHODS, build
+from remdm.sampling.methods import build
+from remdm.sampling.presets import METHODS
 
 
 def add_arguments(parser: argparse.ArgumentParser, kind: Measurement) -> None:

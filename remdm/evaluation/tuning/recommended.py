@@ -12,7 +12,8 @@ from remdm.evaluation.metrics.statistics import pooled
 from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.results import Row, newest
 from remdm.evaluation.tuning.search import CONFIRMED, PAPER, file_of
-from remdm.sampling.methods import METHODS, Settings, settings
+from remdm.sampling.methods import Settings, settings
+from remdm.sampling.presets import METHODS
 from remdm.views.interval import Interval
 
 NEAR = 2.0

@@ -35,7 +35,8 @@ from remdm.models.network import compute
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest, run_seed
 from remdm.runs.trace_file import dumps, loads
-from remdm.sampling.methods import METHODS, settings
+from remdm.sampling.methods import settings
+from remdm.sampling.presets import METHODS
 
 # spread over QM9: rings, branches, charges, aromatic N, triple bonds, fluorine
 SPELLED = (
