@@ -40,6 +40,7 @@ class Board {
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(root);
     this.notice = h("p", { class: "rp-notice", role: "status" });
+    this.rescue = h("button", { type: "button", class: "ln-act", "data-rescue": "", hidden: "" }, "Save what was written");
     this.status = h("div", { class: "rp-hidden", role: "status", "aria-live": "polite" });
     this.recolour();
     this.size();
@@ -64,6 +65,12 @@ class Board {
     say(this.notice, text);
   }
 
+  /** The server has gone: what is here can be saved, where it can be made again. */
+  lose(words) {
+    this.warn(words);
+    this.rescue.hidden = !this.lanes.some(({ run }) => run.facts && run.count);
+  }
+
   // What the inbox brings
 
   open(id, panes, headline) {
@@ -85,6 +92,7 @@ class Board {
       lane.feed = new Feed(lane.run, this.host.frames, changed, (words) => this.warn(words));
     }
     this.warn("");
+    this.rescue.hidden = true;
     this.build(headline);
     for (const lane of this.lanes) {
       lane.stage.open(lane.run);
@@ -118,7 +126,7 @@ class Board {
     const more = h("div", { class: "ln-more" }, this.history.box, this.apart.box, this.table.box);
     put(this.root, "data-panes", count);
     this.root.replaceChildren(
-      top, this.bar.box, this.notice, this.history.caption, this.switch, this.grid, legend(run.layout), more, this.popover.box, this.status,
+      top, this.bar.box, this.notice, this.rescue, this.history.caption, this.switch, this.grid, legend(run.layout), more, this.popover.box, this.status,
     );
   }
 

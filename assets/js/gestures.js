@@ -1,5 +1,7 @@
 /* What a visitor does on a stage: clicks, keys, the pointer over tokens and maps. */
 
+import { save } from "./rescue.js";
+
 /** Lets a board answer to them until `signal` is aborted. */
 export function listen(board, signal) {
   const { root, bar, lanes } = board;
@@ -20,7 +22,7 @@ export function listen(board, signal) {
   }
 }
 
-const CONTROLS = "[data-do],[data-seek],[data-pick],[data-lane],[data-event],[data-lanes],[data-undo]";
+const CONTROLS = "[data-do],[data-seek],[data-pick],[data-lane],[data-event],[data-lanes],[data-undo],[data-rescue]";
 
 function click(board, event) {
   const { target } = event;
@@ -37,13 +39,14 @@ function click(board, event) {
   if (target === board.apart.canvas) return head.go(board.apart.hit(event));
   const control = target.closest(CONTROLS);
   if (!control) return void (popover.box.contains(target) || target.closest("select") || board.choose(null, -1));
-  const { do: act, seek, pick, lane: place, event: born, lanes, undo } = control.dataset;
+  const { do: act, seek, pick, lane: place, event: born, lanes, undo, rescue } = control.dataset;
   if (act) move(board, act);
   else if (seek && chosen) head.go(head.reach(chosen.lane, Number(seek)));
   else if (pick) board.choose(chosen && chosen.lane, Number(pick));
   else if (born) board.recall(born);
   else if (lanes) board.ask({ kind: "lanes", lanes: Number(lanes) });
   else if (undo !== undefined) board.ask({ kind: "undo" });
+  else if (rescue !== undefined) save(board.lanes.map(({ run }) => run));
   else if (control.matches("button[data-lane]")) board.showLane(place);
 }
 

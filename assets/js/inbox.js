@@ -137,6 +137,6 @@ export class Inbox {
     if (this.board.off.signal.aborted || id !== this.board.id || this.board.ended) return;
     if (found) return this.heard();
     this.finish(lanes.map(() => ({ end: { stopped: true } })));
-    this.board.warn(LOST);
+    this.board.lose(LOST);
   }
 }

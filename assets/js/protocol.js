@@ -29,7 +29,7 @@ function words(x) {
   return found.map(([id, piece]) => [identity(Number(id)), string(piece)]);
 }
 
-/** What a domain's own drawing takes: an object, or nothing. */
+/** An object, or nothing: what a domain's own drawing takes, or the facts of a run. */
 const scene = (x) => (x && typeof x === "object" && !Array.isArray(x) ? x : null);
 
 /** A start message, checked. */
@@ -54,6 +54,7 @@ export function readStart(m) {
     note: string(m.note),
     device: string(m.device),
     from: whole(m.from || 0, 0, MAX_STEPS, "from"),
+    facts: scene(m.facts), // how a live run is made, for its trace file
   };
 }
 
@@ -89,8 +90,12 @@ function readError(entry, length) {
 export function readStep(m, length) {
   return {
     i: whole(m.i, 0, MAX_STEPS - 1, "step"),
+    t: number(m.t),
+    s: number(m.s),
+    at: number(m.at),
     as: number(m.as),
     sigma: number(m.sg),
+    sigmas: string(m.sl), // where it differs by position, 64-bit floats in base64
     phase: string(m.ph),
     forwards: number(m.f) || 0,
     ms: number(m.ms) || 0,

@@ -82,7 +82,7 @@ class Stream:
         message = messages.start_message(
             self.shown.run_id, about, prepared.start, prepared.checkpoint.mask_id,
             prepared.expected, prepared.pieces(self._known), "", model.layout or request.domain.layout,
-            started(model, scene),
+            started(model, scene), live=True,
         )  # fmt: skip
         self.shown.start = messages.dumps(message)
         return self.shown.start

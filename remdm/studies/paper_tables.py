@@ -10,6 +10,7 @@ from remdm.evaluation.metrics.statistics import mean_interval
 from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.results import Row
 from remdm.paths import ASSETS
+from remdm.sampling.presets import METHODS
 from remdm.studies import published, study_tables
 from remdm.studies.claims import Claim, better, gained, steady
 from remdm.studies.side_by_side import Line, Ours, table
@@ -39,6 +40,7 @@ CHANGED_TOGETHER = (
     "alpha_on=0.8, eta=0.25, t_off=0.1, t_on=0.9", "alpha_on=0.7, eta=0.42, t_off=0.15, t_on=0.9",
     "alpha_on=0.5, eta=1.0", "alpha_on=0.5, eta=1.0, t_off=0.3, t_on=0.9",
 )  # fmt: skip
+FIELD = ("star", "rcr", "p2", "margin", "entropy", "eb", "threshold", "factor")
 STORY_LENGTH = 160
 SHARE, POINTS = ".1%", "+.1%"
 
@@ -47,8 +49,8 @@ Section = tuple[str, list[str], list[Claim]]
 QUALITY = ("perfect", "correct", "judge_perplexity", "token_entropy", "distinct", "mauve")
 
 
-def _beyond(lines: Sequence[Line], figures: Callable[[Line], Mapping[int, Interval]]) -> str:
-    """Which lines do better than the first one, their intervals apart."""
+def _beyond(lines: Sequence[Line], figures: Callable[[Line], Mapping[int, Interval]], than: str) -> str:
+    """Which lines do better than the first one, their intervals apart; `than` says what that is."""
     plain = figures(lines[0])
     above = [
         f"{line.name} (T = {t})"
@@ -56,9 +58,7 @@ def _beyond(lines: Sequence[Line], figures: Callable[[Line], Mapping[int, Interv
         for t, value in figures(line).items()
         if t in plain and value.low > plain[t].high
     ]
-    return (
-        f"Of these, more perfect stories than at the paper's settings, intervals apart: {'; '.join(above) or 'none'}."
-    )
+    return f"Of these, more perfect stories than {than}, intervals apart: {'; '.join(above) or 'none'}."
 
 
 def text(ours: Ours) -> list[Section]:
@@ -67,6 +67,9 @@ def text(ours: Ours) -> list[Section]:
 
     def long(line: Line, column: str = "perfect") -> dict[int, Interval]:
         return ours.values(line, column, lambda t: t >= STORY_LENGTH)
+
+    def each(line: Line) -> dict[int, Interval]:
+        return ours.values(line, "perfect")
 
     world = curves.data(ours.kind, ours.rows, ours.kind.measure("token_entropy"), ours.condition)
     closed = "A story of the closed world has about the same entropy whoever tells it" + (
@@ -112,6 +115,7 @@ def text(ours: Ours) -> list[Section]:
     etas = [CAP, *(Line(f"ReMDM-cap, eta {eta}", "remdm-cap", f"eta={eta}") for eta in (0.008, 0.05, 0.2))]
     every = [MDLM, FB, DFM, CAP, RESCALE, CONF, KEPT, LOOP]
     together = [LOOP, *(Line(f"ReMDM-loop, {changes}", "remdm-loop", changes) for changes in CHANGED_TOGETHER)]
+    field = [Line(METHODS[name].title, name) for name in FIELD]
     both = [table(published.OWT_LONG), table(published.OWT_SHORT)]
     return [
         ("Text: Table 1, more steps than tokens and fewer",
@@ -125,7 +129,14 @@ def text(ours: Ours) -> list[Section]:
           "alpha_on of 0.9, where a larger eta changes nothing. At alpha_on 0.5 sigma may reach 1. Rows with changes "
           "have an eta at the bound of their alpha_on, or just below it. What is left open at alpha_on is decoded in "
           "the last t_off of the steps, without repair.",
-          *ours.tables(together, QUALITY[:2]), _beyond(together, long)], []),
+          *ours.tables(together, QUALITY[:2]), _beyond(together, long, "at the paper's settings")], []),
+        ("Text: samplers of the field",
+         ["Samplers that need no training either, each with the settings of its source (remdm/sampling/presets.py), "
+          "beside MDLM and ReMDM-cap. EB-Sampler and Fast-dLLM end when nothing is masked: T is the most steps that "
+          "they may take, so compare them by NFE. No sampler was tuned here but the study's.",
+          *ours.tables([MDLM, CAP, STUDIED, DFM, *field], ("perfect", "correct", "token_entropy")),
+          _beyond([MDLM, *field], each, "MDLM at the same T"),
+          _beyond([CAP, *field], each, "ReMDM-cap at its paper's eta")], []),
         ("Text: ablation (Figure 3)",
          ["The paper prints curves only: MDLM, with nucleus, with remasking, with the loop, each better than the one "
           "before it, remasking by most.", *ours.tables(plain, QUALITY[:2])], []),

@@ -5,6 +5,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from remdm.runs.tokens import Issue
 from remdm.runs.trace import Frame, Trace
 
@@ -24,10 +26,12 @@ def start_message(
     note: str = "",
     layout: str = "text",
     scene: Mapping[str, Any] | None = None,
+    live: bool = False,
 ) -> dict[str, Any]:
     """The first message of a run: its start state, how its tokens are printed and laid out, the scene if any.
 
-    `device` says what computes it, a card by its name.
+    `device` says what computes it, a card by its name. Of a live run all facts are told, so that the page can save a
+    trace without a server (assets/js/rescue.js).
     """
     kind, _, card = str(run.get("device", "")).partition(", ")
     return {
@@ -49,6 +53,7 @@ def start_message(
         "from": run.get("taken_up", 0),
         "device": _brief(card or kind.partition(" ")[0].upper()),
         **({} if scene is None else {"x": scene}),
+        **({"facts": dict(run)} if live else {}),
     }
 
 
@@ -91,8 +96,11 @@ def step_message(
         "run": run_id,
         "kind": "step",
         "i": index,
-        "as": _short(frame.alpha_s),
-        "sg": _short(mean_sigma(frame, held)),
+        "t": frame.t,
+        "s": frame.s,
+        "at": frame.alpha_t,
+        "as": frame.alpha_s,
+        "sg": mean_sigma(frame, held),
         "ph": frame.phase,
         "d": [
             [position, token, probability, [list(each) for each in top]]
@@ -108,6 +116,8 @@ def step_message(
         "f": frame.forwards,
         "ms": round(1000 * seconds, 1),
     }
+    if isinstance(frame.sigma, tuple):
+        message["sl"] = base64.b64encode(np.array(frame.sigma, "<f8").tobytes()).decode()
     if frame.drafts:
         message["g"] = [list(each) for each in frame.drafts]
     if words:

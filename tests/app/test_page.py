@@ -118,7 +118,7 @@ def test_stop_before_the_first_step(studio):
     assert studio.run()["masked"] == 0
 
 
-def test_a_run_whose_server_is_killed_says_so_and_keeps_what_was_written(mortal, browse):
+def test_a_run_whose_server_is_killed_says_so_and_what_was_written_can_be_saved(mortal, browse, tmp_path):
     studio = Studio(browse(viewport=WIDE, reduced_motion="reduce").new_page(), mortal.address)
     studio.choose("sampler", "ReMDM-cap")
     studio.typed("steps", 1024)
@@ -128,6 +128,12 @@ def test_a_run_whose_server_is_killed_says_so_and_keeps_what_was_written(mortal,
     expect(studio.player.locator(".rp-notice")).to_contain_text("What was written so far stays here")
     end = studio.state()
     assert not end["live"] and 3 <= end["steps"] < 1024 and studio.at(end["steps"])["masked"] > 0
+    with studio.page.expect_download() as waiting:
+        studio.player.locator("[data-rescue]").click()
+    waiting.value.save_as(tmp_path / "saved.json")
+    trace = load(tmp_path / "saved.json")
+    assert waiting.value.suggested_filename == "text-remdm-cap-1024-unfinished.json"
+    assert list(trace.final) == end["ids"] and len(trace.steps) == end["steps"]
     studio.player.locator('[data-do="first"]').click()
     assert studio.at(0)["masked"] == 160
     studio.page.context.close()

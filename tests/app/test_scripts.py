@@ -1,14 +1,33 @@
 """The page's scripts: modules that import one way, joined without a bundler, and their own unit tests."""
 
+import json
 import re
 import subprocess
+import threading
 from pathlib import Path
 
+import pytest
 from playwright._impl._driver import compute_driver_executable
 
 from remdm.app.components.scripted_html import _IMPORT, MODULES, PAGE_MODULES, joined, scripts
+from remdm.app.streams import Stream
+from remdm.domains.registry import DOMAINS
 from remdm.paths import ASSETS
+from remdm.runs.record import prepare
+from remdm.runs.request import RunRequest
+from remdm.runs.trace_file import loads, to_json
+from remdm.sampling.methods import settings
+from remdm.serving.streamed_runs import StreamedRun
 
+RESCUE = """
+import { Run } from "%(js)s/run.js";
+import { readStart, readStep } from "%(js)s/protocol.js";
+import { traceOf } from "%(js)s/rescue.js";
+const [start, ...steps] = JSON.parse(await new Response(process.stdin).text());
+const run = new Run(readStart(start));
+run.add(steps.map((step) => readStep(step, run.length)));
+console.log(JSON.stringify(traceOf(run)));
+"""
 TESTS = Path(__file__).resolve().parents[1] / "js"
 
 
@@ -58,3 +77,19 @@ def test_joined_modules_keep_their_names_apart(tmp_path):
 def test_what_the_page_holds_is_a_script_that_parses():
     (text,) = scripts(PAGE_MODULES)
     assert node("--check", "-", input=text).returncode == 0 and "</script" not in text.lower()
+
+
+@pytest.mark.parametrize("domain, sampler", [("text", "remdm-conf"), ("text", "rcr"), ("molecule", "remdm-cap")])
+def test_what_the_page_saves_without_a_server_is_the_trace(domain, sampler):
+    """All of it, but for the text, which only the model's tokenizer joins as it should."""
+    model = DOMAINS[domain].models[0]
+    run = prepare(RunRequest(DOMAINS[domain], model, "", model.length, settings(sampler, 12), 5))
+    shown = StreamedRun("r", run, threading.Event())
+    stream = Stream(shown)
+    sent = [json.loads(stream.begin()), *(json.loads(stream.take(step)()) for step in run.steps())]
+    ran = node("--input-type=module", "-e", RESCUE % {"js": (ASSETS / "js").as_uri()}, input=json.dumps(sent))
+    assert ran.returncode == 0, ran.stderr
+    wanted = to_json(run.trace(shown.frames))
+    saved = to_json(loads(ran.stdout.encode()))
+    assert any(frame["remasked"] for frame in saved["steps"])
+    assert {**saved, "final": saved["final"]["ids"]} == {**wanted, "final": wanted["final"]["ids"]}

@@ -64,8 +64,8 @@ def tiles(*, elem_id: str, visible: bool) -> ScriptedHTML:
 
 MODULES = (
     "dom", "protocol", "run", "colours", "scenes", "stage", "life", "errors", "lanemap", "lanes", "feed", "history",
-    "apart", "legend", "table", "popover", "link", "transport", "playhead", "inbox", "gestures", "report", "board",
-    "tiles",
+    "apart", "legend", "table", "popover", "link", "transport", "playhead", "inbox", "rescue", "gestures", "report",
+    "board", "tiles",
 )  # fmt: skip
 """The modules of assets/js in the order in which they may import each other; the domains' scenes follow."""
 PAGE_MODULES = ("bar", "learn")
