@@ -112,7 +112,7 @@ def test_a_number_has_one_spelling():
     assert made[0].file == Cell("remdm-cap", 8, 0, (("nucleus_p", 1.0),)).file
 
 
-@pytest.mark.parametrize("change", ["all:steps=3", "remdm-cap:strength=1", "remdm-cap:eta=lots"])
+@pytest.mark.parametrize("change", ["all:steps=3", "remdm-cap:force=1", "remdm-cap:eta=lots"])
 def test_a_change_of_what_is_not_a_setting_is_refused(change):
     with pytest.raises(ValueError, match="--set"):
         variants([change], "remdm-cap")
