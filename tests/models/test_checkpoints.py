@@ -47,7 +47,7 @@ def test_remasking_repairs_what_mdlm_leaves(stories):
     shares = {}
     for sampler in ("mdlm", "remdm-cap"):
         start = torch.full((8, stories.length), stories.mask_id)
-        for record in run(stories.denoiser, settings(sampler, 64), start, tuple(range(8)), watch=False):
+        for record in run(stories.denoiser, settings(sampler, 128), start, tuple(range(8)), watch=False):
             last = record.after.tokens
         sentences = good = 0
         for ids in last.tolist():
