@@ -57,7 +57,8 @@ export class History {
 
   outcome() {
     const { lanes } = this.board;
-    if (!lanes.some((lane) => lane.run.checked)) return "";
+    // of a run that was cut off nothing is said: masks hold no errors
+    if (!lanes.some((lane) => lane.run.checked) || lanes.some((lane) => lane.run.latest.masked)) return "";
     return `${lanes.map((lane) => `${lane.title} leaves ${plural(lane.run.latest.errors.length, "error")}`).join(", ")}.`;
   }
 
