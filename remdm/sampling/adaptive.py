@@ -11,7 +11,7 @@ from remdm.sampling.knobs import check, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
-from remdm.sampling.transition import StepRecord, TakesNothingBack, decode, drawn, negative_entropy, surest
+from remdm.sampling.transition import StepRecord, TakesNothingBack, decode, drawn, most_confident, negative_entropy
 
 
 class Acceptance(Protocol):
@@ -21,7 +21,7 @@ class Acceptance(Protocol):
     """Whether a position's sureness is the negative entropy of its distribution, in nats, or the drawn token's p."""
 
     def accepted(self, sure: Tensor) -> int:
-        """Out of the sureness of one sequence's masked positions, float64 `[n]`, the surest first."""
+        """Out of the sureness of one sequence's masked positions, float64 `[n]`, highest first."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Factor:
         check(self)
 
     def accepted(self, sure: Tensor) -> int:
-        """The largest n of which the n-th surest has p >= 1 - f / (n + 1)."""
+        """The largest n of which the n-th most confident has p >= 1 - f / (n + 1)."""
         number = torch.arange(1, len(sure) + 1, dtype=torch.float64)
         holds = sure >= 1.0 - self.factor / (number + 1.0)
         return int(number[holds].max()) if holds.any() else 0
@@ -76,7 +76,7 @@ class EntropyBound:
 
 @dataclass(frozen=True)
 class Adaptive(TakesNothingBack):
-    """All masked positions draw a token; those that are accepted keep it, and at least the surest.
+    """All masked positions draw a token; those that are accepted keep it, and at least the most confident one.
 
     The run ends when nothing is masked. Where T steps would not be enough, at least an even share is decoded in each:
     with T = L, or more steps than there are masks, that is never more than one, and the rule is its source's.
@@ -102,7 +102,7 @@ class Adaptive(TakesNothingBack):
             masks = int(open_.sum())
             accepted = self.acceptance.accepted(values[open_].sort(descending=True).values)
             counts.append(max(accepted, -(-masks // step.left)))
-        decoded = surest(sure, counts)
+        decoded = most_confident(sure, counts)
         stay = decoded[rows]
         after = decode(state, decoded, ids[stay], log_p[stay])
         return StepRecord(step, state, after, nothing, decoded, 0.0, rows, log_x, over=over)

@@ -11,7 +11,7 @@ from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
-from remdm.sampling.transition import StepRecord, TakesNothingBack, decode, drawn, surest
+from remdm.sampling.transition import StepRecord, TakesNothingBack, decode, drawn, most_confident
 
 
 def radical_inverse(number: int, base: int) -> float:
@@ -58,7 +58,7 @@ class Halton(TakesNothingBack):
         wanted = (total * step.alpha_s + 1e-9).long().clamp(min=step.index + 1)
         counts = torch.minimum(wanted - there, masked.sum(1)).clamp(min=0)
         turn = -halton_rank(masked.shape[1]).double().expand(masked.shape)
-        rows = surest(turn.where(masked, -torch.inf), counts.tolist())
+        rows = most_confident(turn.where(masked, -torch.inf), counts.tolist())
         if not rows.any():
             return StepRecord(step, state, state, nothing, nothing, 0.0, nothing, None)
         log_x = denoiser(state.tokens, rows, step.t)

@@ -10,7 +10,7 @@ from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
 from remdm.sampling.transfer import picked
-from remdm.sampling.transition import StepRecord, Unpredicted, decode, drawn, remask, surest
+from remdm.sampling.transition import StepRecord, Unpredicted, decode, drawn, most_confident, remask
 
 PROBABILITY, RANDOM = "probability", "random"
 
@@ -48,7 +48,7 @@ class PathPlanning(Unpredicted):
         score = score.clamp(min=-1e30).where(free, -torch.inf)
         score = torch.where(state.decoded, self.strength * score, score)
         total = free.sum(1)
-        kept = surest(score, (total - (total * (1.0 - step.alpha_s) + 1e-9).long()).tolist())
+        kept = most_confident(score, (total - (total * (1.0 - step.alpha_s) + 1e-9).long()).tolist())
         remasked, decoded = state.decoded & ~kept, masked & kept
         stay = decoded[free]
         after = decode(remask(state, remasked), decoded, ids[stay], log_p[stay])

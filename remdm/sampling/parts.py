@@ -130,7 +130,7 @@ TRANSITIONS: dict[str, Part] = {
         ("swaps", "order"),
         "Remasks and decodes again at every step. The paper's own code of this baseline is not public.",
     ),
-    "rcr": _part("the surest of old and new", RunningConfidence),
+    "rcr": _part("most confident of old and new (RCR)", RunningConfidence),
     "p2": _part("all scored anew (P2)", PathPlanning),
     "threshold": _part("all above a threshold", Threshold, lambda **values: Adaptive(Threshold(**values))),
     "factor": _part("all by a factor", Factor, lambda **values: Adaptive(Factor(**values))),

@@ -9,12 +9,12 @@ from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
 from remdm.sampling.top_confidence import EvenCounts
-from remdm.sampling.transition import StepRecord, Unpredicted, decode, drawn, remask, surest
+from remdm.sampling.transition import StepRecord, Unpredicted, decode, drawn, most_confident, remask
 
 
 @dataclass(frozen=True)
 class RunningConfidence(Unpredicted):
-    """All masked positions draw a token; of these and the tokens already written, the surest stay.
+    """All masked positions draw a token; of these and the tokens already written, the most confident stay.
 
     Each token counts with the probability that it had when it was written (psi). After every step as many are left as
     LLaDA would have, but not the same ones: none goes back where no new one is surer.
@@ -35,7 +35,7 @@ class RunningConfidence(Unpredicted):
             int(old.sum()) + EvenCounts().decode(step, int(new.sum()), int(old.sum() + new.sum()))
             for old, new in zip(state.decoded, rows, strict=True)
         ]
-        kept = surest(sure, counts)
+        kept = most_confident(sure, counts)
         remasked, decoded = state.decoded & ~kept, rows & kept
         stay = decoded[rows]
         after = decode(remask(state, remasked), decoded, ids[stay], log_p[stay])

@@ -12,7 +12,7 @@ from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
 from remdm.sampling.transfer import sent
-from remdm.sampling.transition import StepRecord, decode, drawn, margin, negative_entropy, remask, surest
+from remdm.sampling.transition import StepRecord, decode, drawn, margin, most_confident, negative_entropy, remask
 
 
 class Counts(Protocol):
@@ -92,7 +92,7 @@ class TopConfidence:
                 sure += self.choice_temperature * step.s * noise.gumbel(rows.shape[1])
             masks, free = state.masked.sum(1).tolist(), (~state.given).sum(1).tolist()
             counts = [extra + self.counts.decode(step, *each) for extra, *each in zip(count, masks, free, strict=True)]
-            decoded = surest(sure, counts)
+            decoded = most_confident(sure, counts)
             kept = decoded[rows]
             after = decode(after, decoded, ids[kept], log_p[kept])
         sigma = share[:, None].expand(rows.shape)

@@ -34,7 +34,7 @@ class StepRecord:
         log_x: log x_theta at those, `[n, V]`; None if there are none.
         watched: masked positions whose likeliest token was computed besides, bool `[B, L]`, m of them; see `observe`.
         peak: log x_theta of that token, `[m]`. guess: its id, `[m]`.
-        over: sequences that were over before it, of which it is no step, bool `[B]`; None: none of them.
+        over: sequences that had ended before it and have no such step, bool `[B]`; None: none of them.
 
     What has a row for each position, `log_x`, `peak` and `guess`, may be on the network's device; `shown` is on the
     host.
@@ -139,8 +139,8 @@ def remask(state: State, rows: Tensor) -> State:
     )
 
 
-def surest(sure: Tensor, counts: Sequence[int]) -> Tensor:
-    """The so many surest positions of each sequence, bool `[B, L]`; -inf in `sure`, `[B, L]`, is never among them."""
+def most_confident(sure: Tensor, counts: Sequence[int]) -> Tensor:
+    """The positions with the highest values, so many of each sequence, bool `[B, L]`; never one of -inf."""
     chosen = torch.zeros(sure.shape, dtype=torch.bool)
     for row, count in enumerate(counts):
         chosen[row, sure[row].topk(min(count, int((sure[row] > -torch.inf).sum()))).indices] = True

@@ -132,7 +132,7 @@ def text(ours: Ours) -> list[Section]:
           *ours.tables(together, QUALITY[:2]), _beyond(together, long, "at the paper's settings")], []),
         ("Text: samplers of the field",
          ["Samplers that need no training either, each with the settings of its source (remdm/sampling/presets.py), "
-          "beside MDLM and ReMDM-cap. EB-Sampler and Fast-dLLM end when nothing is masked: T is the most steps that "
+          "next to MDLM and ReMDM-cap. EB-Sampler and Fast-dLLM end when nothing is masked: T is the most steps that "
           "they may take, so compare them by NFE. No sampler was tuned here but the study's.",
           *ours.tables([MDLM, CAP, STUDIED, DFM, *field], ("perfect", "correct", "token_entropy")),
           _beyond([MDLM, *field], each, "MDLM at the same T"),

@@ -14,9 +14,9 @@ def outlook(chosen: Settings, length: int) -> Outlook | None:
     """What a run of these settings will do with `length` free positions; None where only the network tells."""
     transition, walk = build(chosen)
     decoded = [length * step.alpha_t for step in walk]
-    told = [transition.remasks(step, count, length) for step, count in zip(walk, decoded, strict=True)]
-    remasks = [each for each in told if each is not None]
-    if transition.ends or len(remasks) < len(told):
+    each_step = [transition.remasks(step, count, length) for step, count in zip(walk, decoded, strict=True)]
+    remasks = [each for each in each_step if each is not None]
+    if transition.ends or len(remasks) < len(each_step):
         return None
     sigmas = [remasked / count if count else 0.0 for remasked, count in zip(remasks, decoded, strict=True)]
     return Outlook([step.alpha_s for step in walk], sigmas, [step.sigma_max for step in walk], remasks, length)
