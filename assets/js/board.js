@@ -19,6 +19,7 @@ import { wanted } from "./link.js";
 import { Playhead } from "./playhead.js";
 import { Popover } from "./popover.js";
 import { describe, mark, spoken, state } from "./report.js";
+import { saveable } from "./rescue.js";
 import { StepTable } from "./table.js";
 import { Transport, laneSwitch } from "./transport.js";
 
@@ -68,7 +69,7 @@ class Board {
   /** The server has gone: what is here can be saved, where it can be made again. */
   lose(words) {
     this.warn(words);
-    this.rescue.hidden = !this.lanes.some(({ run }) => run.facts && run.count);
+    this.rescue.hidden = !this.lanes.some(({ run }) => saveable(run));
   }
 
   // What the inbox brings

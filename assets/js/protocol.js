@@ -16,9 +16,10 @@ export const string = (x) => (typeof x === "string" ? x : "");
 export const list = (x, name) => (Array.isArray(x) ? x : fail(`${name} is not a list`));
 const identity = (x) => whole(x, 0, 2 ** 31 - 1, "token id");
 
-function bytes(text, length) {
+/** The bytes of a base64 text, so many of them. */
+export function bytes(text, length, name) {
   const raw = atob(text);
-  if (raw.length !== length) fail("confidence has the wrong length");
+  if (raw.length !== length) fail(`${name} has the wrong length`);
   const out = new Uint8Array(length);
   for (let p = 0; p < length; p++) out[p] = raw.charCodeAt(p);
   return out;
@@ -101,7 +102,7 @@ export function readStep(m, length) {
     ms: number(m.ms) || 0,
     decoded: list(m.d || [], "d").map((entry) => readDecoded(entry, length)),
     remasked: list(m.r || [], "r").map((entry) => readRemasked(entry, length)),
-    confidence: bytes(string(m.c), length),
+    confidence: bytes(string(m.c), length, "confidence"),
     drafts: list(m.g || [], "g").map((entry) => readDraft(entry, length)),
     words: words(m.words),
     scene: scene(m.x),

@@ -1,7 +1,7 @@
 /* What a stage says of itself: in attributes, in words for those who do not see it, and as an object. */
 
 import { put } from "./dom.js";
-import { MARKS, REMASKED, STATES } from "./run.js";
+import { MARKS, STATES } from "./run.js";
 
 const ROLES = [[".write", "write"], [".side", "drawer"]];
 
@@ -60,6 +60,5 @@ function shown({ run, title }, step) {
   const numbers = { masked, phase, forwards, remasks, revised, churned, decodedNow, remaskedNow: now };
   const states = Array.from(view.state, (x) => STATES[x]);
   const marks = Array.from(view.mark, (x) => MARKS[x]);
-  const ids = Array.from(view.shown, (token, p) => (view.state[p] === REMASKED ? run.mask : token));
-  return { title, step, count, missing, ...numbers, errors: view.errors.length, states, marks, ids };
+  return { title, step, count, missing, ...numbers, errors: view.errors.length, states, marks, ids: run.ids(step) };
 }

@@ -1,18 +1,11 @@
 /* A trace file made of what the page has of a run: for a run whose server has gone. */
 
-const CHUNK = 1 << 15; // letters that one call takes as arguments
-
-function base64(bytes) {
-  let raw = "";
-  for (let at = 0; at < bytes.length; at += CHUNK) raw += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
-  return btoa(raw);
-}
+import { bytes } from "./protocol.js";
 
 /** sigma as the file has it: a number, or one for each position. */
-function sigma({ sigma: mean, sigmas }) {
+function sigma({ sigma: mean, sigmas, confidence }) {
   if (!sigmas) return mean || 0;
-  const raw = Uint8Array.from(atob(sigmas), (letter) => letter.charCodeAt(0));
-  return [...new Float64Array(raw.buffer)];
+  return [...new Float64Array(bytes(sigmas, Float64Array.BYTES_PER_ELEMENT * confidence.length, "sigma").buffer)];
 }
 
 function frame(step) {
@@ -26,7 +19,7 @@ function frame(step) {
     phase: step.phase,
     decoded: step.decoded.map(({ position, id, probability }) => [position, id, probability]),
     remasked: step.remasked.map(({ position }) => position),
-    confidence: base64(step.confidence),
+    confidence: btoa(String.fromCharCode(...step.confidence)),
     forwards: step.forwards,
     alternatives: step.decoded.some(({ others }) => others.length) ? step.decoded.map(({ others }) => others) : [],
     ...(weights.length && weights.every((weight) => weight !== null) && { weights }),
@@ -34,19 +27,14 @@ function frame(step) {
   };
 }
 
-/**
- * The content of a trace file (version 1), up to the first step that did not arrive; null of a run of which the server
- * did not say how it was made.
- */
+/** Whether there is anything to save, and the server has said how the run is made. */
+export const saveable = (run) => Boolean(run.facts && run.count);
+
+/** The content of a trace file (version 1), up to the first step that did not arrive. */
 export function traceOf(run) {
-  if (!run.facts) return null;
   const missing = run.hole();
   const steps = run.raw.slice(0, missing ? missing[0] : run.count);
-  const ids = [...run.start];
-  for (const step of steps) {
-    for (const { position } of step.remasked) ids[position] = run.mask;
-    for (const { position, id } of step.decoded) ids[position] = id;
-  }
+  const ids = run.ids(steps.length);
   const written = ids.filter((id) => id !== run.mask).map((id) => run.pieces.get(id) || "");
   return {
     format: "remdm-trace",
@@ -61,9 +49,9 @@ export function traceOf(run) {
   };
 }
 
-/** Lets the visitor save a trace of each run that has a step. */
+/** Lets the visitor save a trace of each run that has one. */
 export function save(runs) {
-  for (const run of runs.filter(({ count }) => count)) {
+  for (const run of runs.filter(saveable)) {
     const file = new Blob([JSON.stringify(traceOf(run))], { type: "application/json" });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(file);

@@ -77,6 +77,12 @@ export class Run {
     return this.zero;
   }
 
+  /** The ids after k steps: what is thrown away in the last of them is a mask. */
+  ids(k) {
+    const { shown, state } = this.at(k);
+    return Array.from(shown, (id, p) => (state[p] === REMASKED ? this.mask : id));
+  }
+
   /** Takes steps in, in any order; returns the index of the first one that changed, or -1. */
   add(steps) {
     let first = -1;

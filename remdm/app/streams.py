@@ -109,7 +109,9 @@ class Stream:
             scene = None
         found = step.issues if model.issues else None
         run_id = self.shown.run_id
-        return messages.dumps(messages.step_message(run_id, index, step.frame, held, fresh, found, step.seconds, scene))
+        return messages.dumps(
+            messages.step_message(run_id, index, step.frame, held, fresh, found, step.seconds, scene, live=True)
+        )
 
     def end(self, sample: Sample, stopped: bool = False) -> str:
         """The end message."""

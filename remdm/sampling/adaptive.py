@@ -11,7 +11,15 @@ from remdm.sampling.knobs import check, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
-from remdm.sampling.transition import StepRecord, TakesNothingBack, decode, drawn, most_confident, negative_entropy
+from remdm.sampling.transition import (
+    StepRecord,
+    TakesNothingBack,
+    decode,
+    most_confident,
+    negative_entropy,
+    proposed,
+    unchanged,
+)
 
 
 class Acceptance(Protocol):
@@ -87,14 +95,12 @@ class Adaptive(TakesNothingBack):
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Draw, accept, decode."""
-        rows, nothing = state.masked, torch.zeros_like(state.masked)
+        rows = state.masked
         over = ~rows.any(1)
         if over.all():
-            return StepRecord(step, state, state, nothing, nothing, 0.0, nothing, None, over=over)
-        log_x = denoiser(state.tokens, rows, step.t)
-        likely = denoiser.unguided(state.tokens, rows, step.t)
-        by = [negative_entropy(likely)] if self.acceptance.by_entropy else []
-        ids, log_p, *entropy = drawn(likely, noise.draw(log_x, rows), *by)
+            return unchanged(state, step, over)
+        by = [negative_entropy] if self.acceptance.by_entropy else []
+        log_x, ids, log_p, *entropy = proposed(denoiser, state, rows, step, noise, *by)
         sure = torch.full(rows.shape, -torch.inf, dtype=torch.float64)
         sure[rows] = entropy[0].double() if entropy else log_p.double().exp()
         counts = []
@@ -105,4 +111,4 @@ class Adaptive(TakesNothingBack):
         decoded = most_confident(sure, counts)
         stay = decoded[rows]
         after = decode(state, decoded, ids[stay], log_p[stay])
-        return StepRecord(step, state, after, nothing, decoded, 0.0, rows, log_x, over=over)
+        return StepRecord(step, state, after, torch.zeros_like(rows), decoded, 0.0, rows, log_x, over=over)

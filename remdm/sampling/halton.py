@@ -11,7 +11,7 @@ from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
-from remdm.sampling.transition import StepRecord, TakesNothingBack, decode, drawn, most_confident
+from remdm.sampling.transition import StepRecord, TakesNothingBack, decode, drawn, most_confident, unchanged
 
 
 def radical_inverse(number: int, base: int) -> float:
@@ -53,14 +53,14 @@ class Halton(TakesNothingBack):
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Decode those whose turn it is."""
-        masked, nothing = state.masked, torch.zeros_like(state.masked)
+        masked = state.masked
         total, there = (~state.given).sum(1), state.decoded.sum(1)
         wanted = (total * step.alpha_s + 1e-9).long().clamp(min=step.index + 1)
         counts = torch.minimum(wanted - there, masked.sum(1)).clamp(min=0)
         turn = -halton_rank(masked.shape[1]).double().expand(masked.shape)
         rows = most_confident(turn.where(masked, -torch.inf), counts.tolist())
         if not rows.any():
-            return StepRecord(step, state, state, nothing, nothing, 0.0, nothing, None)
+            return unchanged(state, step)
         log_x = denoiser(state.tokens, rows, step.t)
         after = decode(state, rows, *drawn(log_x, noise.draw(log_x, rows)))
-        return StepRecord(step, state, after, nothing, rows, 0.0, rows, log_x)
+        return StepRecord(step, state, after, torch.zeros_like(rows), rows, 0.0, rows, log_x)

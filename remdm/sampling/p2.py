@@ -10,7 +10,7 @@ from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
 from remdm.sampling.transfer import picked
-from remdm.sampling.transition import StepRecord, Unpredicted, decode, drawn, most_confident, remask
+from remdm.sampling.transition import StepRecord, Unpredicted, decode, most_confident, proposed, remask, remasked_share
 
 PROBABILITY, RANDOM = "probability", "random"
 
@@ -40,9 +40,7 @@ class PathPlanning(Unpredicted):
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Score all, keep the likeliest."""
         free, masked = ~state.given, state.masked
-        log_x = denoiser(state.tokens, free, step.t)
-        likely = denoiser.unguided(state.tokens, free, step.t)
-        ids, log_p = drawn(likely, noise.draw(log_x, free))
+        log_x, ids, log_p = proposed(denoiser, state, free, step, noise)
         score = torch.full(free.shape, -torch.inf, dtype=torch.float64)
         score[free] = log_p.double() if self.planner == PROBABILITY else noise.uniform(free.shape[1]).log()[free]
         score = score.clamp(min=-1e30).where(free, -torch.inf)
@@ -52,6 +50,5 @@ class PathPlanning(Unpredicted):
         remasked, decoded = state.decoded & ~kept, masked & kept
         stay = decoded[free]
         after = decode(remask(state, remasked), decoded, ids[stay], log_p[stay])
-        sigma = remasked.sum(1, keepdim=True).double() / state.decoded.sum(1, keepdim=True).clamp(min=1)
         asked = picked(log_x, masked[free]) if masked.any() else None
-        return StepRecord(step, state, after, remasked, decoded, sigma.expand(free.shape), masked, asked)
+        return StepRecord(step, state, after, remasked, decoded, remasked_share(state, remasked), masked, asked)

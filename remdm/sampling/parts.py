@@ -78,24 +78,22 @@ class Plan:
     when: Callable[[Remasking], Remasking] = lambda rule: rule
 
 
-def _switch(t_switch: float) -> Plan:
-    return Plan(Uniform(), lambda rule: Switch(rule, t_switch))
-
-
-def _window(t_on: float, t_off: float) -> Plan:
-    return Plan(Uniform(), lambda rule: Window(rule, t_on, t_off))
+def _in_time(kind: type, title: str) -> Part:
+    """Equal steps, and a rule's wrapper of this kind that says when remasking is on."""
+    return _part(title, kind, lambda **values: Plan(Uniform(), lambda rule: kind(rule, **values)))
 
 
 PLANS: dict[str, Part] = {
     "always": Part("at every step", "Equal steps, remasking on throughout.", lambda: Plan(Uniform())),
-    "switch": _part("late only", Switch, _switch),
-    "window": _part("between two times", Window, _window),
+    "switch": _in_time(Switch, "late only"),
     "loop": _part("loop, by share of steps", Plateau, lambda **values: Plan(Plateau(**values), WhileHeld)),
     "loop-times": _part(
         "loop, by schedule time", PlateauTimes, lambda **values: Plan(PlateauTimes(**values), WhileHeld)
     ),
     "capped": Part("short steps", "Steps short enough for the DFM corrector.", lambda: Plan(Capped(bump))),
     "draft": _part("draft, revise, complete", Draft, lambda **values: Plan(Draft(**values))),
+    # behind the loops, whose words the page has for t_on and t_off
+    "window": _in_time(Window, "between two times"),
 }
 """When remasking is on, and which times are visited."""
 HOLDING = frozenset({"loop", "loop-times", "draft"})

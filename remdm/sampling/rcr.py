@@ -9,7 +9,16 @@ from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
 from remdm.sampling.top_confidence import EvenCounts
-from remdm.sampling.transition import StepRecord, Unpredicted, decode, drawn, most_confident, remask
+from remdm.sampling.transition import (
+    StepRecord,
+    Unpredicted,
+    decode,
+    most_confident,
+    proposed,
+    remask,
+    remasked_share,
+    unchanged,
+)
 
 
 @dataclass(frozen=True)
@@ -24,11 +33,8 @@ class RunningConfidence(Unpredicted):
         """Draw, compare, send the least sure back."""
         rows = state.masked
         if not rows.any():
-            nothing = torch.zeros_like(rows)
-            return StepRecord(step, state, state, nothing, nothing, 0.0, nothing, None)
-        log_x = denoiser(state.tokens, rows, step.t)
-        likely = denoiser.unguided(state.tokens, rows, step.t)
-        ids, log_p = drawn(likely, noise.draw(log_x, rows))
+            return unchanged(state, step)
+        log_x, ids, log_p = proposed(denoiser, state, rows, step, noise)
         sure = state.psi.where(state.decoded, -torch.inf)
         sure[rows] = log_p.double().exp()
         counts = [
@@ -39,5 +45,4 @@ class RunningConfidence(Unpredicted):
         remasked, decoded = state.decoded & ~kept, rows & kept
         stay = decoded[rows]
         after = decode(remask(state, remasked), decoded, ids[stay], log_p[stay])
-        sigma = remasked.sum(1, keepdim=True).double() / state.decoded.sum(1, keepdim=True).clamp(min=1)
-        return StepRecord(step, state, after, remasked, decoded, sigma.expand(rows.shape), rows, log_x)
+        return StepRecord(step, state, after, remasked, decoded, remasked_share(state, remasked), rows, log_x)

@@ -12,7 +12,16 @@ from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
 from remdm.sampling.transfer import sent
-from remdm.sampling.transition import StepRecord, decode, drawn, margin, most_confident, negative_entropy, remask
+from remdm.sampling.transition import (
+    StepRecord,
+    decode,
+    drawn,
+    margin,
+    most_confident,
+    negative_entropy,
+    remask,
+    remasked_share,
+)
 
 
 class Counts(Protocol):
@@ -81,7 +90,6 @@ class TopConfidence:
         rows = after.masked
         log_x = denoiser(after.tokens, rows, step.t) if rows.any() else None
         decoded = torch.zeros_like(rows)
-        share = remasked.sum(1).double() / state.decoded.sum(1).clamp(min=1)
         if log_x is not None:
             ids = noise.draw(log_x, rows)
             likely = log_x if self.tempered else denoiser.unguided(after.tokens, rows, step.t)
@@ -95,8 +103,7 @@ class TopConfidence:
             decoded = most_confident(sure, counts)
             kept = decoded[rows]
             after = decode(after, decoded, ids[kept], log_p[kept])
-        sigma = share[:, None].expand(rows.shape)
-        return StepRecord(step, state, after, remasked, decoded, sigma, rows, log_x)
+        return StepRecord(step, state, after, remasked, decoded, remasked_share(state, remasked), rows, log_x)
 
     def remasks(self, step: Step, decoded: float, length: int) -> float:
         """As many as are swapped."""

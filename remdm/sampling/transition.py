@@ -139,6 +139,32 @@ def remask(state: State, rows: Tensor) -> State:
     )
 
 
+def unchanged(state: State, step: Step, over: Tensor | None = None) -> StepRecord:
+    """A step in which nothing happens and the network is not asked."""
+    nothing = torch.zeros_like(state.given)
+    return StepRecord(step, state, state, nothing, nothing, 0.0, nothing, None, over=over)
+
+
+def proposed(
+    denoiser: Denoiser, state: State, rows: Tensor, step: Step, noise: Noise, *signals: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, ...]:
+    """A token for each of the wanted positions, n of them, and how sure the network is of it.
+
+    Returns:
+        log x_theta, `[n, V]`; on the host the ids and their log-probabilities as the network gives them, before
+        truncation, `[n]`; and each signal of that distribution, `[n]`.
+    """
+    log_x = denoiser(state.tokens, rows, step.t)
+    likely = denoiser.unguided(state.tokens, rows, step.t)
+    return log_x, *drawn(likely, noise.draw(log_x, rows), *(each(likely) for each in signals))
+
+
+def remasked_share(state: State, remasked: Tensor) -> Tensor:
+    """Of each sequence's decoded tokens the share that is sent back, `[B, L]`: its sigma where none is set."""
+    share = remasked.sum(1, keepdim=True).double() / state.decoded.sum(1, keepdim=True).clamp(min=1)
+    return share.expand(remasked.shape)
+
+
 def most_confident(sure: Tensor, counts: Sequence[int]) -> Tensor:
     """The positions with the highest values, so many of each sequence, bool `[B, L]`; never one of -inf."""
     chosen = torch.zeros(sure.shape, dtype=torch.bool)

@@ -78,6 +78,7 @@ def step_message(
     issues: Sequence[Issue] | None = None,
     seconds: float = 0.0,
     scene: Mapping[str, Any] | None = None,
+    live: bool = False,
 ) -> dict[str, Any]:
     """One step.
 
@@ -90,17 +91,16 @@ def step_message(
         issues: what the checker found after it, None where nothing can be checked.
         seconds: how long it took, 0 if that is not known.
         scene: what the stage shows next to the tokens from this step on, None for what it showed before.
+        live: whether all is told that a trace file has (see `start_message`), its numbers in full.
     """
+    short = float if live else _short
     message = {
         "v": 1,
         "run": run_id,
         "kind": "step",
         "i": index,
-        "t": frame.t,
-        "s": frame.s,
-        "at": frame.alpha_t,
-        "as": frame.alpha_s,
-        "sg": mean_sigma(frame, held),
+        "as": short(frame.alpha_s),
+        "sg": short(mean_sigma(frame, held)),
         "ph": frame.phase,
         "d": [
             [position, token, probability, [list(each) for each in top]]
@@ -116,8 +116,10 @@ def step_message(
         "f": frame.forwards,
         "ms": round(1000 * seconds, 1),
     }
-    if isinstance(frame.sigma, tuple):
-        message["sl"] = base64.b64encode(np.array(frame.sigma, "<f8").tobytes()).decode()
+    if live:
+        message |= {"t": frame.t, "s": frame.s, "at": frame.alpha_t}
+        if isinstance(frame.sigma, tuple):
+            message["sl"] = base64.b64encode(np.array(frame.sigma, "<f8").tobytes()).decode()
     if frame.drafts:
         message["g"] = [list(each) for each in frame.drafts]
     if words:

@@ -85,10 +85,10 @@ class Results:
         """Lanes side by side, which the stage is told about by a message."""
         return {**self.of(list(shown.samples[-1:])), self.player: message, **self.stage_shows(shown)}
 
-    def of_one(self, sample: Sample, note: str = "") -> Changes:
+    def of_one(self, sample: Sample) -> Changes:
         """One sample, alone on the stage."""
         return {
-            **self.outcome.of(sample), self.player: sample.message(note), self.shown: sample,
+            **self.outcome.of(sample), self.player: sample.message(), self.shown: sample,
             **self.stage_shows(alone(sample)),
         }  # fmt: skip
 
@@ -109,7 +109,7 @@ class Results:
             sample = opened(self.domain, trace)
         except TraceError as error:
             raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
-        return {**self.of([sample]), **self.of_one(sample, sample.opened_as)}
+        return {**self.of([sample]), self.player: sample.message(sample.opened_as)}
 
 
 def alone(sample: Sample) -> Comparison:

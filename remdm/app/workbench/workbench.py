@@ -37,8 +37,6 @@ from remdm.runs.record import PreparedRun, prepare
 from remdm.runs.request import RunRequest
 from remdm.serving.streamed_runs import RUNS, RunGroup
 
-Made = Generator[Changes, None, list[Sample]]
-"""Changes as they come, and the samples at the end; none of a run that was stopped."""
 _DRAWER = """() => document.querySelectorAll(".bench").forEach((bench) => bench.classList.toggle("drawer"))"""
 
 
@@ -198,7 +196,10 @@ class Workbench:
         def shown() -> Comparison:
             return replace(showing.comparison, before=before, edits=edits)
 
-        group.ending = lambda: self.results.of_lanes(shown(), showing.end(shown()))
+        def ended(made: Comparison) -> Changes:
+            return self.results.of_lanes(made, showing.end(made))
+
+        group.ending = lambda: ended(shown())
         busy = self.controls.busy("Running …")
         noted(showing.panes[0].pane.prepared)
         try:
@@ -211,7 +212,7 @@ class Workbench:
         if group.stopped.is_set():  # `stopped` has told the page
             return None
         made = shown()
-        yield self.results.of_lanes(made, showing.end(made))
+        yield ended(made)
         return made
 
     def sample(self, requests: list[RunRequest], group: RunGroup) -> Generator[Changes, None, Comparison | None]:
