@@ -1,10 +1,12 @@
 """Serves ReMDM Studio: on Hugging Face Spaces, in a container, or at home (`make demo`)."""
 
+import gc
 import logging
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 
 # Nothing here tells anyone outside that it runs; these have to stand before the imports.
 for _flag, _value in {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}.items():
@@ -13,6 +15,7 @@ NAME, PORT = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("
 if not (PORT.isdecimal() and 0 < int(PORT) < 65536):  # Gradio reads it too, as soon as it is imported
     sys.exit(f"GRADIO_SERVER_PORT must be a number from 1 to 65535, got {PORT[:80]}; unset it to use 7860.")
 
+gc.disable()  # everything that is made until the page stands will stay
 from remdm import limits
 from remdm.app import stubs
 
@@ -29,6 +32,8 @@ with stubs.unwritten():
 GRACE = 2
 """Seconds that visitors have to be told when the server stops."""
 demo = page(registry.DOMAINS, registry.measurements(), registry.tabs())
+gc.freeze()  # neither a visitor's run nor the end of the process waits for a look at all of it
+gc.enable()
 
 
 def cut_off() -> None:
@@ -49,6 +54,7 @@ def stop(*_: object) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, stop)
     try:
-        demo.launch(server_name=NAME, server_port=int(PORT), **launch_arguments())
+        with suppress(KeyboardInterrupt):  # before it serves; afterwards Gradio itself ends in order
+            demo.launch(server_name=NAME, server_port=int(PORT), **launch_arguments())
     except OSError as error:
         sys.exit(f"The page cannot be served at {NAME}:{PORT} ({error}); choose another GRADIO_SERVER_PORT.")
