@@ -19,7 +19,7 @@ export function difference(a, b, p) {
   return a.shown[p] === b.shown[p] ? SAME : OTHER;
 }
 
-/** Tokens in rows of fixed height, a sentence each: nothing wraps, padding is not shown. */
+/** Tokens in rows of fixed height, a sentence each; padding is not shown. Only in a tiny room rows wrap. */
 class Rows extends Stage {
   open(run) {
     super.open(run);
@@ -35,13 +35,46 @@ class Rows extends Stage {
     const style = getComputedStyle(this.box);
     this.font = this.smallFont = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
     this.widths.clear();
+    this.free();
+  }
+
+  /** Rows that wrap keep as many lines free as they ever take, or two while that is not known. */
+  free() {
+    const lines = [...this.box.querySelectorAll(".ln-row")];
+    const room = this.box.clientWidth;
+    const known = this.run.ended && room && lines.length && getComputedStyle(lines[0]).flexWrap === "wrap";
+    const views = known ? [this.run.zero, ...this.run.steps].filter(Boolean) : [];
+    const style = getComputedStyle(this.box);
+    const size = parseFloat(style.fontSize);
+    const mask = parseFloat(style.getPropertyValue("--ln-mask")) * size;
+    lines.forEach((line, r) => {
+      const most = Math.max(0, ...views.map((view) => this.lines(view, r * this.row, room, mask, size)));
+      if (most) line.style.setProperty("--ln-lines", most);
+      else line.style.removeProperty("--ln-lines");
+    });
+  }
+
+  /** How many lines the row from position `first` takes in a view. */
+  lines(view, first, room, mask, size) {
+    let [count, x] = [1, 0];
+    for (let p = first; p < Math.min(first + this.row, this.run.length); p++) {
+      const id = view.shown[p];
+      if (view.state[p] !== MASKED && this.run.isSpecial(id) && !(view.bad && view.bad.has(p))) continue;
+      const wide = view.state[p] === MASKED ? mask : Math.max(0.9 * size, this.textWidth(id) - 9 + 0.44 * size);
+      if (x && x + wide > room) [count, x] = [count + 1, 0];
+      x += wide + 2;
+    }
+    return count;
   }
 
   fit() {
     this.layout();
   }
 
-  settle() {}
+  settle() {
+    this.free();
+  }
+
   grow() {}
 }
 
@@ -64,7 +97,7 @@ export class Lane {
     Object.assign(this, { acts, place, k: 0 });
     this.run = new Run(readStart(about.start));
     const known = acts.samplers().find(([, name]) => name === this.run.sampler);
-    this.title = about.title || (known ? known[0] : this.run.title) || "Run";
+    this.title = about.title || (known ? known[0] : this.run.named || this.run.title) || "Run";
     this.stage = this.run.layout.startsWith("rows:") ? new Rows() : new Stage();
     put(this.stage.box, "aria-label", `Tokens of ${this.title}`);
     put(this.stage.box, "data-role", "tokens");
@@ -98,7 +131,8 @@ export class Lane {
       this.sampler = chooser(samplers, this.run.sampler, `Sampler of lane ${LETTERS[this.place]}`);
       title.classList.add("ln-named"); // the list says it; the words stay for those who do not see the page
     }
-    const told = about.about ? [about.about] : alone ? [this.run.title, this.run.model] : [];
+    const how = this.run.title.replace(`${this.run.sampler}, `, "");
+    const told = about.about ? [about.about] : alone ? [how, this.run.model] : [];
     const words = [...told, this.run.note].filter(Boolean).join(" · ");
     this.about = h("span", { class: "ln-about rp-about" }, words);
     const chosen = this.sampler ? [this.sampler] : [];
@@ -171,14 +205,12 @@ export class Lane {
   }
 
   numbers(view, k) {
-    const open = this.run.length - this.run.given.length;
-    const expected = view.as === null ? "" : ` (${(open * (1 - view.as)).toFixed(0)} expected)`;
     const back = `${view.remasks} remasked so far${this.run.from ? " since it was taken up" : ""}`;
     const parts = [
       `step ${Math.min(k, this.run.count)} / ${this.run.expected}`,
       view.phase,
       plural(view.forwards, "network evaluation"),
-      `${view.masked} masked${expected}`,
+      `${view.masked} masked`,
       back,
       `${view.revised} revised`,
       view.sigma ? `σ ${sigma(view.sigma)}` : "",

@@ -50,6 +50,7 @@ export function readStart(m) {
     scene: scene(m.x),
     words: words(m.words),
     title: string(m.title),
+    named: string(m.named),
     sampler: string(m.sampler),
     model: string(m.model),
     note: string(m.note),

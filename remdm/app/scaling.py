@@ -27,7 +27,8 @@ from remdm.views.curves import figure, table
 FOLDER = ASSETS / "results"
 ABOUT = """### What do more steps buy?
 A sampler that never revises soon has nothing left to ask the network for: its line ends. One that remasks goes on. The
-axis counts **network evaluations that were really made**, not steps asked for. Bars are 95% intervals."""
+axis counts **network evaluations that were really made**, not steps asked for. Bars are 95% intervals. The broad grey
+line follows the best of what is shown for its cost."""
 YOURS = """### Measure it yourself
 The model that comes with the app draws a few samples and they are measured as above; your marks are hollow. Press again
 for more of the same: it goes on where it stopped, and n grows."""
@@ -166,15 +167,16 @@ class Scaling:
         return self._all(view, self._rows(view.domain))
 
     def _all(self, view: View, rows: list[dict[str, str]]) -> Changes:
-        """Every sampler that the rows have under a condition."""
+        """Every sampler that the rows have under a condition; those of ReMDM's paper are shown."""
         kind = self.kinds[view.domain]
         rows_there = [row for row in rows if kind.condition(row) == view.condition]
         found = {row["sampler"] for row in rows_there}
         there = [each for each in METHODS if each in found]
+        shown = [each for each in there if not METHODS[each].field] or there
         return {
-            self.samplers: gr.CheckboxGroup(_names(there), value=there, visible=bool(there)),
+            self.samplers: gr.CheckboxGroup(_names(there), value=shown, visible=bool(there)),
             self.changed: gr.Checkbox(False, visible=any(curves.changed(kind, row) for row in rows_there)),
-            **self._shown(replace(view, samplers=there), rows),
+            **self._shown(replace(view, samplers=shown), rows),
         }
 
     def shown(self, values: Values) -> Changes:
@@ -225,7 +227,7 @@ def _drawn(
     found = [each for each in curves.points(kind, rows, measure, view.condition) if each.sampler in view.samplers]
     mine = [point for drawn in own if (point := drawn.point(measure))]
     world = curves.data(kind, rows, measure, view.condition)
-    chart = figure(found, mine, tuple(METHODS), measure.title, measure.share, world)
+    chart = figure(found, mine, tuple(METHODS), measure.title, measure.share, world, measure.lower)
     return chart, table(found, mine, measure.title, measure.share), bool(found or mine)
 
 

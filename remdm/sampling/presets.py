@@ -24,7 +24,10 @@ def _fixed(**values: Any) -> Callable[[int], dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Method:
-    """A named sampler: its parts, its paper's defaults for n steps, and where they come from."""
+    """A named sampler: its parts, its paper's defaults for n steps, and where they come from.
+
+    `field` says that it is neither ReMDM's paper's own nor one that it compares with.
+    """
 
     name: str
     title: str
@@ -34,6 +37,7 @@ class Method:
     weighting: str = "even"
     plan: str = "always"
     schedule: str = "linear"
+    field: bool = False
     defaults: Callable[[int], Mapping[str, Any]] = _fixed()
 
     @property
@@ -79,23 +83,23 @@ METHODS: dict[str, Method] = {
         Method("llada-dfm", "LLaDA-DFM", f"{_REMDM}, Appendix D.4; its code is not public, so details are ours",
                transition="llada-swap", defaults=_fixed(nucleus_p=1.0, swaps=1)),
         Method("star", "Star-shaped", "arXiv 2510.08369: all is forgotten alike, between t_on and t_off",
-               rule="star", plan="window"),
+               field=True, rule="star", plan="window"),
         Method("rcr", "RCR", "arXiv 2508.13148; temperature and nucleus as in the comparison of arXiv 2510.05090",
-               transition="rcr", defaults=_fixed(nucleus_p=0.9, temperature=0.3)),
+               field=True, transition="rcr", defaults=_fixed(nucleus_p=0.9, temperature=0.3)),
         Method("p2", "P2", "arXiv 2502.03540, Algorithm 1: by the network's own probabilities",
-               transition="p2", defaults=_fixed(nucleus_p=1.0)),
+               field=True, transition="p2", defaults=_fixed(nucleus_p=1.0)),
         Method("margin", "Top-k margin", "arXiv 2502.06768: LLaDA, ordered by p1 - p2",
-               transition="llada", defaults=_fixed(nucleus_p=1.0, order="margin")),
+               field=True, transition="llada", defaults=_fixed(nucleus_p=1.0, order="margin")),
         Method("entropy", "Lowest entropy", "Dream, arXiv 2508.15487: LLaDA, ordered by entropy",
-               transition="llada", defaults=_fixed(nucleus_p=1.0, order="entropy")),
+               field=True, transition="llada", defaults=_fixed(nucleus_p=1.0, order="entropy")),
         Method("eb", "EB-Sampler", "arXiv 2505.24857: as many tokens as an entropy bound allows",
-               transition="entropy-bound", defaults=_fixed(nucleus_p=1.0)),
+               field=True, transition="entropy-bound", defaults=_fixed(nucleus_p=1.0)),
         Method("threshold", "Fast-dLLM, threshold", "arXiv 2505.22618: all tokens of 0.9 and more at once",
-               transition="threshold", defaults=_fixed(nucleus_p=1.0)),
+               field=True, transition="threshold", defaults=_fixed(nucleus_p=1.0)),
         Method("factor", "Fast-dLLM, factor", "arXiv 2505.22618: the more tokens, the surer each",
-               transition="factor", defaults=_fixed(nucleus_p=1.0)),
+               field=True, transition="factor", defaults=_fixed(nucleus_p=1.0)),
         Method("halton", "Halton", "arXiv 2503.17076: tokens far from each other first",
-               transition="halton", schedule="arccos", defaults=_fixed(nucleus_p=1.0)),
+               field=True, transition="halton", schedule="arccos", defaults=_fixed(nucleus_p=1.0)),
     )
 }
 # fmt: on

@@ -40,7 +40,6 @@ CHANGED_TOGETHER = (
     "alpha_on=0.8, eta=0.25, t_off=0.1, t_on=0.9", "alpha_on=0.7, eta=0.42, t_off=0.15, t_on=0.9",
     "alpha_on=0.5, eta=1.0", "alpha_on=0.5, eta=1.0, t_off=0.3, t_on=0.9",
 )  # fmt: skip
-FIELD = ("star", "rcr", "p2", "margin", "entropy", "eb", "threshold", "factor")
 STORY_LENGTH = 160
 SHARE, POINTS = ".1%", "+.1%"
 
@@ -115,7 +114,7 @@ def text(ours: Ours) -> list[Section]:
     etas = [CAP, *(Line(f"ReMDM-cap, eta {eta}", "remdm-cap", f"eta={eta}") for eta in (0.008, 0.05, 0.2))]
     every = [MDLM, FB, DFM, CAP, RESCALE, CONF, KEPT, LOOP]
     together = [LOOP, *(Line(f"ReMDM-loop, {changes}", "remdm-loop", changes) for changes in CHANGED_TOGETHER)]
-    field = [Line(METHODS[name].title, name) for name in FIELD]
+    field = [Line(method.title, name) for name, method in METHODS.items() if method.field]
     both = [table(published.OWT_LONG), table(published.OWT_SHORT)]
     return [
         ("Text: Table 1, more steps than tokens and fewer",

@@ -16,6 +16,7 @@ else:  # half a second, which only charts need
 
 MORE_MARKS = ("triangle-down", "x", "pentagon", "hexagram", "triangle-left", "hourglass", "bowtie")
 """Marks of a second round through the colours; with one more than two rounds no pair comes back soon."""
+FRONT = "rgba(128, 138, 154, 0.32)"
 TICKS = [digit * 10**power for power in range(4) for digit in (1, 2, 3, 5)]
 
 
@@ -81,9 +82,29 @@ def log_ticks(values: Sequence[int], title: str) -> dict[str, Any]:
     return {"tickvals": values, "ticktext": [f"{each:,}" for each in values], "title": {"text": title, "standoff": 6}}
 
 
+def front(points: Sequence[Point], lower: bool = False) -> list[Point]:
+    """The points of which none costs as little or less and is better: the Pareto front, the cheapest first."""
+    sign = -1 if lower else 1
+    best: list[Point] = []
+    for point in sorted(points, key=lambda each: (each.forwards, -sign * each.value.value)):
+        if not best or sign * (point.value.value - best[-1].value.value) > 0:
+            best.append(point)
+    return best
+
+
+def _band(best: Sequence[Point], share: bool) -> dict[str, Any]:
+    """The front as a broad line of steps behind the others."""
+    scale = 100.0 if share else 1.0
+    return {
+        "type": "scatter", "name": "best for its cost", "mode": "lines", "hoverinfo": "skip",
+        "x": [each.forwards for each in best], "y": [scale * each.value.value for each in best],
+        "line": {"color": FRONT, "width": 8, "shape": "hv"},
+    }  # fmt: skip
+
+
 def figure(
     points: Sequence[Point], live: Sequence[Point], samplers: Sequence[str], title: str, share: bool,
-    world: float | None = None,
+    world: float | None = None, lower: bool = False,
 ) -> "go.Figure":  # fmt: skip
     """A line a sampler over the network evaluations that it really made.
 
@@ -94,8 +115,11 @@ def figure(
         title: what is measured.
         share: whether it is a share, shown in percent.
         world: what the data themselves come to, drawn as a dotted line; None for nothing.
+        lower: whether less is better.
     """
     data = []
+    if len(best := front(points, lower)) > 1:
+        data.append(_band(best, share))
     for some, is_live in ((points, False), (live, True)):
         for label in dict.fromkeys(each.label for each in some):
             own = [each for each in some if each.label == label]

@@ -9,6 +9,7 @@ import numpy as np
 
 from remdm.runs.tokens import Issue
 from remdm.runs.trace import Frame, Trace
+from remdm.sampling.presets import METHODS
 
 
 def dumps(message: Mapping[str, Any]) -> str:
@@ -30,8 +31,8 @@ def start_message(
 ) -> dict[str, Any]:
     """The first message of a run: its start state, how its tokens are printed and laid out, the scene if any.
 
-    `device` says what computes it, a card by its name. Of a live run all facts are told, so that the page can save a
-    trace without a server (assets/js/rescue.js).
+    `named` is the sampler's title, where it is known. `device` says what computes it, a card by its name. Of a live
+    run all facts are told, so that the page can save a trace without a server (assets/js/rescue.js).
     """
     kind, _, card = str(run.get("device", "")).partition(", ")
     return {
@@ -47,7 +48,8 @@ def start_message(
         "given": [place for place, token in enumerate(start) if token != mask_id],
         "words": {str(token): word for token, word in words.items()},
         "title": title(run),
-        "sampler": _brief(run.get("sampler", "")),
+        "sampler": (sampler := _brief(run.get("sampler", ""))),
+        "named": METHODS[sampler].title if sampler in METHODS else "",
         "model": _brief(run.get("model", "")),
         "note": note,
         "from": run.get("taken_up", 0),

@@ -24,7 +24,7 @@ from remdm.evaluation.tuning import recommended
 from remdm.models.ideal import letters
 from remdm.sampling.methods import settings
 from remdm.sampling.presets import METHODS
-from remdm.views.curves import figure, look, table
+from remdm.views.curves import figure, front, look, table
 
 KINDS = registry.measurements()
 TEXT, CORRECT = KINDS["text"], Measure("correct", "Correct sentences", share=True)
@@ -70,17 +70,32 @@ def test_every_shipped_file_can_be_shown(name):
         assert found, f"no {measure.column} in {kind.file}"
         assert all(each.value.low <= each.value.value <= each.value.high and each.n > 0 for each in found)
         drawn = figure(found, [], tuple(METHODS), measure.title, measure.share)
-        assert sum(len(line.x) for line in drawn.data) == len(found)
+        lines = [line for line in drawn.data if line.name != "best for its cost"]
+        assert sum(len(line.x) for line in lines) == len(found)
 
 
 def test_no_two_samplers_look_alike_and_what_is_yours_is_hollow():
     assert len({look(place) for place in range(len(METHODS))}) == len(METHODS)
     found = curves.points(TEXT, [row("mdlm", 40, 0.6), row("mdlm", 80, 0.7)], CORRECT, "stories")
     drawn = figure(found, found[:1], tuple(METHODS), "x", True)
-    assert [line.marker.symbol for line in drawn.data] == ["circle", "circle-open"]
-    assert list(drawn.data[0].x) == [39, 79] and list(drawn.data[0].y) == [60, 70]
+    band, line, yours = drawn.data
+    assert [line.marker.symbol, yours.marker.symbol] == ["circle", "circle-open"]
+    assert list(line.x) == list(band.x) == [39, 79] and list(line.y) == list(band.y) == [60, 70]
     shown = table(found, found[:1], "Correct", True)
     assert "yours: MDLM" in shown and "60.0% (58.0 to 62.0)" in shown and shown.count("<td>64</td>") == 3
+
+
+def test_the_front_leaves_out_what_is_dearer_and_no_better():
+    rows = [
+        row("mdlm", 40, 0.6),
+        row("mdlm", 80, 0.5),
+        row("fb", 80, 0.6),
+        row("remdm-cap", 80, 0.8),
+        row("dfm", 160, 0.9),
+    ]
+    found = curves.points(TEXT, rows, CORRECT, "stories")
+    assert [(each.sampler, each.steps) for each in front(found)] == [("mdlm", 40), ("remdm-cap", 80), ("dfm", 160)]
+    assert [(each.sampler, each.steps) for each in front(found, lower=True)] == [("mdlm", 40), ("mdlm", 80)]
 
 
 # A measurement of one's own

@@ -20,10 +20,10 @@ class PlantMany:
     """The part of a workbench below the stage; its callback is `plant`."""
 
     def __init__(self, where: str) -> None:
-        with gr.Accordion("Plant a wrong word in many runs", open=False, elem_id=f"{where}-many", elem_classes="parts"):
+        with gr.Accordion("Plant an error in many runs", open=False, elem_id=f"{where}-many", elem_classes="parts"):
             gr.Markdown(
-                "In each run a word is replaced by one that the model gives less than 1 %. Which sampler finds it, and "
-                "what else does it touch?", elem_classes="hint",
+                "In each run a token is replaced by one that the model gives less than 1 %. Which sampler finds it, "
+                "and what else does it touch?", elem_classes="hint",
             )  # fmt: skip
             with gr.Row(elem_classes="many"):
                 self.samplers = gr.Dropdown(

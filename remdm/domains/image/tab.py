@@ -91,14 +91,14 @@ class ImageTab:
 
     def _parts(self) -> None:
         """What stands under the player."""
-        with gr.Accordion("Redraw a part of the picture", open=False, elem_id="image-part"):
+        with gr.Accordion("Redraw a part of the picture", open=False, elem_id="image-part", elem_classes="parts"):
             gr.Markdown(HELP)
             self.category = gr.Dropdown([SAME, *conditions.NAMES], value=SAME, label="Redraw as", elem_id="image-as")
             with gr.Row():
                 self.redraw = gr.Button("Redraw marked cells", elem_id="image-redraw", size="sm", variant="primary")
                 self.outpaint = gr.Button("Outpaint: keep the middle", elem_id="image-outpaint", size="sm")
                 self.half = gr.Button("Left half as something else", elem_id="image-half", size="sm")
-        with gr.Accordion("The run as a picture file", open=False, elem_id="image-files"):
+        with gr.Accordion("The run as a picture file", open=False, elem_id="image-files", elem_classes="parts"):
             with gr.Row():
                 self.sheet = gr.Button("Contact sheet · PNG", elem_id="image-sheet", size="sm")
                 self.gif = gr.Button("Animation · GIF", elem_id="image-gif", size="sm")

@@ -32,10 +32,10 @@ from remdm.views.frontier import Spot, figure
 
 MEASURED = ASSETS / "results" / "molecule.csv"
 FIRST = next(iter(BEST))
+FRONTIER = "The frontier of novelty and property"
 FRONTIER_SAMPLERS = ("mdlm", "fb", "dfm", "remdm-loop")
-ABOUT = """### The frontier of novelty and property
-Stronger guidance (γ, the figure at each mark) raises the property and costs novel molecules. A sampler is better
-where its line lies further up and right. Novel: different molecules that QM9 does not have, of all samples."""
+ABOUT = """Stronger guidance (γ, the figure at each mark) raises the property and costs novel molecules. A sampler is
+better where its line lies further up and right. Novel: different molecules that QM9 does not have, of all samples."""
 
 
 class MoleculeTab:
@@ -44,7 +44,7 @@ class MoleculeTab:
     def __init__(self, domain: Domain, recorded: Path, measurement: Measurement | None) -> None:
         self.domain = domain
         self.bench = Workbench(domain, recorded, measurement, self._under_the_player)
-        with gr.Column(elem_classes="race"):
+        with gr.Accordion(FRONTIER, open=False, elem_id="molecule-frontier", elem_classes="parts race"):
             gr.Markdown(ABOUT)
             with gr.Row(elem_classes="race-asked"):
                 self._asked()
@@ -58,7 +58,10 @@ class MoleculeTab:
 
     def _under_the_player(self) -> None:
         """Settings and files: near what they belong to."""
-        with gr.Row(elem_classes="molecules"):
+        with (
+            gr.Accordion("Settings and files for QM9", open=False, elem_id="molecule-part", elem_classes="parts"),
+            gr.Row(elem_classes="molecules"),
+        ):
             self.recommended = gr.Dropdown(
                 list(BEST), value=FIRST, label="Settings for QM9", elem_id="molecule-best", filterable=False,
                 info="The paper's best for each property and guidance. Choosing one sets the controls at the side.",

@@ -58,6 +58,7 @@ def test_the_masks_before_it_are_not_a_molecule(studio):
 
 def test_files_hold_all_samples(studio, tmp_path):
     page = studio.page
+    page.locator("#molecule-part > button").click()
     for ending, wanted in (("csv", "sample,smiles"), ("smi", "sample-"), ("sdf", "$$$$")):
         expect(page.locator(f"#molecule-{ending}")).to_be_enabled()
         with page.expect_download() as waiting:
@@ -80,6 +81,7 @@ def test_bad_fragments_are_refused_and_nothing_is_lost(studio, prompt, why):
 
 def test_settings_for_qm9_fill_the_controls(visit):
     studio = visit(domain="molecule")
+    studio.page.locator("#molecule-part > button").click()
     studio.choose("best", "Rings, D-CFG: rescale 0.9, conf, loop")
     for name, value in (("eta", "0.9"), ("t_on", "0.25"), ("nucleus_p", "1")):
         expect(studio.part(name).locator("input[type=number]")).to_have_value(value)
@@ -87,6 +89,7 @@ def test_settings_for_qm9_fill_the_controls(visit):
 
 def test_the_frontier_is_measured_live_and_can_be_stopped(studio):
     page = studio.page
+    page.locator("#molecule-frontier > button").click()
     for name in ("Forward-backward", "DFM", "ReMDM-loop"):
         page.locator("#molecule-frontier-samplers").get_by_label(name, exact=True).uncheck()
     studio.typed("frontier-steps", 4)
