@@ -7,7 +7,7 @@
 
 A piece with a rule names in `assets/gallery/index.json`, under `rule`, its domain, sampler, settings and which of two
 things it shows. `kept`: the first seed from 1 on at which an error stays to the end. `found`: the first one that ends
-without an error after one that stood for five steps or more.
+without an error after one that stood for five steps or more (`stood` may ask for fewer).
 """
 
 import argparse
@@ -31,7 +31,7 @@ from remdm.studies import lesson, pairs
 
 MOST_SEEDS = 400
 STOOD = 5
-"""Steps for which a found error stood."""
+"""Steps for which a found error stood, where a rule says nothing else."""
 RECORDED, GALLERY = ASSETS / "recorded", ASSETS / "gallery"
 
 
@@ -65,7 +65,7 @@ def command(module: ModuleType) -> Callable[[], None]:
     return act
 
 
-def first_seen(errors: Sequence[Sequence[Issue]], show: str) -> tuple[int, int, str] | None:
+def first_seen(errors: Sequence[Sequence[Issue]], show: str, stood: int = STOOD) -> tuple[int, int, str] | None:
     """When the error that a piece is about began, when it ended (0: never), and what is wrong; None without one."""
     if show == "kept":
         if not errors[-1]:
@@ -81,7 +81,7 @@ def first_seen(errors: Sequence[Sequence[Issue]], show: str) -> tuple[int, int, 
     begun = ended
     while begun > 0 and errors[begun - 1]:
         begun -= 1
-    return (begun + 1, ended + 2, errors[ended][0].message) if ended - begun + 1 >= STOOD else None
+    return (begun + 1, ended + 2, errors[ended][0].message) if ended - begun + 1 >= stood else None
 
 
 def sentences(trace: Trace, found: tuple[int, int, str]) -> str:
@@ -108,7 +108,7 @@ def ruled(rule: dict[str, Any]) -> tuple[Trace, str]:
     for seed in range(1, MOST_SEEDS + 1):
         prepared = prepare(RunRequest(domain, model, "", model.length, chosen, seed, drafts=True))
         steps = list(prepared.steps())
-        found = first_seen([step.issues for step in steps], rule["show"])
+        found = first_seen([step.issues for step in steps], rule["show"], rule.get("stood", STOOD))
         if found:
             trace = prepared.trace([step.frame for step in steps])
             return trace, sentences(trace, found)

@@ -22,6 +22,7 @@ def test_the_error_of_a_piece_is_one_that_stays_or_one_that_stood_long_enough():
     assert first_seen([*[WRONG] * (STOOD - 1), ()], "found") is None
     assert first_seen([*[WRONG] * STOOD, (), WRONG], "found") is None
     assert first_seen([(), ()], "found") is None
+    assert first_seen([*[WRONG] * (STOOD - 1), ()], "found", stood=2) == (1, STOOD, WRONG[0].message)
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=lambda each: each["file"])
@@ -29,7 +30,7 @@ def test_pieces_show_and_tell_what_their_rule_says(piece):
     sample = seen(GALLERY / piece["file"], DOMAINS)
     run, rule = sample.trace.run, piece["rule"]
     assert (run["domain"], run["sampler"], run["steps"]) == (rule["domain"], rule["sampler"], rule["steps"])
-    found = first_seen(sample.issues, rule["show"])
+    found = first_seen(sample.issues, rule["show"], rule.get("stood", STOOD))
     assert found and piece["told"] == sentences(sample.trace, found)
 
 

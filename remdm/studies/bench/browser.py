@@ -19,7 +19,7 @@ from remdm.runs.trace import Trace
 from remdm.sampling.methods import run, settings
 from remdm.studies.bench.page import PageError, app
 from remdm.studies.bench.rows import Row, row
-from remdm.studies.bench.targets import SOON
+from remdm.studies.bench.targets import PAINT, SOON
 from remdm.views import messages, standalone
 
 REFRESH = 1000 / 60
@@ -39,6 +39,18 @@ _CLICK = """name => new Promise(done => {
   watcher.observe(root, { attributes: true });
   document.querySelector(`#${name}-run`).click();
 })"""
+_SHIFT = """self.shift = 0;
+new PerformanceObserver(list => list.getEntries().forEach(each => self.shift += each.value))
+  .observe({ type: "layout-shift", buffered: true });"""
+_ARRIVED = """domain => {
+  const seen = each => each.offsetParent && !each.closest(".rp") && each.getBoundingClientRect().width > 0;
+  const bench = document.querySelector(`#${domain}-player`).closest(".bench, .tabitem");
+  const controls = [...bench.querySelectorAll("button, input, textarea, select")].filter(seen);
+  const files = performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation"));
+  const paint = performance.getEntriesByName("first-contentful-paint")[0];
+  const sent = files.reduce((sum, each) => sum + each.transferSize, 0);
+  return [paint ? paint.startTime : 0, sent, controls.length];
+}"""
 # What one step costs: its drawing at once rather than at the next frame, and the layout that it asks for.
 _DRAW = """steps => {
   const player = document.getElementById("run").__stage, later = window.requestAnimationFrame;
@@ -101,6 +113,27 @@ def click_row(domain: str, geometry: str, clicks: int = 5) -> Row:
             times.append(page.evaluate(_CLICK, domain))
             page.click(f"#{domain}-stop")
     return row("click", geometry, statistics.median(times), SOON, slowest_ms=max(times), page_drawn_ms=drawn)
+
+
+def arrival_row(domain: str, width: int = 1440, height: int = 900) -> Row:
+    """What a newcomer meets who does nothing: until the first paint, until a repair is told; `other` is the target.
+
+    The layout shift is the browser's, until the opening pair stands there: words in their rows move afterwards, as they
+    should. Controls are those that can be seen in the tab, player and bar left out.
+    """
+    with browser() as opened, app(domain) as (visitor, _, _):
+        page = opened.new_page(viewport={"width": width, "height": height})
+        page.add_init_script(_SHIFT)
+        page.goto(visitor.address, wait_until="commit")
+        page.wait_for_selector(f"#{domain}-player .rp[data-run]")
+        drawn, shift = page.evaluate("[performance.now(), self.shift]")
+        page.wait_for_selector(f"#{domain}-player .ln-caption[data-kind=gone]", timeout=60_000)
+        repaired = page.evaluate("performance.now()")
+        paint, size, controls = page.evaluate(_ARRIVED, domain)
+    return row(
+        "arrival", f"{width}x{height}", paint, PAINT, drawn_ms=drawn, repair_s=repaired / 1000, layout_shift=shift,
+        kilobytes=size / 1000, controls=controls,
+    )  # fmt: skip
 
 
 def long_run(length: int = LENGTH, steps: int = STEPS) -> Trace:

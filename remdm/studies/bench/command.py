@@ -24,7 +24,7 @@ SAME = ("name", "geometry", "dtype", "visitors")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    names = ", ".join((*GEOMETRIES, "the embedded models, visitors, page, click, scrub"))
+    names = ", ".join((*GEOMETRIES, "the embedded models, visitors, page, click, arrival, scrub"))
     parser.add_argument("--json", type=Path, help="write the rows to this file; others that it has stay")
     parser.add_argument("--table", action="store_true", help="only print what is in that file, as Markdown")
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"any of {names} (default all)")
@@ -60,6 +60,7 @@ def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], I
         "visitors": visitors,
         "page": page,
         "click": browsed("click_row", "text", CROWDED),
+        "arrival": browsed("arrival_row", "text"),
         "scrub": browsed("scrub_row"),
     }
 

@@ -23,6 +23,8 @@ ABOUT = {
     "page": "The app over HTTP as a browser talks to it: `ours` is a step as it arrives, `other` the sampler alone.",
     "click": "A browser: from the click on Run until the first step is drawn, the median of five; `other` is the "
     "target.",
+    "arrival": "A browser that opens the page, and a visitor who does nothing: `ours` is the first paint, `other` the "
+    "target; `drawn` when the opening pair stands on the stage, `repair_s` when a repair is told under the slider.",
     "scrub": "A browser without a GPU: what showing the next step takes, drawing and layout; `other` is the time "
     "between two pictures. `frames_per_second` while each frame shows the next step, `random` at steps anywhere in "
     "the run.",

@@ -10,9 +10,12 @@ RATIOS = {"bfloat16": 8.0, "float32": 5.0}
 """How many times as fast as the literal step the OWT step has to be, by the type that the machine is quick in."""
 SOON = 300.0
 """Milliseconds from the click in which a step should be on the page."""
+PAINT = 1000.0
+"""Milliseconds from the call of the address in which the browser should have painted something."""
 LONG = 20.0
 """Milliseconds: in a shorter step the network's share is not asked for."""
-SHARE, RATE, COLD = 0.1, 60.0, 6.0
+SHARE, RATE, COLD = 0.1, 60.0, 4.0
+KEEPS_UP, STILL, REPAIR, CONTROLS = 0.85, 0.1, 20.0, 14
 MET, MISSED, UNKNOWN = "met", "not met", "not measured"
 
 
@@ -59,6 +62,20 @@ TARGETS: tuple[tuple[str, Callable[[Sequence[Row]], list[Row]], Callable[[Row], 
         lambda row: (
             f"{row['frames_per_second']:.0f} a second, {row['late_frames']} of 512 late",
             row["frames_per_second"] >= 0.98 * RATE,  # a screen of 60 Hz has a little less
+        ),
+    ),
+    (
+        f"Steps a second on the page at least {KEEPS_UP:g} of the sampler's alone",
+        _named("page"),
+        lambda row: (f"{row['ratio']:.2f}", row["ratio"] >= KEEPS_UP),
+    ),
+    (
+        f"A newcomer sees a repair within {REPAIR:g} s without a click, the page still (layout shift < {STILL:g}), and "
+        f"at most {CONTROLS} controls",
+        _named("arrival"),
+        lambda row: (
+            f"{row['repair_s']:.1f} s, {row['layout_shift']:.3f}, {row['controls']}",
+            row["repair_s"] < REPAIR and row["layout_shift"] < STILL and row["controls"] <= CONTROLS,
         ),
     ),
     (
