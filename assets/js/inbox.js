@@ -1,7 +1,7 @@
 /* The messages of a stage, from the server, a file or a recording: each is read, and what it asks for is done.
  *
- * A run alone comes as start, step and end, or as a trace; runs side by side as open (titles, settings and starts of the
- * lanes), steps ([lane, step message]) and end; a recorded comparison as one message with all of it.
+ * A run alone comes as start, steps and end, or as a trace; runs side by side as open (titles, settings and starts of the
+ * lanes), steps and end; a recorded comparison as one message with all of it. Steps are a list of [lane, step message].
  */
 
 import { plural } from "./dom.js";
@@ -42,11 +42,11 @@ export class Inbox {
     else if (kind === "trace") this.trace(message);
     else if (kind === "blank") board.blank(string(message.words));
     else if (kind === "beliefs") board.learn(readBeliefs(message));
-    else if (kind === "step" || (kind === "end" && !message.panes)) this.belongs(message);
-    else if (kind !== "steps" && kind !== "end") fail("of an unknown kind");
-    else if (message.id !== board.id) return;
-    else if (kind === "end") this.finish(message.panes);
-    else this.receive(list(message.list, "list"));
+    else if (kind === "steps") this.steps(string(message.id), list(message.list, "list"));
+    else if (kind !== "end") fail("of an unknown kind");
+    else if (message.panes) message.id === board.id && this.finish(message.panes);
+    else if (message.run === board.id) this.finish([{ end: message }]);
+    else this.late(string(message.run), MAX_STEPS);
   }
 
   open(message) {
@@ -69,14 +69,16 @@ export class Inbox {
     this.board.finish(panes);
   }
 
-  /** A step or the end of a run alone; of one whose start never arrived, everything is asked for. */
-  belongs(message) {
-    const id = string(message.run);
-    if (id !== this.board.id) {
-      // What is late from a run that was replaced, or cannot be had, is not asked for again.
-      if (!this.past.has(id) && this.frames) this.fetch(id, message.kind === "step" ? message.i : MAX_STEPS);
-    } else if (message.kind === "step") this.receive([[0, message]]);
-    else this.finish([{ end: message }]);
+  /** Steps of what the stage shows, or of a run alone whose start never arrived. */
+  steps(id, found) {
+    const [, last] = found.at(-1) || [];
+    if (id === this.board.id) this.receive(found);
+    else if (last && last.run === id) this.late(id, last.i);
+  }
+
+  /** Of a run whose start never arrived everything is asked for; not of one that was replaced, or cannot be had. */
+  late(id, to) {
+    if (!this.past.has(id) && this.frames) this.fetch(id, to);
   }
 
   async fetch(id, to) {

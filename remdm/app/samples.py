@@ -3,17 +3,19 @@
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
 
 from remdm.runs.domain import Domain, Model
 from remdm.runs.tokens import Issue, TokenView
 from remdm.runs.trace import Trace, TraceError, replay
 from remdm.runs.trace_file import save
+from remdm.sampling.presets import METHODS
 from remdm.serving.apart import APART, TooLong
 from remdm.views import messages
 
@@ -84,8 +86,9 @@ class Sample:
     def message(self, note: str = "") -> str:
         """All of it for the player, under an id of its own, so that the same trace can be shown again."""
         return messages.trace_message(
-            secrets.token_urlsafe(12), self.trace, self.issues, note, self.layout, self.drawn or self.scenes()
-        )
+            secrets.token_urlsafe(12), self.trace, self.issues, note, self.layout, self.drawn or self.scenes(),
+            sampler_title(self.trace.run),
+        )  # fmt: skip
 
     def scenes(self) -> Scenes | None:
         """What the stage shows at the start and after each step; a state that comes again is not drawn again."""
@@ -98,6 +101,12 @@ class Sample:
         for place, state in enumerate(states):
             drawn.append(drawn[-1] if place and state == states[place - 1] else draw(state))
         return [started(model, drawn[0]), *drawn[1:]]
+
+
+def sampler_title(run: Mapping[str, Any]) -> str:
+    """How the page names the sampler of a run; nothing for one that is not known here."""
+    method = METHODS.get(str(run.get("sampler", "")))
+    return method.title if method else ""
 
 
 def started(model: Model, scene: dict | None) -> dict | None:

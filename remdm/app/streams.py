@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from remdm import limits
-from remdm.app.samples import Sample, started
+from remdm.app.samples import Sample, sampler_title, started
 from remdm.models.checkpoints import total_parameters
 from remdm.runs.record import Batch, PreparedRun, TimedFrame, facts
 from remdm.runs.trace import apply
@@ -82,7 +82,7 @@ class Stream:
         message = messages.start_message(
             self.shown.run_id, about, prepared.start, prepared.checkpoint.mask_id,
             prepared.expected, prepared.pieces(self._known), "", model.layout or request.domain.layout,
-            started(model, scene), live=True,
+            started(model, scene), live=True, named=sampler_title(about),
         )  # fmt: skip
         self.shown.start = messages.dumps(message)
         return self.shown.start

@@ -2,14 +2,13 @@
 
 import base64
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from remdm.runs.tokens import Issue
 from remdm.runs.trace import Frame, Trace
-from remdm.sampling.presets import METHODS
 
 
 def dumps(message: Mapping[str, Any]) -> str:
@@ -28,10 +27,11 @@ def start_message(
     layout: str = "text",
     scene: Mapping[str, Any] | None = None,
     live: bool = False,
+    named: str = "",
 ) -> dict[str, Any]:
     """The first message of a run: its start state, how its tokens are printed and laid out, the scene if any.
 
-    `named` is the sampler's title, where it is known. `device` says what computes it, a card by its name. Of a live
+    `named` is the sampler's title on the page. `device` says what computes it, a card by its name. Of a live
     run all facts are told, so that the page can save a trace without a server (assets/js/rescue.js).
     """
     kind, _, card = str(run.get("device", "")).partition(", ")
@@ -48,8 +48,8 @@ def start_message(
         "given": [place for place, token in enumerate(start) if token != mask_id],
         "words": {str(token): word for token, word in words.items()},
         "title": title(run),
-        "sampler": (sampler := _brief(run.get("sampler", ""))),
-        "named": METHODS[sampler].title if sampler in METHODS else "",
+        "sampler": _brief(run.get("sampler", "")),
+        "named": named,
         "model": _brief(run.get("model", "")),
         "note": note,
         "from": run.get("taken_up", 0),
@@ -133,6 +133,11 @@ def step_message(
     return message
 
 
+def steps_message(stage_id: str, steps: Iterable[tuple[int, str]]) -> str:
+    """Steps of the runs that a stage shows, as (lane, step message); that of a run alone has the run's id."""
+    return f'{{"v":1,"id":"{stage_id}","kind":"steps","list":[{",".join(f"[{lane},{step}]" for lane, step in steps)}]}}'
+
+
 def end_message(run_id: str, text: str, steps: int, *, stopped: bool = False, note: str = "") -> dict[str, Any]:
     """The last message; `steps` is how many there were, so that the player can ask for those that it missed."""
     return {"v": 1, "run": run_id, "kind": "end", "text": text, "n": steps, "stopped": stopped, "note": note}
@@ -157,6 +162,7 @@ def trace_message(
     note: str = "",
     layout: str = "text",
     scenes: Sequence[Mapping[str, Any] | None] | None = None,
+    named: str = "",
 ) -> str:
     """A whole run as one message.
 
@@ -167,10 +173,11 @@ def trace_message(
         note: a few words next to the title.
         layout: how the tokens are laid out.
         scenes: what the stage shows at the start and after each step, None without any.
+        named: the sampler's title.
     """
     shown, seen = len(trace.steps), scenes or [None] * (len(trace.steps) + 1)
     about = (trace.run, trace.start, trace.mask_id, shown, trace.words, note, layout, seen[0])
-    messages = [start_message(run_id, *about)]
+    messages = [start_message(run_id, *about, named=named)]
     held: frozenset[int] = frozenset()
     for index, frame in enumerate(trace.steps):
         scene = None if seen[index + 1] == seen[index] else seen[index + 1]

@@ -7,6 +7,11 @@ import { sent } from "./messages.js";
 const LENGTH = 2;
 const start = (run) => ({ kind: "start", run, n: 3, length: LENGTH, start: [0, 0], mask: 0, domain: "text", words: {} });
 const steps = (run) => [0, 1, 2].map((i) => ({ ...sent(i, LENGTH), run }));
+/** Some of them as the server sends them. */
+const handful = (run, first, last = first) => {
+  const list = steps(run).slice(first, last + 1).map((each) => [0, each]);
+  return { kind: "steps", id: run, list };
+};
 const end = (run) => ({ kind: "end", run, n: 3 });
 
 /** An inbox over a board that notes what it is told. */
@@ -38,15 +43,16 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 test("a run alone: start, steps and end go to one lane", () => {
   const { push, told } = inbox();
   push(start("a"));
-  for (const each of steps("a")) push(each);
+  push(handful("a", 0));
+  push(handful("a", 1, 2));
   push(end("a"));
-  assert.deepEqual(told, ["open a 1", "steps 0:0", "steps 0:1", "steps 0:2", "end"]);
+  assert.deepEqual(told, ["open a 1", "steps 0:0", "steps 0:1 0:2", "end"]);
 });
 
 test("a start that comes twice, or behind its run's end, begins nothing", () => {
   const { push, told } = inbox();
   push(start("a"));
-  push(steps("a")[0]);
+  push(handful("a", 0));
   push(start("a"));
   push(end("a"));
   push(start("a"));
@@ -60,11 +66,11 @@ test("steps of a run whose start was lost bring the whole run; late ones of a ru
     return JSON.stringify([start(run), ...steps(run).slice(0, to + 1)]);
   };
   const { push, told, box } = inbox(frames);
-  push(steps("a")[1]);
+  push(handful("a", 1));
   await pause(0);
   assert.deepEqual(told, ["open a 1", "steps 0:0 0:1"]);
   push(start("b"));
-  push(steps("a")[2]);
+  push(handful("a", 2));
   await pause(0);
   assert.equal(asked.length, 1);
   assert.deepEqual(told.slice(2), ["open b 1"]);

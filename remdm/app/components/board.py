@@ -12,6 +12,7 @@ from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_sid
 from remdm.runs.planting import outcome_sentence
 from remdm.runs.record import TimedFrame
 from remdm.runs.request import RunRequest
+from remdm.serving.ahead import ahead
 from remdm.serving.batcher import shared
 from remdm.serving.gpu import lend, seconds
 from remdm.serving.streamed_runs import RUNS, RunGroup
@@ -150,28 +151,23 @@ class Showing:
         opening = f'{{"v":1,"id":"{self.id}","kind":"open","panes":[{",".join(starts)}],"steps":[%s]}}'
         if live:
             yield opening % ""
-        turn: list[str] = []
-        fresh: set[int] = set()
-        for which, step in _steps([each.pane for each in self.panes]):
-            if not live and step and step.seconds:
-                live = True
-                yield opening % ",".join(past)
-            if which in fresh or len(turn) >= MOST_AT_ONCE:  # a round is over
-                yield self._round(turn)
-                turn, fresh = [], set()
-            write = self.panes[which].stream.take(step) if step else None
-            if step and write:
-                (turn if live else past).append(f"[{which},{write()}]")
-                fresh |= {which} if live else set()
+        for handful in ahead(_steps([each.pane for each in self.panes])):
+            turn: list[tuple[int, str]] = []
+            for which, step in handful:
+                if not live and step and step.seconds:
+                    live = True
+                    yield opening % ",".join(past)
+                write = self.panes[which].stream.take(step) if step else None
+                if write and live:
+                    turn.append((which, write()))
+                elif write:
+                    past.append(f"[{which},{write()}]")
             if self.group.stopped.is_set():
                 return
+            for first in range(0, len(turn), MOST_AT_ONCE):
+                yield messages.steps_message(self.id, turn[first : first + MOST_AT_ONCE])
         if not live:
             yield opening % ",".join(past)
-        if turn:
-            yield self._round(turn)
-
-    def _round(self, turn: Sequence[str]) -> str:
-        return f'{{"v":1,"id":"{self.id}","kind":"steps","list":[{",".join(turn)}]}}'
 
     def end(self, shown: Comparison) -> str:
         """The last message: each run's end, and what became of a planted token."""

@@ -13,7 +13,9 @@ from remdm.models.network import compute
 from remdm.runs.domain import Domain
 from remdm.runs.record import PreparedRun
 from remdm.runs.request import RunRequest
+from remdm.serving.ahead import ahead
 from remdm.serving.streamed_runs import RUNS, RunGroup
+from remdm.views.messages import steps_message
 
 Made = Generator[Changes, None, list[Sample]]
 """Changes as they come, and the samples at the end; none of runs that were stopped."""
@@ -55,11 +57,11 @@ class Writing:
             stream = Stream(shown)
             label = "Running …" if len(prepared) == 1 else f"Running {len(samples) + 1} of {len(prepared)} …"
             yield {self.player: stream.begin(), **self.controls.busy(label)}
-            for step in steps_of(each):
-                write = stream.take(step)
-                if write is None:
+            for handful in ahead(steps_of(each)):
+                writes = [stream.take(step) for step in handful]
+                if group.stopped.is_set():
                     return []
-                yield {self.player: write()}
+                yield {self.player: steps_message(shown.run_id, ((0, write()) for write in writes if write))}
             samples.append(made(shown))
             yield {self.player: stream.end(samples[-1])}
             if group.stopped.is_set():
@@ -72,15 +74,18 @@ class Writing:
         starts = [stream.begin() for stream in streams]
         focus, refresh = group.focus, Refresh(prepared[0].request.model, len(prepared))
         yield {self.player: starts[focus], **self.controls.busy(f"Running {len(prepared)} …")}
-        for step in steps_together(prepared):
-            writes = [stream.take(one) if one else None for stream, one in zip(streams, step, strict=True)]
+        for handful in ahead(steps_together(prepared)):
+            writes = [
+                [stream.take(one) if one else None for stream, one in zip(streams, step, strict=True)]
+                for step in handful
+            ]
             if group.stopped.is_set():
                 return []
             if group.focus != focus:
                 focus = group.focus
-                yield {self.player: starts[focus]}  # the player asks for the steps before this one
-            now = writes[focus]
-            changes: Changes = {self.player: now()} if now else {}
+                yield {self.player: starts[focus]}  # the player asks for the steps before these
+            now = [(0, write()) for each in writes if (write := each[focus])]
+            changes: Changes = {self.player: steps_message(group.runs[focus].run_id, now)} if now else {}
             if self.tiles and refresh.due():
                 states = [stream.prepared.view(stream.ids) for stream in streams]
                 changes[self.tiles] = refresh.message(states, focus)

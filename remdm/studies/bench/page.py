@@ -116,8 +116,8 @@ class Visitor:
             names = [str(each.get("elem_id", "")).partition("-")[2] for each in props]
             data = [changes.get(name, each.get("value")) for name, each in zip(names, props, strict=True)]
             for length, message in self.call(event, data):
-                if '"kind":"step"' in str(message.get("output", "")).replace('\\\\"', '"'):
-                    first, steps, size = first or time.perf_counter() - begun, steps + 1, size + length
+                if found := str(message.get("output", "")).replace('\\\\"', '"').count('"kind":"step"'):
+                    first, steps, size = first or time.perf_counter() - begun, steps + found, size + length
         if not steps:
             raise PageError("the app sent no step")
         return Visit(first, time.perf_counter() - begun, steps, size)
