@@ -115,7 +115,8 @@ def test_the_page_is_read_as_a_browser_reads_it(monkeypatch):
     ]
     visitor = object.__new__(page.Visitor)
     visitor.parts = {1: {"props": {"elem_id": "text-steps", "value": 64}}, 2: {"props": {"value": "mdlm"}}}
-    visitor.begin, visitor.sample = {"id": 0, "inputs": []}, {"id": 1, "inputs": [1, 2]}
+    visitor.begin, visitor.gather = {"id": 0, "inputs": []}, {"id": 2, "inputs": [1, 2]}
+    visitor.sample = {"id": 1, "inputs": [3, 4]}
     asked = []
 
     def call(event, data):
@@ -124,7 +125,7 @@ def test_the_page_is_read_as_a_browser_reads_it(monkeypatch):
 
     monkeypatch.setattr(visitor, "call", call)
     visit = visitor.click(steps=16)
-    assert asked == [[], [16, "mdlm"]] and (visit.steps, visit.bytes) == (2, 200) and 0 < visit.first < visit.seconds
+    assert asked == [[], ['[16, "mdlm"]', None]] and (visit.steps, visit.bytes) == (2, 200) and 0 < visit.first < visit.seconds
     said[2:] = []
     with pytest.raises(page.PageError, match="sent no step"):
         visitor.click()

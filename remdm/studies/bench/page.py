@@ -84,7 +84,9 @@ class Visitor:
         self.parts = {part["id"]: part for part in config["components"]}
         events = config["dependencies"]
         self.begin = next(event for event in events if self._by(event) == f"{domain}-run")
-        self.sample = next(event for event in events if event.get("trigger_after") == self.begin["id"])
+        behind = lambda other: next(event for event in events if event.get("trigger_after") == other["id"])
+        self.gather = behind(self.begin)  # a script of the page: all controls as one text (remdm/app/gathered.py)
+        self.sample = behind(self.gather)
 
     def _by(self, event: dict[str, Any]) -> str | None:
         targets = [self.parts.get(part, {}).get("props", {}).get("elem_id") for part, _ in event["targets"]]
@@ -111,10 +113,11 @@ class Visitor:
         """Press Run with the settings as the page opens with them, and some changed by the ends of their ids."""
         begun = time.perf_counter()
         first, steps, size = 0.0, 0, 0
-        for event in (self.begin, self.sample):
-            props = [self.parts[part]["props"] for part in event["inputs"]]
-            names = [str(each.get("elem_id", "")).partition("-")[2] for each in props]
-            data = [changes.get(name, each.get("value")) for name, each in zip(names, props, strict=True)]
+        props = [self.parts[part]["props"] for part in self.gather["inputs"]]
+        names = [str(each.get("elem_id", "")).partition("-")[2] for each in props]
+        values = [changes.get(name, each.get("value")) for name, each in zip(names, props, strict=True)]
+        states = [None] * (len(self.sample["inputs"]) - 1)
+        for event, data in ((self.begin, []), (self.sample, [json.dumps(values), *states])):
             for length, message in self.call(event, data):
                 if found := str(message.get("output", "")).replace('\\\\"', '"').count('"kind":"step"'):
                     first, steps, size = first or time.perf_counter() - begun, steps + found, size + length
