@@ -52,11 +52,12 @@ export class LaneMap {
     const view = this.run.steps[i];
     const image = pen.createImageData(1, this.run.length);
     const pixels = new Uint32Array(image.data.buffer);
-    const { kept, masked: guess, decoded, remasked, given, error } = this.colours;
+    const { kept, masked: guess, decoded, remasked, given, judged, error } = this.colours;
     for (let p = 0; p < pixels.length; p++) {
       const bad = view.bad !== null && view.bad.has(p);
       const c = view.confidence[p];
-      pixels[p] = [guess[c], decoded, bad ? error : kept[c], remasked, given][view.state[p]];
+      const stands = bad ? error : kept[c];
+      pixels[p] = [guess[c], decoded, stands, remasked, given, bad ? error : judged[c]][view.state[p]];
       if (bad && view.state[p] === DECODED) pixels[p] = error;
     }
     pen.putImageData(image, i, 0);

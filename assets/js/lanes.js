@@ -179,6 +179,7 @@ export class Lane {
       view.phase,
       plural(view.forwards, "network evaluation"),
       `${view.masked} masked${expected}`,
+      view.judgedNow ? `${view.judgedNow} hidden to judge` : "",
       back,
       `${view.revised} revised`,
       view.sigma ? `σ ${sigma(view.sigma)}` : "",

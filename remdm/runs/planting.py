@@ -139,8 +139,10 @@ def outcome_sentence(change: Change, frames: Sequence[Frame], run: PreparedRun) 
     """What became of a planted token, in one sentence."""
     found = outcome(frames, change, run.checkpoint.mask_id)
     word, now = (run.pieces([token])[token].strip() for token in (change.token, found.end))
-    if found.remasked is None:
+    if found.remasked is None and found.replaced is None:
         return f"“{word}” was never sent back: it stands to the end."
+    if found.remasked is None:
+        return f"“{word}” was replaced {found.replaced} steps after it was planted, and “{now}” stands there now."
     first = f"“{word}” was remasked {found.remasked} step{'s' if found.remasked > 1 else ''} after it was planted"
     if found.end == change.token:
         return f"{first}, and came back."
