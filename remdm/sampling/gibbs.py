@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import ceil
-from typing import ClassVar
 
 import torch
 
@@ -12,7 +11,7 @@ from remdm.sampling.noise import Noise
 from remdm.sampling.schedule import Schedule
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Node, Step
-from remdm.sampling.transition import Ancestral, StepRecord, decode, drawn, most_confident, remask
+from remdm.sampling.transition import Ancestral, StepRecord, Usual, decode, drawn, most_confident, remask
 
 CORRECT = "correct"
 
@@ -48,7 +47,7 @@ class Corrections:
 
 
 @dataclass(frozen=True)
-class MaskedGibbs:
+class MaskedGibbs(Usual):
     """MDLM, and in the correctors k random positions drawn anew: each from alpha_s p + (1 - alpha_s) mask.
 
     They are hidden, decoded and masked ones alike, and the network is asked once. With k = 1 that is a step of Gibbs
@@ -58,7 +57,6 @@ class MaskedGibbs:
     """
 
     positions: int = knob(2, 1, 64, step=1, symbol="k", help="How many positions a corrector draws anew; 1 is exact.")
-    ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self)

@@ -15,6 +15,11 @@ WAYS = (THIRDS, ALONE)
 """How decoded tokens are hidden: a random third of them at a time, or each alone."""
 
 
+def judgings(way: str, length: int) -> int:
+    """How many evaluations it takes to judge so many tokens."""
+    return length if way == ALONE else min(3, length)
+
+
 def parts(decoded: Tensor, way: str, order: Tensor) -> list[Tensor]:
     """What is hidden together, one part after another: bool `[B, L]` each, every decoded token in one of them.
 
@@ -25,9 +30,8 @@ def parts(decoded: Tensor, way: str, order: Tensor) -> list[Tensor]:
     """
     count = decoded.sum(1, keepdim=True)
     rank = order.where(decoded, torch.inf).argsort(dim=1).argsort(dim=1)
-    most = int(count.max()) if way == ALONE else min(3, int(count.max()))
     share = rank if way == ALONE else rank * 3 // count.clamp(min=3)
-    return [decoded & (share == part) for part in range(most)]
+    return [decoded & (share == part) for part in range(judgings(way, int(count.max())))]
 
 
 def unseen(denoiser: Denoiser, state: State, hidden: Sequence[Tensor], step: Step) -> list[Tensor]:

@@ -33,7 +33,7 @@ MOST_OFTEN, MOST_AT_ONCE, MOST_AFTER = 3, 0.25, 16
 
 @dataclass(frozen=True)
 class _Past:
-    """Remasks of each position and p of its token, `[B, L]`; steps since all was written first, whether it is over, `[B]`."""
+    """Remasks and p of each token, `[B, L]`; steps since all was written first, whether it is over, `[B]`."""
 
     block: tuple[int, int] | None
     remasks: Tensor

@@ -110,6 +110,9 @@ class Transition(Protocol):
     def ends(self) -> bool:
         """See above."""
 
+    def evaluations(self, length: int) -> int:
+        """How often a step asks the network at most, with `length` free positions."""
+
     def remasks(self, step: Step, decoded: float, length: int) -> float | None:
         """Of so many decoded tokens among `length` free ones, how many are remasked on average.
 
@@ -221,27 +224,33 @@ def present_score(denoiser: Denoiser, state: State, step: Step) -> Callable[[], 
     return score
 
 
-class TakesNothingBack:
-    """Part of a transition that never remasks."""
+class Usual:
+    """Part of a transition that takes all of its steps and asks the network once in each."""
 
     ends: ClassVar[bool] = False
+
+    def evaluations(self, length: int) -> int:
+        """1."""
+        return 1
+
+
+class TakesNothingBack(Usual):
+    """Part of a transition that never remasks."""
 
     def remasks(self, step: Step, decoded: float, length: int) -> float:
         """0."""
         return 0.0
 
 
-class Unpredicted:
+class Unpredicted(Usual):
     """Part of a transition that does not say beforehand how much it remasks: it follows from the network's output."""
-
-    ends: ClassVar[bool] = False
 
     def remasks(self, step: Step, decoded: float, length: int) -> None:
         """None."""
 
 
 @dataclass(frozen=True)
-class Ancestral:
+class Ancestral(Usual):
     """Every position decides alone, by the posterior.
 
     Who changes is drawn before the network is asked: it needs alpha and sigma only. So the network is called for
@@ -249,7 +258,6 @@ class Ancestral:
     """
 
     remasking: Remasking = Never()
-    ends: ClassVar[bool] = False
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Draw who is masked at s, then tokens for those who decode."""

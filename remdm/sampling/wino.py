@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.judging import THIRDS, WAYS, parts, placed, unseen
+from remdm.sampling.judging import THIRDS, WAYS, judgings, parts, placed, unseen
 from remdm.sampling.knobs import check, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
@@ -59,6 +59,10 @@ class WideInNarrowOut(Unpredicted):
 
     def __post_init__(self) -> None:
         check(self)
+
+    def evaluations(self, length: int) -> int:
+        """One, and those of the judging."""
+        return 1 + judgings(self.hide, length)
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Accept, judge, take back."""

@@ -11,7 +11,7 @@ from remdm.models.ideal import IdealDenoiser
 from remdm.sampling.gibbs import CORRECT, Corrections, MaskedGibbs
 from remdm.sampling.judging import ALONE, THIRDS, parts
 from remdm.sampling.klass import Klass, divergence
-from remdm.sampling.methods import run, settings
+from remdm.sampling.methods import build, run, settings
 from remdm.sampling.noise import Noise
 from remdm.sampling.presets import METHODS
 from remdm.sampling.saber import Saber
@@ -398,6 +398,17 @@ def test_watching_costs_no_more_than_one_evaluation_a_step(name):
     assert unseen.forwards <= seen.forwards <= unseen.forwards + steps_taken[0] // 2
     if name != "gibbs":
         assert seen.forwards == unseen.forwards, "it asks for every masked position anyway"
+
+
+@pytest.mark.parametrize("name", [*METHODS, ALONE])
+def test_no_step_costs_more_than_it_says(name):
+    """What a budget counts on: T times the most that a step may ask."""
+    chosen = settings("wino", 12, hide=ALONE) if name == ALONE else settings(name, 12)
+    running, most, spent = run(peaks(*[0.8] * 9), chosen, torch.full((2, 9), MASK), (1, 2), watch=False), 0, 0
+    for _ in running:
+        most, spent = max(most, int(running.forwards.max()) - spent), int(running.forwards.max())
+    assert 1 <= most <= build(chosen)[0].evaluations(9)
+    assert build(chosen)[0].evaluations(9) == {ALONE: 10, "wino": 4}.get(name, 1)
 
 
 @pytest.mark.parametrize("name", NAMES)
