@@ -70,16 +70,16 @@ class MaskedGibbs(Usual):
         written = chosen & (noise.uniform(free.shape[1]) < step.alpha_s)
         judged = chosen & state.decoded & written.any(1, keepdim=True)
         remasked, decoded, log_x = chosen & state.decoded & ~written, torch.zeros_like(free), None
-        after = remask(state, remasked)
+        after, seen = remask(state, remasked), state.tokens.masked_fill(judged, state.mask_id)
         if written.any():
-            log_x = denoiser(state.tokens.masked_fill(judged, state.mask_id), written, step.t)
+            log_x = denoiser(seen, written, step.t)
             ids, log_p = drawn(log_x, noise.draw(log_x, written))
             stay = ids != state.tokens[written]
             decoded[written] = stay
             after = decode(after, decoded, ids[stay], log_p[stay])
         sigma = (self.positions / free.sum(1, keepdim=True).double()).clamp(max=1.0) * (1.0 - step.alpha_s)
         return StepRecord(
-            step, state, after, remasked, decoded, sigma.expand(free.shape), written, log_x, judged=judged
+            step, state, after, remasked, decoded, sigma.expand(free.shape), written, log_x, judged=judged, seen=seen
         )
 
     def remasks(self, step: Step, decoded: float, length: int) -> float:

@@ -13,6 +13,7 @@ from remdm.sampling.halton import Halton
 from remdm.sampling.klass import Klass
 from remdm.sampling.knobs import knobs
 from remdm.sampling.p2 import PathPlanning
+from remdm.sampling.prism import Prism
 from remdm.sampling.rcr import RunningConfidence
 from remdm.sampling.remasking import (
     Cap,
@@ -145,6 +146,7 @@ TRANSITIONS: dict[str, Part] = {
     "refill": _part("draft, then draw hidden ones anew (Tolerator)", Refill),
     "gibbs": _part("each alone, and drawn anew (Gibbs)", MaskedGibbs),
     "wino": _part("many in, the doubtful out (WINO)", WideInNarrowOut),
+    "prism": _part("the worst by a trained head out (PRISM)", Prism),
     "saber": _part("above the mean so far (Saber)", Saber),
     "t2m": _part("above a threshold, the doubtful out (T2M)", TokenToMask),
     "halton": _part("far from each other (Halton)", Halton),

@@ -106,6 +106,8 @@ METHODS: dict[str, Method] = {
                transition="saber", defaults=_fixed(nucleus_p=1.0)),
         Method("t2m", "Token-to-mask", "arXiv 2604.18738: tokens below 0.1 go back, three times at most",
                transition="t2m", defaults=_fixed(nucleus_p=1.0)),
+        Method("prism", "PRISM", "arXiv 2510.01384: a trained head chooses, in the second half; as many as ReMDM-cap",
+               transition="prism", defaults=_short_or_long(0.04, 0.008)),
         Method("halton", "Halton", "arXiv 2503.17076: tokens far from each other first",
                transition="halton", schedule="arccos", defaults=_fixed(nucleus_p=1.0)),
     )

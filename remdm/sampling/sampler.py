@@ -52,12 +52,10 @@ def observe(record: StepRecord, denoiser: Denoiser) -> StepRecord:
     """The record with the likeliest token's log x_theta at every position that was masked before the step.
 
     It changes no draw, only how often the network has to be called: behind `Widened` and a cache once more at most, and
-    only for a sequence that the step itself did not ask for. Tokens hidden for judging are hidden here too.
+    only for a sequence that the step itself did not ask for.
     """
-    masked, tokens = record.before.masked, record.before.tokens
+    masked, tokens = record.before.masked, record.before.tokens if record.seen is None else record.seen
     if not (masked & ~record.asked).any():
         return record
-    if record.judged is not None:
-        tokens = tokens.masked_fill(record.judged, record.before.mask_id)
     peak, guess = denoiser.peak(tokens, masked, record.step.t)
     return replace(record, watched=masked, peak=peak, guess=guess)

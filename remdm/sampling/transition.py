@@ -38,6 +38,7 @@ class StepRecord:
         over: sequences that had ended before it and have no such step, bool `[B]`; None: none of them.
         judged: decoded tokens that were hidden from the network to be judged, bool `[B, L]`; None: none. Those that
             were replaced stand in `decoded` too, those sent back in `remasked`; the others keep their token.
+        seen: what the network saw last, int64 `[B, L]`, where that was not `before`.
 
     What has a row for each position, `log_x`, `peak` and `guess`, may be on the network's device; `shown` is on the
     host.
@@ -56,6 +57,7 @@ class StepRecord:
     guess: Tensor | None = None
     over: Tensor | None = None
     judged: Tensor | None = None
+    seen: Tensor | None = None
 
     @property
     def taken_back(self) -> Tensor:

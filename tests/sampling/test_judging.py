@@ -14,6 +14,7 @@ from remdm.sampling.klass import Klass, divergence
 from remdm.sampling.methods import build, run, settings
 from remdm.sampling.noise import Noise
 from remdm.sampling.presets import METHODS
+from remdm.sampling.prism import Prism
 from remdm.sampling.saber import Saber
 from remdm.sampling.schedule import SCHEDULES, Linear
 from remdm.sampling.state import start
@@ -22,7 +23,7 @@ from remdm.sampling.time_grid import Step, steps
 from remdm.sampling.tolerator import LOCKED, REFINE, DraftThenRefine, Refill
 from remdm.sampling.wino import WideInNarrowOut
 
-NAMES = ("tolerator", "gibbs", "wino", "saber", "t2m", "klass")
+NAMES = ("tolerator", "gibbs", "wino", "saber", "t2m", "klass", "prism")
 GREEDY = Noise([1], greedy=True)
 
 
@@ -356,6 +357,81 @@ def test_klass_waits_until_a_sure_token_has_stood_still_twice():
     assert decoded_by(Klass(history=1, accept_above=0.97), [sure] * 2) == [[1], [2]]
 
 
+# PRISM
+
+
+class Headed(Rows):
+    """With a head that says these log-odds of each token."""
+
+    scored = True
+
+    def __init__(self, odds, *rows):
+        super().__init__(*rows)
+        self.odds = torch.tensor([odds])
+
+    def scores(self, tokens, rows, t):
+        return self(tokens, rows, t), self.odds.expand(tokens.shape)
+
+
+ODDS = [2.0, -1.0, 0.5, -3.0, 9.0, -9.0]
+LATE = Step(0, 0.4, 0.3, 0.6, 0.7)
+
+
+def test_as_many_go_as_coins_fall_and_those_the_head_trusts_least():
+    """Of four decoded tokens two coins fall, on the first and the third: the fourth and the second go."""
+
+    class Coins(Noise):
+        def uniform(self, length):
+            return torch.tensor([[0.1, 0.9, 0.2, 0.9, 0.1, 0.9]], dtype=torch.float64)
+
+    network = Headed(ODDS, *[(0.9, 0.1)] * 6)
+    state = state_of([1, 1, 1, 1, MASK, MASK])
+    record = Prism(eta=0.3)(network, state, LATE, Coins([1], greedy=True))
+    assert places(record.remasked) == [1, 3] and record.sigma == 0.3 and record.judged is None
+    assert places(record.decoded) == [5], "masked positions decode by the posterior: its p is above .1"
+    assert set(map(tuple, network.seen)) == {tuple(state.tokens[0].tolist())}, "nothing is hidden"
+
+
+def test_before_its_time_it_is_mdlm():
+    early = replace(LATE, t=0.6)
+    assert Prism(eta=0.3).sigma(early) == 0.0 and Prism(eta=0.3).sigma(LATE) == 0.3
+    assert Prism(eta=1.0).sigma(LATE) == LATE.sigma_max == pytest.approx(0.5)
+    network = Headed(ODDS, *[(0.9, 0.1)] * 6)
+    record = Prism(eta=0.3)(network, state_of([1, 1, 1, 1, MASK, MASK]), early, Noise([3]))
+    assert not record.remasked.any()
+
+
+def test_a_head_costs_no_evaluation_and_hidden_thirds_cost_three():
+    def spent(network):
+        running = run(network, settings("prism", 32, eta=1.0), torch.full((1, 6), MASK), (3,), watch=False)
+        remasked = sum(bool(record.remasked.any()) for record in running)
+        assert remasked > 4
+        return int(running.forwards[0]), len(set(map(tuple, network.seen)))
+
+    evaluations, _ = spent(Headed(ODDS, *[(0.6, 0.4)] * 6))
+    assert evaluations <= 32
+    assert spent(Rows(*[(0.6, 0.4)] * 6))[0] > evaluations + 8
+
+
+def test_without_a_head_thirds_are_hidden_and_the_least_likely_go():
+    class Coins(Noise):
+        def uniform(self, length):
+            return torch.tensor([[0.1, 0.9, 0.2, 0.9]], dtype=torch.float64)
+
+    network = Rows((0.1, 0.9), (0.7, 0.3), (0.8, 0.2), (0.9, 0.1))
+    record = Prism(eta=0.3)(network, state_of([1, 1, 1, MASK]), LATE, Coins([1], greedy=True))
+    assert places(record.judged) == [0, 1, 2] and places(record.remasked) == [1, 2]
+
+
+def test_the_decoded_share_is_alpha_whoever_is_chosen():
+    """6,144 positions; within four standard deviations at each step."""
+    truth = IdealDenoiser(torch.arange(256)[None] % 7, 8, 7)
+    for record in run(truth, settings("prism", 16, nucleus_p=1.0), torch.full((24, 256), 7), tuple(range(24))):
+        alpha = record.step.alpha_s
+        share = (~record.after.masked).double().mean().item()
+        assert abs(share - alpha) <= 4 * (alpha * (1 - alpha) / 6144) ** 0.5 + 1e-12
+
+
 # All of them
 
 
@@ -387,7 +463,7 @@ def test_a_step_tells_no_more_than_happened(name):
         assert after.masked[record.remasked].all()
 
 
-@pytest.mark.parametrize("name", ["tolerator", "gibbs", "wino"])
+@pytest.mark.parametrize("name", ["tolerator", "gibbs", "wino", "prism"])
 def test_watching_costs_no_more_than_one_evaluation_a_step(name):
     tokens = torch.full((1, 12), MASK)
     seen, unseen = (
@@ -396,7 +472,7 @@ def test_watching_costs_no_more_than_one_evaluation_a_step(name):
     steps_taken = [len(list(each)) for each in (seen, unseen)]
     assert steps_taken[0] == steps_taken[1]
     assert unseen.forwards <= seen.forwards <= unseen.forwards + steps_taken[0] // 2
-    if name != "gibbs":
+    if name in ("tolerator", "wino"):
         assert seen.forwards == unseen.forwards, "it asks for every masked position anyway"
 
 
@@ -408,7 +484,7 @@ def test_no_step_costs_more_than_it_says(name):
     for _ in running:
         most, spent = max(most, int(running.forwards.max()) - spent), int(running.forwards.max())
     assert 1 <= most <= build(chosen)[0].evaluations(9)
-    assert build(chosen)[0].evaluations(9) == {ALONE: 10, "wino": 4}.get(name, 1)
+    assert build(chosen)[0].evaluations(9) == {ALONE: 10, "wino": 4, "prism": 4}.get(name, 1)
 
 
 @pytest.mark.parametrize("name", NAMES)
