@@ -14,6 +14,7 @@ COMMANDS = {
     "train": ("remdm.cli.train", "train an embedded model; call again to go on"),
     "evaluate": ("remdm.cli.evaluate", "draw many samples and measure them"),
     "tune": ("remdm.cli.tune", "search for the best settings of a sampler"),
+    "vote": ("remdm.cli.vote", "the answer that most steps of a Countdown run gave, from its trace"),
     "tables": ("remdm.studies.paper_tables", "the paper's tables and ours, from the result files"),
     "reproduce": ("remdm.studies.reproduce", "draw and score a table of the paper with the public checkpoints"),
     "precision": ("remdm.studies.precision", "what 32-bit noise does, on a language that is known exactly"),
