@@ -18,6 +18,7 @@ COMMANDS = {
     "tables": ("remdm.studies.paper_tables", "the paper's tables and ours, from the result files"),
     "reproduce": ("remdm.studies.reproduce", "draw and score a table of the paper with the public checkpoints"),
     "precision": ("remdm.studies.precision", "what 32-bit noise does, on a language that is known exactly"),
+    "doubt": ("remdm.studies.doubt", "which score finds a wrong word: visible, hidden, a trained head"),
     "bound": ("remdm.studies.bound", "the training bound on held-out text"),
     "pairs": ("remdm.studies.pairs", "record the pairs of runs that the tabs open with"),
     "record": ("remdm.studies.recordings", "make all that the page plays without a model anew"),
