@@ -1,7 +1,7 @@
 /* The confidence of a run, step across and position down. */
 
 import { clamp, h, plural, probability, put } from "./dom.js";
-import { DECODED, MASKED, REMASKED, STATES } from "./run.js";
+import { DECODED, MASKED, named, REMASKED } from "./run.js";
 
 /** One pixel a cell on a hidden canvas, scaled onto the page; what moves lies above it. */
 export class LaneMap {
@@ -93,7 +93,7 @@ export class LaneMap {
     const what = state === MASKED ? "masked" : this.run.name(view.shown[position]);
     const meaning = state === MASKED ? "best guess" : "when decoded";
     const more = sure === null || state === REMASKED ? "" : ` · ${meaning} ${probability(sure)}`;
-    return `step ${step} · position ${position} · ${what}${state === MASKED ? "" : ` · ${STATES[state]}`}${more}`;
+    return `step ${step} · position ${position} · ${what}${state === MASKED ? "" : ` · ${named(state)}`}${more}`;
   }
 
   describe(view, k) {

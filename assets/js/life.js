@@ -1,7 +1,7 @@
 /* What happened at one position: each time it was decoded and remasked. */
 
 import { clamp, h, probability, put, say, sigma, svg } from "./dom.js";
-import { GIVEN, MASKED, REMASKED, STATES } from "./run.js";
+import { GIVEN, MASKED, named, REMASKED } from "./run.js";
 
 /** Events with those in which a token was hidden and kept, one after another, as one. */
 function gathered(events) {
@@ -218,7 +218,7 @@ export class Life {
     say(this.title, view.state[p] === MASKED ? "masked" : run.name(view.shown[p]));
     const confidence =
       view.state[p] === GIVEN || view === run.zero ? "" : ` · ${probability(view.confidence[p] / 255)}`;
-    say(this.state, `position ${p} · ${STATES[view.state[p]]}${confidence}`);
+    say(this.state, `position ${p} · ${named(view.state[p])}${confidence}`);
     put(this.spark, "x1", k);
     put(this.spark, "x2", k);
     for (const item of this.events) {

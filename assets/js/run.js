@@ -2,6 +2,8 @@
 
 export const [MASKED, DECODED, KEPT, REMASKED, GIVEN, JUDGED] = [0, 1, 2, 3, 4, 5];
 export const STATES = ["masked", "decoded", "kept", "remasked", "given", "judged"];
+/** A state in words. */
+export const named = (state) => (state === JUDGED ? "hidden to judge" : STATES[state]);
 export const PLANTED = "planted"; // the phase of a step in which something was written by hand
 export const [REVISED, CHURNED] = [1, 2];
 export const MARKS = ["", "revised", "churned"];
