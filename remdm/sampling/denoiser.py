@@ -249,6 +249,6 @@ class Widened(DenoiserWrapper):
 
     def scores(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
         """See `Denoiser`."""
-        wide = (rows | (tokens == self.mask_id)) & rows.any(1, keepdim=True)
+        wide = rows | (tokens == self.mask_id)
         log_x, odds = self.denoiser.scores(tokens, wide, t)
         return log_x if wide.equal(rows) else picked(log_x, rows[wide]), odds

@@ -94,6 +94,8 @@ METHODS: dict[str, Method] = {
                transition="threshold", defaults=_fixed(nucleus_p=1.0)),
         Method("factor", "Fast-dLLM, factor", "arXiv 2505.22618: the more tokens, the surer each",
                transition="factor", defaults=_fixed(nucleus_p=1.0)),
+        Method("halton", "Halton", "arXiv 2503.17076: tokens far from each other first",
+               transition="halton", schedule="arccos", defaults=_fixed(nucleus_p=1.0)),
         Method("klass", "KLASS", "arXiv 2511.05664: its confidence and KL threshold for code, history 2",
                transition="klass", defaults=_fixed(nucleus_p=1.0)),
         Method("tolerator", "Tolerator", "arXiv 2510.05090: half of the steps draft at temperature 0.5, half refine",
@@ -108,8 +110,6 @@ METHODS: dict[str, Method] = {
                transition="t2m", defaults=_fixed(nucleus_p=1.0)),
         Method("prism", "PRISM", "arXiv 2510.01384: a trained head chooses, in the second half; as many as ReMDM-cap",
                transition="prism", defaults=_short_or_long(0.04, 0.008)),
-        Method("halton", "Halton", "arXiv 2503.17076: tokens far from each other first",
-               transition="halton", schedule="arccos", defaults=_fixed(nucleus_p=1.0)),
     )
 }
 # fmt: on
