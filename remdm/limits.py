@@ -19,8 +19,8 @@ class Limits:
 
     Attributes:
         name: of the row.
-        work: multiplications of one request's network evaluations: weights x positions x steps x samples; 200 times as
-            many on a GPU.
+        work: multiplications of one request's network evaluations: weights x positions x steps x evaluations a step x
+            samples; 200 times as many on a GPU.
         sessions: whose state is kept; the one that came first gives way.
         any_model: whether any hub id or folder may be named, or only what is listed or below REMDM_MODELS.
         downloads: bytes that all downloaded models may take on disk.
@@ -91,7 +91,7 @@ def afford(work: float, on_gpu: bool = False) -> None:
     """Refuse a request that asks for more network evaluations than one may.
 
     Args:
-        work: weights x positions x steps x samples.
+        work: weights x positions x steps x evaluations a step x samples.
         on_gpu: whether a GPU does it.
 
     Raises:
@@ -101,5 +101,5 @@ def afford(work: float, on_gpu: bool = False) -> None:
     if work > allowed:
         raise ValueError(
             f"This asks for {work / allowed:.1f} times as much as this server computes for one request (weights x "
-            "positions x steps x samples): take fewer steps or samples, or a smaller model"
+            "positions x steps x evaluations a step x samples): take fewer steps or samples, or a smaller model"
         )

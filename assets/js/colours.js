@@ -29,6 +29,7 @@ function palette(dark) {
   const psi = (x) =>
     dark ? oklch(0.46 - 0.21 * x, 0.085 - 0.07 * x, 188) : oklch(0.66 + 0.315 * x, 0.1 - 0.092 * x, 188);
   const guess = (x) => (dark ? oklch(0.2 + 0.2 * x, 0.006, 260) : oklch(0.985 - 0.17 * x, 0.006, 260));
+  const veil = (x) => (dark ? oklch(0.68 - 0.2 * x, 0.13 - 0.06 * x, 100) : oklch(0.78 + 0.17 * x, 0.15 - 0.09 * x, 100));
   const table = (f) => Uint32Array.from({ length: 256 }, (_, c) => pack(f(c / 255)));
   return {
     psi,
@@ -37,6 +38,7 @@ function palette(dark) {
     masked: table(guess),
     decoded: pack(dark ? [92, 170, 235] : [60, 132, 198]),
     remasked: pack(dark ? [245, 150, 66] : [224, 112, 20]),
+    judged: table(veil),
     given: pack(dark ? [74, 82, 98] : [196, 202, 212]),
     error: pack(dark ? [255, 140, 198] : [214, 42, 122]),
   };

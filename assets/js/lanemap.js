@@ -1,7 +1,7 @@
 /* The confidence of a run, step across and position down. */
 
 import { clamp, h, plural, probability, put } from "./dom.js";
-import { DECODED, MASKED, REMASKED, STATES } from "./run.js";
+import { DECODED, MASKED, named, REMASKED } from "./run.js";
 
 /** One pixel a cell on a hidden canvas, scaled onto the page; what moves lies above it. */
 export class LaneMap {
@@ -52,11 +52,12 @@ export class LaneMap {
     const view = this.run.steps[i];
     const image = pen.createImageData(1, this.run.length);
     const pixels = new Uint32Array(image.data.buffer);
-    const { kept, masked: guess, decoded, remasked, given, error } = this.colours;
+    const { kept, masked: guess, decoded, remasked, given, judged, error } = this.colours;
     for (let p = 0; p < pixels.length; p++) {
       const bad = view.bad !== null && view.bad.has(p);
       const c = view.confidence[p];
-      pixels[p] = [guess[c], decoded, bad ? error : kept[c], remasked, given][view.state[p]];
+      const stands = bad ? error : kept[c];
+      pixels[p] = [guess[c], decoded, stands, remasked, given, bad ? error : judged[c]][view.state[p]];
       if (bad && view.state[p] === DECODED) pixels[p] = error;
     }
     pen.putImageData(image, i, 0);
@@ -92,7 +93,7 @@ export class LaneMap {
     const what = state === MASKED ? "masked" : this.run.name(view.shown[position]);
     const meaning = state === MASKED ? "best guess" : "when decoded";
     const more = sure === null || state === REMASKED ? "" : ` · ${meaning} ${probability(sure)}`;
-    return `step ${step} · position ${position} · ${what}${state === MASKED ? "" : ` · ${STATES[state]}`}${more}`;
+    return `step ${step} · position ${position} · ${what}${state === MASKED ? "" : ` · ${named(state)}`}${more}`;
   }
 
   describe(view, k) {

@@ -211,6 +211,7 @@ export class Lane {
       view.phase,
       plural(view.forwards, "network evaluation"),
       `${view.masked} masked`,
+      view.judgedNow ? `${view.judgedNow} hidden to judge` : "",
       back,
       `${view.revised} revised`,
       view.sigma ? `σ ${sigma(view.sigma)}` : "",

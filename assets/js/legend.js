@@ -30,6 +30,7 @@ export function moreLegend(layout) {
   const sample = SAMPLES.get(layout) ?? "word";
   return group("More marks", " ln-legend-more", [
     entry("masked again", chip("masked", "", "↺2")),
+    entry("hidden to judge", chip("judged", "", sample)),
     entry("given", chip("given", "", sample)),
     entry("revised", chip("kept", "rp-c4 rp-revised", sample)),
     entry("churned", chip("kept", "rp-c4 rp-churned", sample)),

@@ -1,7 +1,19 @@
 /* What happened at one position: each time it was decoded and remasked. */
 
 import { clamp, h, probability, put, say, sigma, svg } from "./dom.js";
-import { GIVEN, MASKED, REMASKED, STATES } from "./run.js";
+import { GIVEN, MASKED, named, REMASKED } from "./run.js";
+
+/** Events with those in which a token was hidden and kept, one after another, as one. */
+function gathered(events) {
+  const all = [];
+  for (const event of events) {
+    const last = all.at(-1);
+    const stays = event.kind === "judged" && event.verdict === "kept";
+    if (stays && last && last.times && last.verdict === "kept") Object.assign(last, { times: last.times + 1, until: event.step });
+    else all.push(event.kind === "judged" ? { ...event, times: 1, until: event.step } : event);
+  }
+  return all;
+}
 
 /** The life of one token position. */
 export class Life {
@@ -63,7 +75,7 @@ export class Life {
     this.title = h("strong", { class: "rp-word" });
     this.state = h("span", { class: "rp-muted" });
     this.spark = svg("line", { class: "rp-now", y1: 0, y2: 100, "vector-effect": "non-scaling-stroke" });
-    this.events = run.life[p].map((event) => this.event(run, event));
+    this.events = gathered(run.life[p]).map((event) => this.event(run, event));
     const history = this.events.length
       ? h("ol", { class: "rp-events" }, ...this.events)
       : h(
@@ -133,15 +145,15 @@ export class Life {
     const jump = h(
       "button",
       { type: "button", class: "rp-jump", "data-seek": event.step },
-      h("span", { class: "rp-when" }, `step ${event.step}`),
-      h("span", { class: `rp-what rp-${event.kind}` }, event.kind),
+      h("span", { class: "rp-when" }, event.kind === "judged" && event.times > 1 ? `steps ${event.step}–${event.until}` : `step ${event.step}`),
+      h("span", { class: `rp-what rp-${event.kind}` }, event.kind === "judged" ? "hidden to judge" : event.kind),
       this.token(run, event.id, "rp-token"),
     );
     const item = h(
       "li",
       { class: `rp-event rp-is-${event.kind}` },
       jump,
-      decoded ? this.choices(run, event) : this.reasons(run, event),
+      decoded ? this.choices(run, event) : event.kind === "judged" ? this.judgement(run, event) : this.reasons(run, event),
     );
     item.rpStep = event.step;
     return item;
@@ -174,6 +186,16 @@ export class Life {
     );
   }
 
+  /** How often the token was hidden in turn, and what came of it. */
+  judgement(run, { times, verdict, next }) {
+    const outcomes = {
+      kept: () => (times > 1 ? `${times} times, and kept each time` : "kept"),
+      remasked: () => "sent back to the mask",
+      replaced: () => `replaced by ${run.name(next)}`,
+    };
+    return h("div", { class: "rp-reasons" }, h("span", { class: "rp-verdict" }, outcomes[verdict]()));
+  }
+
   reasons(run, event) {
     const facts = [`σ ${sigma(event.sigma)}`];
     if (event.psi !== null) facts.push(`ψ ${probability(event.psi)}`);
@@ -196,7 +218,7 @@ export class Life {
     say(this.title, view.state[p] === MASKED ? "masked" : run.name(view.shown[p]));
     const confidence =
       view.state[p] === GIVEN || view === run.zero ? "" : ` · ${probability(view.confidence[p] / 255)}`;
-    say(this.state, `position ${p} · ${STATES[view.state[p]]}${confidence}`);
+    say(this.state, `position ${p} · ${named(view.state[p])}${confidence}`);
     put(this.spark, "x1", k);
     put(this.spark, "x2", k);
     for (const item of this.events) {

@@ -103,6 +103,7 @@ export function readStep(m, length) {
     ms: number(m.ms) || 0,
     decoded: list(m.d || [], "d").map((entry) => readDecoded(entry, length)),
     remasked: list(m.r || [], "r").map((entry) => readRemasked(entry, length)),
+    judged: list(m.j || [], "j").map((p) => whole(p, 0, length - 1, "position")),
     confidence: bytes(string(m.c), length, "confidence"),
     drafts: list(m.g || [], "g").map((entry) => readDraft(entry, length)),
     words: words(m.words),

@@ -25,7 +25,8 @@ export function describe({ root, head, ended, id }) {
 export function spoken({ lanes, head }) {
   const told = lanes.map(({ run, title, k }) => {
     const view = run.at(k);
-    return `${title}: ${view.decodedNow} decoded, ${view.now} remasked, ${view.masked} masked`;
+    const judged = view.judgedNow ? `${view.judgedNow} hidden to judge, ` : "";
+    return `${title}: ${judged}${view.decodedNow} decoded, ${view.now} remasked, ${view.masked} masked`;
   });
   return `Step ${head.k} of ${head.expected}. ${told.join("; ")}.`;
 }
@@ -56,8 +57,8 @@ export function state(board) {
 function shown({ run, title }, step) {
   const view = run.at(step);
   const { count, missing } = run;
-  const { masked, phase, forwards, remasks, revised, churned, decodedNow, now } = view;
-  const numbers = { masked, phase, forwards, remasks, revised, churned, decodedNow, remaskedNow: now };
+  const { masked, phase, forwards, remasks, revised, churned, decodedNow, judgedNow, now } = view;
+  const numbers = { masked, phase, forwards, remasks, revised, churned, decodedNow, judgedNow, remaskedNow: now };
   const states = Array.from(view.state, (x) => STATES[x]);
   const marks = Array.from(view.mark, (x) => MARKS[x]);
   return { title, step, count, missing, ...numbers, errors: view.errors.length, states, marks, ids: run.ids(step) };

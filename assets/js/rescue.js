@@ -24,13 +24,14 @@ function frame(step) {
     alternatives: step.decoded.some(({ others }) => others.length) ? step.decoded.map(({ others }) => others) : [],
     ...(weights.length && weights.every((weight) => weight !== null) && { weights }),
     ...(step.drafts.length && { drafts: step.drafts }),
+    ...(step.judged.length && { judged: step.judged }),
   };
 }
 
 /** Whether there is anything to save, and the server has said how the run is made. */
 export const saveable = (run) => Boolean(run.facts && run.count);
 
-/** The content of a trace file (version 1), up to the first step that did not arrive. */
+/** The content of a trace file, up to the first step that did not arrive; of version 2 if tokens were hidden to judge them. */
 export function traceOf(run) {
   const missing = run.hole();
   const steps = run.raw.slice(0, missing ? missing[0] : run.count);
@@ -38,7 +39,7 @@ export function traceOf(run) {
   const written = ids.filter((id) => id !== run.mask).map((id) => run.pieces.get(id) || "");
   return {
     format: "remdm-trace",
-    version: 1,
+    version: steps.some(({ judged }) => judged.length) ? 2 : 1,
     run: run.facts,
     length: run.length,
     mask_id: run.mask,

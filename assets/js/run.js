@@ -1,7 +1,9 @@
 /* A run as received: its steps, and for each of them what every position shows. No element is touched here. */
 
-export const [MASKED, DECODED, KEPT, REMASKED, GIVEN] = [0, 1, 2, 3, 4];
-export const STATES = ["masked", "decoded", "kept", "remasked", "given"];
+export const [MASKED, DECODED, KEPT, REMASKED, GIVEN, JUDGED] = [0, 1, 2, 3, 4, 5];
+export const STATES = ["masked", "decoded", "kept", "remasked", "given", "judged"];
+/** A state in words. */
+export const named = (state) => (state === JUDGED ? "hidden to judge" : STATES[state]);
 export const PLANTED = "planted"; // the phase of a step in which something was written by hand
 export const [REVISED, CHURNED] = [1, 2];
 export const MARKS = ["", "revised", "churned"];
@@ -11,7 +13,7 @@ const SPECIAL = /^<\/?(?:bos|eos|pad|mask|unk|sep|cls|s)>$/i;
 function fresh(view) {
   const back = new Uint16Array(view.back.length);
   const mark = new Uint8Array(view.mark.length);
-  return { ...view, back, mark, remasks: 0, revised: 0, churned: 0 };
+  return { ...view, back, mark, remasks: 0, judgings: 0, revised: 0, churned: 0 };
 }
 
 /** A run as received: its steps, and for each of them what every position shows. */
@@ -55,6 +57,8 @@ export class Run {
       now: 0,
       scene: this.scene,
       decodedNow: 0,
+      judgedNow: 0,
+      judgings: 0,
       remasks: 0,
       revised: 0,
       churned: 0,
@@ -137,11 +141,14 @@ export class Run {
       now: step.remasked.length,
       scene: step.scene || before.scene,
       decodedNow: step.decoded.length,
+      judgedNow: step.judged.length,
+      judgings: before.judgings + step.judged.length,
       remasks: before.remasks + step.remasked.length,
       revised: before.revised,
       churned: before.churned,
     };
     this.settle(view);
+    for (const p of step.judged) this.judge(view, step, p);
     step.remasked.forEach((entry) => this.remask(view, before, step, entry));
     step.decoded.forEach((entry) => this.decode(view, step, entry));
     for (const [p, id] of step.drafts) view.draft[p] = id;
@@ -156,11 +163,11 @@ export class Run {
     this.latest = view;
   }
 
-  /** What happened at the step before is over: decoded becomes kept, remasked becomes masked. */
+  /** What happened at the step before is over: decoded and judged become kept, remasked becomes masked. */
   settle(view) {
     const { state, shown } = view;
     for (let p = 0; p < this.length; p++) {
-      if (state[p] === DECODED) state[p] = KEPT;
+      if (state[p] === DECODED || state[p] === JUDGED) state[p] = KEPT;
       else if (state[p] === REMASKED) {
         state[p] = MASKED;
         shown[p] = this.mask;
@@ -168,8 +175,16 @@ export class Run {
     }
   }
 
+  /** A token hidden to be judged is marked for this one step; it stays, unless what follows says otherwise. */
+  judge(view, step, p) {
+    this.lost[p] = view.shown[p];
+    view.state[p] = JUDGED;
+    this.life[p].push({ kind: "judged", step: step.i + 1, id: view.shown[p], verdict: "kept" });
+  }
+
   /** A remasked position shows the token it loses for this one step. */
   remask(view, before, step, { position: p, sigma: sig, weight }) {
+    if (view.state[p] === JUDGED) this.life[p].at(-1).verdict = "remasked";
     this.lost[p] = view.shown[p];
     view.state[p] = REMASKED;
     view.back[p]++;
@@ -187,9 +202,11 @@ export class Run {
   }
 
   decode(view, step, { position: p, id, probability: prob, others }) {
+    const replaced = view.state[p] === JUDGED;
+    if (replaced) Object.assign(this.life[p].at(-1), { verdict: "replaced", next: id });
     view.shown[p] = id;
     view.state[p] = DECODED;
-    if (view.back[p]) {
+    if (view.back[p] || replaced) {
       view.mark[p] = id === this.lost[p] ? CHURNED : REVISED;
       view[MARKS[view.mark[p]]]++;
       const thrown = this.life[p].at(-1);

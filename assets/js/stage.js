@@ -1,7 +1,7 @@
 /* The tokens as chips. */
 
 import { clamp, h, plural, probability, put } from "./dom.js";
-import { DECODED, KEPT, MARKS, MASKED, REMASKED, REVISED, STATES } from "./run.js";
+import { DECODED, JUDGED, KEPT, MARKS, MASKED, named, REMASKED, REVISED, STATES } from "./run.js";
 
 const WIDEST_CELL = 168;
 const WRITTEN = 0.62; // of a row of fixed length, about so much holds words
@@ -93,7 +93,7 @@ export class Stage {
     let remasked = false;
     for (const event of events) {
       if (event.kind === "decoded") width = Math.max(width, this.textWidth(event.id));
-      else remasked = true;
+      else if (event.kind === "remasked") remasked = true;
     }
     const mask = run.start[p] === run.mask || remasked;
     if (!mask) return width;
@@ -197,9 +197,9 @@ export class Stage {
     const state = view.state[p];
     const parts = [`position ${p}`];
     if (state === MASKED) parts.push(view.back[p] ? `masked, remasked ${plural(view.back[p], "time")}` : "masked");
-    else parts.push(this.run.name(view.shown[p]), STATES[state]);
+    else parts.push(this.run.name(view.shown[p]), named(state));
     if (state !== REMASKED && view.mark[p]) parts.push(MARKS[view.mark[p]]);
-    if (state === DECODED || state === KEPT)
+    if (state === DECODED || state === KEPT || state === JUDGED)
       parts.push(`confidence when decoded ${probability(view.confidence[p] / 255)}`);
     if (state === MASKED && view !== this.run.zero)
       parts.push(`best guess now ${probability(view.confidence[p] / 255)}`);

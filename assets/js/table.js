@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const HEAD = ["step", "phase", "decoded", "remasked", "masked after", "errors", "ms"];
+const HEAD = ["step", "phase", "hidden to judge", "decoded", "remasked", "masked after", "errors", "ms"];
 
 export class StepTable {
   constructor(run, hidden) {
@@ -23,8 +23,8 @@ export class StepTable {
       const view = run.steps[i];
       const errors = view && run.checked ? view.errors.length : "–";
       const cells = view
-        ? [view.phase, view.decodedNow, view.now, view.masked, errors, view.ms ? view.ms.toFixed(1) : "–"]
-        : ["not arrived", "", "", "", "", ""];
+        ? [view.phase, view.judgedNow, view.decodedNow, view.now, view.masked, errors, view.ms ? view.ms.toFixed(1) : "–"]
+        : ["not arrived", "", "", "", "", "", ""];
       body.append(h("tr", {}, h("th", { scope: "row" }, String(i + 1)), ...cells.map((x) => h("td", {}, String(x)))));
     }
   }

@@ -5,9 +5,9 @@
  */
 
 import { h, put, say } from "../js/dom.js";
+import { STATES } from "../js/run.js";
 import { scenes } from "../js/scenes.js";
 
-const STATES = ["masked", "decoded", "kept", "remasked", "given"];
 const SIGNS = { right: "✓", wrong: "✗", open: "" };
 const SAYS = { right: "right", wrong: "wrong", open: "open" };
 const list = (x) => (Array.isArray(x) ? x : []);

@@ -5,10 +5,9 @@
  */
 
 import { h, put, say } from "../js/dom.js";
+import { MASKED, REMASKED, STATES } from "../js/run.js";
 import { scenes } from "../js/scenes.js";
 
-const STATES = ["masked", "decoded", "kept", "remasked", "given"];
-const [MASKED, , , REMASKED] = [0, 1, 2, 3];
 const [ROW, PATCH] = [32, 22]; // patches in a row of the sheet; pixels of one on the page
 const ADDRESS = /^data:image\/(?:png|webp);base64,[A-Za-z0-9+/=]+$/;
 

@@ -25,10 +25,12 @@ REDRAWN = 4
 def work(runs: Sequence[PreparedRun]) -> Work:
     """What runs of one model and one setting ask of a GPU when they are made together."""
     first, loaded = runs[0].request, runs[0].checkpoint
-    steps, length = len(build(first.settings)[1]), first.length * len(runs)
+    transition, walk = build(first.settings)
+    steps, length = len(walk), first.length * len(runs)
     draws = REDRAWN if first.settings.parts["transition"] == "ancestral" else (steps + 1) // 2  # all masks, each step
     return Work(
-        total_parameters(loaded.denoiser.network), 2 if knobs(first.domain.ask) else 1, length,
+        total_parameters(loaded.denoiser.network),
+        transition.evaluations(first.length) * (2 if knobs(first.domain.ask) else 1), length,
         loaded.tokenizer.get_vocab_size(), steps, draws * length,
     )  # fmt: skip
 

@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(_flag(name), help=_help(each))
     help_confidence = "recorded of every masked position at each step (default), or of decoded tokens only: faster"
     parser.add_argument("--confidence", default="all", choices=("all", "decoded"), help=help_confidence)
+    help_drafts = "keep the likeliest token of each masked position too, which `remdm vote` counts"
+    parser.add_argument("--drafts", action="store_true", help=help_drafts)
     parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.add_argument(
         "--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed"
@@ -128,7 +130,17 @@ def run(args: argparse.Namespace) -> None:
     length, watch = model.length if args.length is None else args.length, args.confidence == "all"
     for index, target in enumerate(targets):
         request = RunRequest(
-            domain, model, args.prompt, length, settings, args.seed, index, args.device, extra, watch=watch
+            domain,
+            model,
+            args.prompt,
+            length,
+            settings,
+            args.seed,
+            index,
+            args.device,
+            extra,
+            watch=watch,
+            drafts=args.drafts,
         )
         if model.fetch is not None:
             get(model.name, args.device)

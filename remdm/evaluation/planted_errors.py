@@ -30,7 +30,7 @@ class Tally:
 
     Attributes:
         planted: N.
-        remasked: how many were sent back at least once.
+        remasked: how many were sent back at least once, or replaced while they were hidden to be judged.
         replaced: where another token stands at the end. restored: where it is the one that had stood there.
         waits: steps from the planting to the first remasking, of those remasked.
         control_changed: of the same positions without an error, where another token than before stands at the end.
@@ -130,7 +130,7 @@ def followed(request: RunRequest, chosen: Settings, step: int, made: Planted) ->
     state = made.state
     for taken, record in enumerate(run(denoiser, chosen, state, seeds, watch=False, first=first, coupled=True), 1):
         state = record.after
-        for row in record.remasked[each, made.places].nonzero()[:, 0].tolist():
+        for row in record.taken_back[each, made.places].nonzero()[:, 0].tolist():
             waits.setdefault(row, taken)
         yield None
     ends = state.tokens[:count][each, made.places]

@@ -16,6 +16,7 @@ from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.graphs import graphed
 from remdm.models.labels import LabelDenoiser
 from remdm.models.network import Compute, NetworkDenoiser
+from remdm.models.prism import load_prism
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.models.weights import load_weights, read_json, reading_file, save_weights
@@ -142,7 +143,7 @@ def load_own(folder: Path, name: str, compute: Compute) -> Checkpoint:
         raise ValueError("its weights do not fit its config.json") from error
     network = network.to(device=compute.device, dtype=compute.dtype).eval().requires_grad_(False)
     tokenizer = read_tokenizer(folder / "tokenizer.json")
-    denoiser = NetworkDenoiser(graphed(network, compute), mask_id)
+    denoiser = NetworkDenoiser(graphed(network, compute), mask_id, prism=load_prism(folder, compute.device))
     return Checkpoint(name, denoiser, tokenizer, mask_id, network.config.length, compute)
 
 

@@ -7,6 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from remdm.models.prism import Prism
 from remdm.sampling.denoiser import Unguided, probabilities
 from remdm.sampling.transfer import picked, sent
 
@@ -101,20 +102,45 @@ class NetworkDenoiser(Unguided):
     """x_theta of an untimed network.
 
     The network runs in its own type; log-probabilities are float32. They stay on a CUDA device; from an Apple GPU,
-    which lacks the 64-bit floats that draws take, they come to the host.
+    which lacks the 64-bit floats that draws take, they come to the host. `prism` scores the tokens, where a head was
+    trained for the network.
     """
 
     network: Network
     mask_id: int
     timed: bool = False
     end_ids: tuple[int, ...] = ()
+    prism: Prism | None = None
 
     @torch.inference_mode()
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta at the wanted rows, `[n, V]`: the vocabulary's product is taken for those alone."""
+        return self._log_x(self._hidden(tokens, rows), tokens)
+
+    @property
+    def scored(self) -> bool:
+        """Whether it has a head for that."""
+        return self.prism is not None
+
+    @torch.inference_mode()
+    def scores(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
+        """See `Denoiser`; the head reads what the network made of all positions for x_theta.
+
+        Raises:
+            ValueError: there is no head.
+        """
+        if self.prism is None:
+            return super().scores(tokens, rows, t)
+        hidden = self._hidden(tokens, torch.ones_like(rows)).unflatten(0, tokens.shape)
+        log_x = self._log_x(picked(hidden, rows), tokens)
+        return log_x, self.prism(hidden).to(log_x.device)
+
+    def _hidden(self, tokens: Tensor, rows: Tensor) -> Tensor:
         device = next(self.network.parameters()).device
         count = max(1, AT_ONCE // tokens.shape[1]) if device.type == "cpu" else len(tokens)
         parts = zip(sent(tokens, device).split(count), rows.split(count), strict=True)
-        wanted = torch.cat([self.network.hidden_at(part, where) for part, where in parts])
-        log_x = probabilities(self.network.head(wanted), self.mask_id)
-        return log_x if device.type == "cuda" else log_x.to(tokens.device)
+        return torch.cat([self.network.hidden_at(part, where) for part, where in parts])
+
+    def _log_x(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        log_x = probabilities(self.network.head(hidden), self.mask_id)
+        return log_x if log_x.device.type == "cuda" else log_x.to(tokens.device)

@@ -162,7 +162,7 @@ def pane(branch: BranchRequest) -> Pane:
         state = changed(state, branch.change)
     elif branch.paused and past:
         past = (*past, replace(past[-1], t=t, s=t, alpha_t=past[-1].alpha_s, sigma=0.0, phase=UNCHANGED, decoded=(),
-                               remasked=(), alternatives=(), weights=(), drafts=()))  # fmt: skip
+                               remasked=(), alternatives=(), weights=(), drafts=(), judged=()))  # fmt: skip
     left = max(0, len(walk) - first)
     expected = len(past) + (left if branch.limit is None else min(left, branch.limit))
     return Pane(branch, replace(prepared, expected=expected), past, state, first)

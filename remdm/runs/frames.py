@@ -78,6 +78,7 @@ def frame(record: StepRecord, row: int, forwards: int, drafts: np.ndarray | None
         tuple(tops.get(position, ()) for position in decoded),
         _weights(record, row, remasked),
         fresh,
+        () if record.judged is None else tuple(record.judged[row].nonzero()[:, 0].tolist()),
     )
 
 

@@ -139,9 +139,11 @@ def outcome_sentence(change: Change, frames: Sequence[Frame], run: PreparedRun) 
     """What became of a planted token, in one sentence."""
     found = outcome(frames, change, run.checkpoint.mask_id)
     word, now = (run.pieces([token])[token].strip() for token in (change.token, found.end))
-    if found.remasked is None:
+    if found.remasked is None and found.replaced is None:
         return f"“{word}” was never sent back: it stands to the end."
-    first = f"“{word}” was remasked {found.remasked} step{'s' if found.remasked > 1 else ''} after it was planted"
+    # replaced without having been remasked: while it was hidden to be judged
+    wait, how = min((when, how) for when, how in ((found.remasked, "remasked"), (found.replaced, "replaced")) if when)
+    first = f"“{word}” was {how} {wait} step{'s' if wait != 1 else ''} after it was planted"
     if found.end == change.token:
         return f"{first}, and came back."
     if found.end == run.checkpoint.mask_id:

@@ -28,6 +28,8 @@ class Frame:
         weights: for each entry of `remasked`, its share of the remasking; empty where all share alike.
         drafts: (position, id): the likeliest token of masked positions, where it is another than the step before had;
             empty where that is not kept.
+        judged: positions of tokens that were hidden from the network to be judged: those replaced stand in `decoded`
+            too, those sent back in `remasked`; the others keep their token.
     """
 
     t: float
@@ -43,6 +45,7 @@ class Frame:
     alternatives: tuple[tuple[tuple[int, float], ...], ...] = ()
     weights: tuple[float, ...] = ()
     drafts: tuple[tuple[int, int], ...] = ()
+    judged: tuple[int, ...] = ()
 
     def sigma_at(self, position: int) -> float:
         """sigma at a position."""
@@ -103,16 +106,19 @@ def replay(trace: Trace) -> Iterator[np.ndarray]:
     """Ids int64 `[L]` after each step, from the start through the frames.
 
     Raises:
-        TraceError: where a decoded position was not masked, a remasked one was not decoded, or a given one changes.
+        TraceError: where a decoded position was neither masked nor hidden for judging, a remasked or hidden one was not
+            decoded, or a given one changes.
     """
     tokens = np.array(trace.start, dtype=np.int64)
     given = tokens != trace.mask_id
     for index, frame in enumerate(trace.steps):
         masked = tokens == trace.mask_id
-        for position in frame.remasked:
-            if given[position] or masked[position]:
-                raise TraceError(f"Step {index} remasks position {position}, which holds no decoded token.")
-            masked[position] = True
+        held = ~given & ~masked
+        for name, positions in (("judges", frame.judged), ("remasks", frame.remasked)):
+            if not held[list(positions)].all() or len(set(positions)) < len(positions):
+                position = next(p for place, p in enumerate(positions) if not held[p] or p in positions[:place])
+                raise TraceError(f"Step {index} {name} position {position}, which holds no decoded token.")
+            masked[list(positions)] = True
         for position, token, _ in frame.decoded:
             if not masked[position] or token == trace.mask_id:
                 raise TraceError(f"Step {index} decodes position {position}, which is not masked.")

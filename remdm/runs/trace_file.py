@@ -1,4 +1,7 @@
-"""Files of traces (version 1): written whole, and read as hostile."""
+"""Files of traces: written whole, and read as hostile.
+
+Version 1, and version 2 where a step hid tokens to judge them (`judged`): any other run's file is as it ever was.
+"""
 
 import base64
 import gzip
@@ -12,7 +15,7 @@ import numpy as np
 from remdm.runs.trace import Frame, Trace
 from remdm.runs.untrusted import TraceError, entries, number, packed_bytes, refuse, text, unzipped, whole
 
-FORMAT, VERSION = "remdm-trace", 1
+FORMAT, PLAIN, JUDGING = "remdm-trace", 1, 2
 TABLES = ("settings", "asked")
 """Tables inside the facts of a run."""
 MAX_BYTES, MAX_LENGTH, MAX_STEPS, MAX_ID, MAX_TEXT = 32 << 20, 8192, 20_000, 1 << 24, 2_000_000
@@ -26,10 +29,10 @@ TOO_LARGE = f"The trace is larger than {MAX_BYTES >> 20} MB, the most that can b
 
 
 def to_json(trace: Trace) -> dict[str, Any]:
-    """The content of the file, version 1."""
+    """The content of the file, in the lowest version that holds it."""
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": JUDGING if any(frame.judged for frame in trace.steps) else PLAIN,
         "run": dict(trace.run),
         "length": trace.length,
         "mask_id": trace.mask_id,
@@ -54,8 +57,12 @@ def _frame_json(frame: Frame) -> dict[str, Any]:
         "forwards": frame.forwards,
         "alternatives": [[list(each) for each in top] for top in frame.alternatives],
     }
-    more: dict[str, Any] = {"weights": list(frame.weights)} if frame.weights else {}
-    return made | more | ({"drafts": [list(each) for each in frame.drafts]} if frame.drafts else {})
+    more = {
+        "weights": list(frame.weights),
+        "drafts": [list(each) for each in frame.drafts],
+        "judged": list(frame.judged),
+    }
+    return made | {name: values for name, values in more.items() if values}
 
 
 def dumps(trace: Trace) -> bytes:
@@ -125,8 +132,9 @@ def loads(data: bytes) -> Trace:
 def _trace(content: Any) -> Trace:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         refuse("This is not a trace of ReMDM Studio (no remdm-trace format).")
-    if content.get("version") != VERSION or isinstance(content["version"], bool):
-        refuse("The trace has another version than 1, the one that this app reads.")
+    version = content.get("version")
+    if version not in (PLAIN, JUDGING) or isinstance(version, bool):
+        refuse("The trace has another version than 1 and 2, those that this app reads.")
     length = whole(content["length"], 1, MAX_LENGTH, "length")
     mask_id = whole(content["mask_id"], 0, MAX_ID, "mask_id")
     start = [whole(token, 0, MAX_ID, "a token of start") for token in entries(content["start"], "start", MAX_LENGTH)]
@@ -137,7 +145,7 @@ def _trace(content: Any) -> Trace:
         whole(int(token), 0, MAX_ID, "a word's id"): text(word, "a word", MAX_WORD)
         for token, word in content.get("words", {}).items()
     }
-    frames = tuple(_frame(frame, length) for frame in entries(content["steps"], "steps", MAX_STEPS))
+    frames = tuple(_frame(frame, length, version) for frame in entries(content["steps"], "steps", MAX_STEPS))
     return Trace(
         run, length, mask_id, tuple(start), words, frames, text(content["final"]["text"], "the final text", MAX_TEXT)
     )
@@ -165,7 +173,7 @@ def _run(run: Any) -> dict[str, Any]:
     return run
 
 
-def _frame(content: Any, length: int) -> Frame:
+def _frame(content: Any, length: int, version: int) -> Frame:
     sigma = content["sigma"]
     if isinstance(sigma, list):
         sigma = tuple(number(each, "sigma") for each in sigma)
@@ -177,7 +185,11 @@ def _frame(content: Any, length: int) -> Frame:
         (whole(p, 0, length - 1, "a position"), whole(token, 0, MAX_ID, "a token"), number(x, "a probability"))
         for p, token, x in entries(content["decoded"], "decoded", length)
     )
-    remasked = tuple(whole(p, 0, length - 1, "a position") for p in entries(content["remasked"], "remasked", length))
+    hidden = content.get("judged", []) if version == JUDGING else []  # of version 1 it is not a part
+    remasked, judged = (
+        tuple(whole(p, 0, length - 1, "a position") for p in entries(positions, name, length))
+        for name, positions in (("remasked", content["remasked"]), ("judged", hidden))
+    )
     tops = entries(content.get("alternatives", []), "alternatives", length)
     alternatives = tuple(
         tuple(
@@ -200,4 +212,5 @@ def _frame(content: Any, length: int) -> Frame:
     return Frame(
         t, s, alpha_t, alpha_s, sigma, text(content["phase"], "phase", 40), decoded, remasked,
         packed_bytes(content["confidence"], "confidence", length), forwards, alternatives, weights, drafts,
+        judged,
     )  # fmt: skip

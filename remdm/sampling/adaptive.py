@@ -15,6 +15,7 @@ from remdm.sampling.transition import (
     StepRecord,
     TakesNothingBack,
     decode,
+    even_share,
     most_confident,
     negative_entropy,
     proposed,
@@ -107,7 +108,7 @@ class Adaptive(TakesNothingBack):
         for values, open_ in zip(sure, rows, strict=True):
             masks = int(open_.sum())
             accepted = self.acceptance.accepted(values[open_].sort(descending=True).values)
-            counts.append(max(accepted, -(-masks // step.left)))
+            counts.append(max(accepted, even_share(step, masks)))
         decoded = most_confident(sure, counts)
         stay = decoded[rows]
         after = decode(state, decoded, ids[stay], log_p[stay])

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from remdm.sampling.denoiser import Cached, Denoiser
+from remdm.sampling.cached import Cached
+from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.guidance import Guided, PromptMasked, Without
 from remdm.sampling.knobs import check, knob, knobs
 from remdm.sampling.state import State

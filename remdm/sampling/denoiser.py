@@ -13,7 +13,7 @@ from torch import Tensor
 from remdm.sampling.knobs import check, knob
 from remdm.sampling.nucleus import nuclei, nucleus
 from remdm.sampling.state import State
-from remdm.sampling.transfer import picked, places
+from remdm.sampling.transfer import picked
 
 
 class Denoiser(Protocol):
@@ -24,6 +24,7 @@ class Denoiser(Protocol):
         timed: whether x_theta depends on t besides z_t; if not, its output may be reused while tokens do not change.
         end_ids: the tokens that end a text, that of the end of all text first; empty where the model has none.
         unguided: x_theta as the model has it, before truncation and a classifier's guidance.
+        scored: whether it can tell of each token how likely it is to be right (`scores`).
     """
 
     @property
@@ -55,6 +56,17 @@ class Denoiser(Protocol):
     def unguided(self) -> "Denoiser":
         """x_theta before truncation and a classifier's guidance."""
 
+    @property
+    def scored(self) -> bool:
+        """Whether it has `scores`."""
+
+    def scores(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
+        """log x_theta as `__call__`, and out of the same evaluation how likely each token is to be right.
+
+        Returns:
+            `[n, V]`; and log-odds `[B, L]`, which mean nothing where there is a mask or nothing was wanted.
+        """
+
     def around(self, denoiser: "Denoiser") -> "Denoiser":
         """What guides this one, around another x_theta."""
 
@@ -77,6 +89,19 @@ class Unguided:
     def unguided(self: Denoiser) -> Denoiser:
         """This one."""
         return self
+
+    @property
+    def scored(self) -> bool:
+        """It cannot, unless a head was trained for it."""
+        return False
+
+    def scores(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
+        """See `Denoiser`.
+
+        Raises:
+            ValueError: there is no head.
+        """
+        raise ValueError("This model has no head that scores its tokens")
 
     def around(self, denoiser: Denoiser) -> Denoiser:
         """The other one, unchanged."""
@@ -217,50 +242,13 @@ class Widened(DenoiserWrapper):
         log_x = self.denoiser(tokens, wide, t)
         return log_x if wide.equal(rows) else picked(log_x, rows[wide])
 
+    @property
+    def scored(self) -> bool:
+        """As the denoiser within."""
+        return self.denoiser.scored
 
-class Cached(DenoiserWrapper):
-    """Calls a denoiser only for sequences whose tokens (or t, if it is timed) changed, and counts the calls of each.
-
-    One per run: it holds the last answer. `forwards` (int64 `[B]`) is honest: a sequence served from memory costs none.
-    """
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser = denoiser
-        self.forwards = torch.zeros(0, dtype=torch.int64)
-        self._answer: _Answer | None = None
-
-    def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
-        """log x_theta `[n, V]`, from memory where tokens and wanted rows allow."""
-        last, stale = self._answer, rows.any(1)
-        if last is None or last.tokens.shape != tokens.shape:
-            last, self.forwards = None, torch.zeros(len(tokens), dtype=torch.int64)
-        elif self.timed and t != last.t:
-            last = None  # nothing known at another time holds
-        else:
-            stale &= (tokens != last.tokens).any(1) | (rows & ~last.known).any(1)
-        if last is None or stale.any():
-            last = self._answer = self._refresh(tokens, rows, t, stale, last)
-        return last.log_x if rows.equal(last.known) else picked(last.log_x, rows[last.known])
-
-    def _refresh(self, tokens: Tensor, rows: Tensor, t: float, stale: Tensor, last: "_Answer | None") -> "_Answer":
-        fresh = self.denoiser(tokens[stale], rows[stale], t)
-        self.forwards = self.forwards + stale  # a new tensor: consumers keep the old ones
-        if last is None or stale.all():
-            return _Answer(tokens, t, rows, fresh)
-        known = torch.where(stale[:, None], rows, last.known)
-        merged = fresh.new_empty(int(known.sum()), fresh.shape[1])
-        belongs = stale[:, None].expand_as(known)[known]
-        merged.index_copy_(0, places(belongs, merged.device), fresh)
-        kept = picked(last.log_x, ~stale[:, None].expand_as(known)[last.known])
-        merged.index_copy_(0, places(~belongs, merged.device), kept)
-        return _Answer(torch.where(stale[:, None], tokens, last.tokens), t, known, merged)
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What was asked last: tokens `[B, L]`, t, the rows whose output is known, bool `[B, L]`, the output `[n, V]`."""
-
-    tokens: Tensor
-    t: float
-    known: Tensor
-    log_x: Tensor
+    def scores(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
+        """See `Denoiser`."""
+        wide = rows | (tokens == self.mask_id)
+        log_x, odds = self.denoiser.scores(tokens, wide, t)
+        return log_x if wide.equal(rows) else picked(log_x, rows[wide]), odds

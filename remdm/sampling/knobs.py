@@ -5,7 +5,7 @@ from dataclasses import Field, field, fields
 from difflib import get_close_matches
 from typing import Any
 
-FEW = 24
+FEW = 40
 """So many choices are all named when another one is asked for."""
 
 

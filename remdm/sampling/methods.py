@@ -8,8 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from remdm.sampling.answering import Answering
+from remdm.sampling.cached import Cached
 from remdm.sampling.coupled_noise import Coupled, keyed
-from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation, Widened
+from remdm.sampling.denoiser import Denoiser, Truncated, Truncation, Widened
 from remdm.sampling.knobs import canonical, knob, knobs, one_of
 from remdm.sampling.knobs import parse as parse_knobs
 from remdm.sampling.noise import DTYPES, Noise

@@ -8,9 +8,12 @@ from dataclasses import Field, dataclass, field
 from typing import Any
 
 from remdm.sampling.adaptive import Adaptive, EntropyBound, Factor, Threshold
+from remdm.sampling.gibbs import Corrections, MaskedGibbs
 from remdm.sampling.halton import Halton
+from remdm.sampling.klass import Klass
 from remdm.sampling.knobs import knobs
 from remdm.sampling.p2 import PathPlanning
+from remdm.sampling.prism import Prism
 from remdm.sampling.rcr import RunningConfidence
 from remdm.sampling.remasking import (
     Cap,
@@ -28,9 +31,13 @@ from remdm.sampling.remasking import (
     bump,
     flat,
 )
+from remdm.sampling.saber import Saber
+from remdm.sampling.t2m import TokenToMask
 from remdm.sampling.time_grid import Capped, Draft, Grid, Plateau, PlateauTimes, Uniform
+from remdm.sampling.tolerator import DraftThenRefine, Refill
 from remdm.sampling.top_confidence import EvenCounts, MaskgitCounts, TopConfidence
 from remdm.sampling.transition import Ancestral
+from remdm.sampling.wino import WideInNarrowOut
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ PLANS: dict[str, Part] = {
     ),
     "capped": Part("short steps", "Steps short enough for the DFM corrector.", lambda: Plan(Capped(bump))),
     "draft": _part("draft, revise, complete", Draft, lambda **values: Plan(Draft(**values))),
+    "refine": _part("draft, then refine", DraftThenRefine, lambda **values: Plan(DraftThenRefine(**values))),
+    "correct": _part("with correctors, late", Corrections, lambda **values: Plan(Corrections(**values))),
     # behind the loops, whose words the page has for t_on and t_off
     "window": _in_time(Window, "between two times"),
 }
@@ -133,6 +142,13 @@ TRANSITIONS: dict[str, Part] = {
     "threshold": _part("all above a threshold", Threshold, lambda **values: Adaptive(Threshold(**values))),
     "factor": _part("all by a factor", Factor, lambda **values: Adaptive(Factor(**values))),
     "entropy-bound": _part("all within an entropy", EntropyBound, lambda **values: Adaptive(EntropyBound(**values))),
+    "klass": _part("all that are sure and steady (KLASS)", Klass),
+    "refill": _part("draft, then draw hidden ones anew (Tolerator)", Refill),
+    "gibbs": _part("each alone, and drawn anew (Gibbs)", MaskedGibbs),
+    "wino": _part("many in, the doubtful out (WINO)", WideInNarrowOut),
+    "prism": _part("the worst by a trained head out (PRISM)", Prism),
+    "saber": _part("above the mean so far (Saber)", Saber),
+    "t2m": _part("above a threshold, the doubtful out (T2M)", TokenToMask),
     "halton": _part("far from each other (Halton)", Halton),
 }
 """How the positions that decode are chosen."""

@@ -100,6 +100,20 @@ METHODS: dict[str, Method] = {
                field=True, transition="factor", defaults=_fixed(nucleus_p=1.0)),
         Method("halton", "Halton", "arXiv 2503.17076: tokens far from each other first",
                field=True, transition="halton", schedule="arccos", defaults=_fixed(nucleus_p=1.0)),
+        Method("klass", "KLASS", "arXiv 2511.05664: its confidence and KL threshold for code, history 2",
+               field=True, transition="klass", defaults=_fixed(nucleus_p=1.0)),
+        Method("tolerator", "Tolerator", "arXiv 2510.05090: half of the steps draft at temperature 0.5, half refine",
+               field=True, transition="refill", plan="refine", defaults=_fixed(nucleus_p=1.0, temperature=0.5)),
+        Method("gibbs", "Masked Gibbs corrector", "after arXiv 2605.22765, absorbing case; when and how many is ours",
+               field=True, transition="gibbs", plan="correct", defaults=_fixed(nucleus_p=1.0)),
+        Method("wino", "WINO", "ICLR 2026, after its public code; tokens hidden where it masks attention",
+               field=True, transition="wino", defaults=_fixed(nucleus_p=1.0)),
+        Method("saber", "Saber", "arXiv 2510.18165: threshold by the mean so far, 2 tokens a step at least",
+               field=True, transition="saber", defaults=_fixed(nucleus_p=1.0)),
+        Method("t2m", "Token-to-mask", "arXiv 2604.18738: tokens below 0.1 go back, three times at most",
+               field=True, transition="t2m", defaults=_fixed(nucleus_p=1.0)),
+        Method("prism", "PRISM", "arXiv 2510.01384: a trained head chooses, in the second half; as many as ReMDM-cap",
+               field=True, transition="prism", defaults=_short_or_long(0.04, 0.008)),
     )
 }
 # fmt: on

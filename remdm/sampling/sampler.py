@@ -51,11 +51,11 @@ def finish(denoiser: Denoiser, state: State, index: int) -> StepRecord:
 def observe(record: StepRecord, denoiser: Denoiser) -> StepRecord:
     """The record with the likeliest token's log x_theta at every position that was masked before the step.
 
-    It changes no draw, only how often the network has to be called: behind `Widened` and a cache no more than once a
-    step.
+    It changes no draw, only how often the network has to be called: behind `Widened` and a cache once more at most, and
+    only for a sequence that the step itself did not ask for.
     """
-    masked = record.before.masked
+    masked, tokens = record.before.masked, record.before.tokens if record.seen is None else record.seen
     if not (masked & ~record.asked).any():
         return record
-    peak, guess = denoiser.peak(record.before.tokens, masked, record.step.t)
+    peak, guess = denoiser.peak(tokens, masked, record.step.t)
     return replace(record, watched=masked, peak=peak, guess=guess)

@@ -16,12 +16,15 @@ class State:
         given: positions that are not the sampler's to change, bool `[B, L]`: the prompt, and what lies outside the
             block that is being written.
         mask_id: the mask's id.
+        memory: what the transition carries from step to step besides; None before its first step, and where a run is
+            taken up from a trace.
     """
 
     tokens: Tensor
     psi: Tensor
     given: Tensor
     mask_id: int
+    memory: object = None
 
     @property
     def masked(self) -> Tensor:

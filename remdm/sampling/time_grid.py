@@ -17,7 +17,7 @@ DRAFT, LOOP, COMPLETE, FINISH = "draft", "loop", "complete", "finish"
 class Step:
     """One interval from t down to s, as the schedule sees it.
 
-    `phase` names the part of the plan, `left` counts its steps that are not yet done (this one included) and
+    `phase` names the part of the plan, `phase_steps` counts its steps and `left` those not yet done, this one included;
     `alpha_goal` is the alpha at its end: what samplers with exact counts need. `block`: the step is taken in these of
     the free positions alone, counted from the left, first and last + 1; None: in all of them.
     """
@@ -31,6 +31,7 @@ class Step:
     left: int = 1
     alpha_goal: float = 1.0
     block: tuple[int, int] | None = None
+    phase_steps: int = 1
 
     def inside(self, state: State) -> State:
         """The state as this step sees it: what lies outside its block is not its to change."""
@@ -81,7 +82,8 @@ def steps(grid: Grid, n: int, schedule: Schedule) -> tuple[Step, ...]:
         inside = list(group)
         goal = inside[-1][3]
         for place, (a, b, alpha_t, alpha_s) in enumerate(inside):
-            made.append(Step(len(made), float(a.t), float(b.t), alpha_t, alpha_s, phase, len(inside) - place, goal))
+            times = (float(a.t), float(b.t), alpha_t, alpha_s)
+            made.append(Step(len(made), *times, phase, len(inside) - place, goal, None, len(inside)))
     return tuple(made)
 
 

@@ -1,7 +1,7 @@
 """Exact numbers of tokens, the most confident first: MaskGIT (arXiv 2202.04200), LLaDA (arXiv 2502.09992)."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from remdm.sampling.time_grid import Step
 from remdm.sampling.transfer import sent
 from remdm.sampling.transition import (
     StepRecord,
+    Usual,
     decode,
     drawn,
     margin,
@@ -57,7 +58,7 @@ MARGIN, ENTROPY = "margin", "entropy"
 
 
 @dataclass(frozen=True)
-class TopConfidence:
+class TopConfidence(Usual):
     """Exact counts: all masked positions draw a token, the most confident of them keep it.
 
     Confidence is x_theta's probability of the drawn token: as the network gives it, whatever the temperature (LLaDA),
@@ -78,7 +79,6 @@ class TopConfidence:
     )  # fmt: skip
     held_only: bool = True
     tempered: bool = False
-    ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self)

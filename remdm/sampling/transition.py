@@ -6,7 +6,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,13 +28,17 @@ class StepRecord:
         step: the interval.
         before: the state at t. after: the state at s.
         remasked: decoded tokens sent back to the mask, bool `[B, L]`; happens before decoding.
-        decoded: masked positions given a token, bool `[B, L]`.
+        decoded: positions given a token, masked or hidden for judging before, bool `[B, L]`.
         sigma: remasking probability that the posterior used, a number or `[B, L]`.
-        asked: masked positions whose x_theta the step needed, the decoded ones among them, bool `[B, L]`, n of them.
+        asked: masked or hidden positions whose x_theta the step needed, the decoded ones among them, bool `[B, L]`, n
+            of them.
         log_x: log x_theta at those, `[n, V]`; None if there are none.
         watched: masked positions whose likeliest token was computed besides, bool `[B, L]`, m of them; see `observe`.
         peak: log x_theta of that token, `[m]`. guess: its id, `[m]`.
         over: sequences that had ended before it and have no such step, bool `[B]`; None: none of them.
+        judged: decoded tokens that were hidden from the network to be judged, bool `[B, L]`; None: none. Those that
+            were replaced stand in `decoded` too, those sent back in `remasked`; the others keep their token.
+        seen: what the network saw last, int64 `[B, L]`, where that was not `before`.
 
     What has a row for each position, `log_x`, `peak` and `guess`, may be on the network's device; `shown` is on the
     host.
@@ -52,6 +56,13 @@ class StepRecord:
     peak: Tensor | None = None
     guess: Tensor | None = None
     over: Tensor | None = None
+    judged: Tensor | None = None
+    seen: Tensor | None = None
+
+    @property
+    def taken_back(self) -> Tensor:
+        """Decoded tokens that did not stay: remasked, or replaced while they were hidden; bool `[B, L]`."""
+        return self.remasked if self.judged is None else self.remasked | (self.judged & self.decoded)
 
     @cached_property
     def shown(self) -> "Shown":
@@ -100,6 +111,9 @@ class Transition(Protocol):
     @property
     def ends(self) -> bool:
         """See above."""
+
+    def evaluations(self, length: int) -> int:
+        """How often a step asks the network at most, with `length` free positions."""
 
     def remasks(self, step: Step, decoded: float, length: int) -> float | None:
         """Of so many decoded tokens among `length` free ones, how many are remasked on average.
@@ -159,6 +173,15 @@ def proposed(
     return log_x, *drawn(likely, noise.draw(log_x, rows), *(each(likely) for each in signals))
 
 
+_Memory = TypeVar("_Memory")
+
+
+def recalled(state: State, step: Step, kind: type[_Memory]) -> _Memory | None:
+    """What a transition remembers of the steps before; None at its first one, in a new block, in a run taken up."""
+    memory = state.memory
+    return memory if isinstance(memory, kind) and getattr(memory, "block", None) == step.block else None
+
+
 def remasked_share(state: State, remasked: Tensor) -> Tensor:
     """Of each sequence's decoded tokens the share that is sent back, `[B, L]`: its sigma where none is set."""
     share = remasked.sum(1, keepdim=True).double() / state.decoded.sum(1, keepdim=True).clamp(min=1)
@@ -171,6 +194,11 @@ def most_confident(sure: Tensor, counts: Sequence[int]) -> Tensor:
     for row, count in enumerate(counts):
         chosen[row, sure[row].topk(min(count, int((sure[row] > -torch.inf).sum()))).indices] = True
     return chosen
+
+
+def even_share(step: Step, masks: int) -> int:
+    """How many of so many masks have to be decoded now for all to be in the steps of this phase that are left."""
+    return -(-masks // step.left)
 
 
 def negative_entropy(log_x: Tensor) -> Tensor:
@@ -198,27 +226,33 @@ def present_score(denoiser: Denoiser, state: State, step: Step) -> Callable[[], 
     return score
 
 
-class TakesNothingBack:
-    """Part of a transition that never remasks."""
+class Usual:
+    """Part of a transition that takes all of its steps and asks the network once in each."""
 
     ends: ClassVar[bool] = False
+
+    def evaluations(self, length: int) -> int:
+        """1."""
+        return 1
+
+
+class TakesNothingBack(Usual):
+    """Part of a transition that never remasks."""
 
     def remasks(self, step: Step, decoded: float, length: int) -> float:
         """0."""
         return 0.0
 
 
-class Unpredicted:
+class Unpredicted(Usual):
     """Part of a transition that does not say beforehand how much it remasks: it follows from the network's output."""
-
-    ends: ClassVar[bool] = False
 
     def remasks(self, step: Step, decoded: float, length: int) -> None:
         """None."""
 
 
 @dataclass(frozen=True)
-class Ancestral:
+class Ancestral(Usual):
     """Every position decides alone, by the posterior.
 
     Who changes is drawn before the network is asked: it needs alpha and sigma only. So the network is called for
@@ -226,7 +260,6 @@ class Ancestral:
     """
 
     remasking: Remasking = Never()
-    ends: ClassVar[bool] = False
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Draw who is masked at s, then tokens for those who decode."""

@@ -18,7 +18,7 @@ class Work:
     """What a run asks of a GPU.
 
     Attributes:
-        weights: of the network. passes: of the network a step, 2 with guidance.
+        weights: of the network. passes: of the network a step, twice as many with guidance.
         positions: of all its sequences. vocabulary: entries.
         steps: of the run. draws: tokens drawn, in all.
     """

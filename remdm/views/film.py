@@ -31,7 +31,7 @@ SPELLED = {"<pad>": "·", "<eos>": "·", "<bos>": "·", "→": ">"}
 """Tokens that are drawn otherwise than printed: special ones, and one that the font lacks."""
 TOPK_STAGES = {
     "decoded": ("#dcebf9", "#0b66b0"), "remasked": ("#fde6d3", "#c2560c"), "given": ("#eceff3", "#8a8f98"),
-    "kept": ("#dcebea", "#dcebea"), "masked": ("#f3f5f7", HATCH),
+    "judged": ("#fbf6d0", "#7a6a00"), "kept": ("#dcebea", "#dcebea"), "masked": ("#f3f5f7", HATCH),
 }  # fmt: skip
 
 
@@ -77,11 +77,12 @@ def _looks(trace: Trace) -> Iterator[list[tuple[str, int]]]:
     given, before = set(trace.given), trace.start
     for frame, after in zip(trace.steps, replay(trace), strict=True):
         ids = tuple(after.tolist())
-        decoded, remasked = {place for place, _, _ in frame.decoded}, set(frame.remasked)
+        decoded, remasked, judged = {place for place, _, _ in frame.decoded}, set(frame.remasked), set(frame.judged)
         yield [
             ("given", token) if place in given
             else ("decoded", token) if place in decoded
             else ("remasked", before[place]) if place in remasked
+            else ("judged", token) if place in judged
             else ("masked" if token == trace.mask_id else "kept", token)
             for place, token in enumerate(ids)
         ]  # fmt: skip
@@ -100,6 +101,10 @@ def _chip(font: Font, state: str, word: str, size: tuple[int, int]) -> Image.Ima
                 [(min(x, wide - 2), max(0, x - wide)), (max(0, x - tall), tall - 1 - max(0, tall - x))], fill=HATCH
             )
         return image
+    if state == "judged":
+        for x in range(3, wide - 2, 5):
+            pen.line([(x, 2), (x + 1, 2)], fill=edge, width=2)
+            pen.line([(x, tall - 4), (x + 1, tall - 4)], fill=edge, width=2)
     pen.text((wide / 2, tall / 2), word, fill=INK, font=font, anchor="mm")
     if state == "remasked":
         pen.line([(3, tall / 2 + 1), (wide - 4, tall / 2 + 1)], fill=edge, width=2)

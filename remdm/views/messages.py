@@ -122,6 +122,8 @@ def step_message(
         message |= {"t": frame.t, "s": frame.s, "at": frame.alpha_t}
         if isinstance(frame.sigma, tuple):
             message["sl"] = base64.b64encode(np.array(frame.sigma, "<f8").tobytes()).decode()
+    if frame.judged:
+        message["j"] = list(frame.judged)
     if frame.drafts:
         message["g"] = [list(each) for each in frame.drafts]
     if words:

@@ -17,7 +17,8 @@ class Counts:
     """Per step, arrays `[steps]`: what was masked, decoded and remasked, and what was to be expected.
 
     `expected_masked` is free positions x (1 - alpha_s); `expected_remasked` the sum of sigma over decoded positions,
-    `sigma` its mean there.
+    `sigma` its mean there. `judged`: how often a token was hidden to be judged, in all. A token that was replaced there
+    and then is revised as one is that was remasked first.
     """
 
     masked: np.ndarray
@@ -28,6 +29,7 @@ class Counts:
     sigma: np.ndarray
     revised: int
     churned: int
+    judged: int
 
 
 def counts(trace: Trace) -> Counts:
@@ -37,7 +39,7 @@ def counts(trace: Trace) -> Counts:
     held: frozenset[int] = frozenset()
     before, rows, revised, churned = start, [], 0, 0
     for frame, after in zip(trace.steps, replay(trace), strict=True):
-        for position in frame.remasked:
+        for position in (*frame.judged, *frame.remasked):
             lost[position] = before[position]
         for position, token, _ in frame.decoded:
             if lost[position] >= 0:
@@ -48,7 +50,8 @@ def counts(trace: Trace) -> Counts:
         before, held = after, held_after(frame, held)
     columns = np.array(rows, dtype=float).reshape(-1, 6)
     masked, expected_masked, decoded, remasked, expected_remasked, sigma = columns.T
-    return Counts(masked, expected_masked, decoded, remasked, expected_remasked, sigma, int(revised), int(churned))
+    return Counts(masked, expected_masked, decoded, remasked, expected_remasked, sigma, int(revised), int(churned),
+                  sum(len(frame.judged) for frame in trace.steps))  # fmt: skip
 
 
 def entropy(ids: np.ndarray) -> float:
@@ -76,6 +79,8 @@ def summary(trace: Trace) -> Iterator[tuple[str, str, str]]:
     yield "steps", str(len(trace.steps)), "steps taken, the final fill included"
     yield "NFE", str(forwards), "network evaluations: none is needed while no token changes"
     yield "remasked", f"{int(total.remasked.sum())}", f"{total.expected_remasked.sum():.1f} were to be expected"
+    if total.judged:
+        yield "hidden to judge", str(total.judged), "times that a decoded token was hidden from the model to be judged"
     yield "revised", str(total.revised), "decoded again to another token than before"
     yield "churned", str(total.churned), "decoded again to the same token"
     yield "entropy", f"{entropy(ids):.2f}", "nats, of the tokens in this text: low means repetitive"

@@ -104,6 +104,8 @@ def test_a_gpu_is_asked_for_as_long_as_the_run_takes(tmp_path):
     assert alone < gpu.seconds(llada(256, 32), llada(256, 32)) < 2 * alone - gpu.BEGIN, "it begins and is moved once"
     confident = replace(request(3), settings=settings("llada", 8))
     assert streams.work([prepare(confident)]).draws == 64 * 4
+    judging = replace(request(3), settings=settings("wino", 8, hide="alone"))
+    assert streams.work([prepare(judging)]).passes == 1 + 64, "what a step asks counts"
 
 
 def test_a_space_without_a_gpu_refuses_what_is_too_large_and_goes_on(monkeypatch):

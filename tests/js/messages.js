@@ -13,9 +13,9 @@ export function opened(length, { row = 0, start = Array(length).fill(MASK), n = 
   return new Run(readStart({ run: "r", n, length, start, mask: MASK, given, domain: "text", layout, words }));
 }
 
-/** A step message as it is sent: what is decoded as [position, id, probability], what is remasked, which errors are left. */
-export function sent(i, length, { decoded = [], remasked = [], errors, confidence = 200, nfe = i + 1 } = {}) {
-  const message = { kind: "step", i, t: 1, s: 1, at: 0, as: 0, sg: 0.1, ph: "loop", f: nfe, d: decoded, r: remasked, e: errors };
+/** A step message as it is sent: what is decoded as [position, id, probability], what is remasked or hidden to be judged, which errors are left. */
+export function sent(i, length, { decoded = [], remasked = [], judged, errors, confidence = 200, nfe = i + 1 } = {}) {
+  const message = { kind: "step", i, t: 1, s: 1, at: 0, as: 0, sg: 0.1, ph: "loop", f: nfe, d: decoded, r: remasked, j: judged, e: errors };
   return { ...message, c: btoa(String.fromCharCode(...Array(length).fill(confidence))) };
 }
 

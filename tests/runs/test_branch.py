@@ -1,7 +1,9 @@
 """Coupled random numbers, runs taken up at a step, and what becomes of a planted error."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ from remdm.runs.branch import PLANTED, BranchRequest, pane, pane_trace, side_by_
 from remdm.runs.planting import Change, chosen_token, outcome, outcome_sentence
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest
+from remdm.runs.trace import Frame
 from remdm.runs.trace_file import dumps, loads
 from remdm.sampling.coupled_noise import Coupled, mixed, taken_up
 from remdm.sampling.methods import build, run, settings
@@ -121,6 +124,31 @@ def test_mdlm_keeps_a_planted_error_and_remasking_may_not(order, trace):
     )
     assert ends[1].remasked is not None and ends[1].end != change.token
     assert loads(dumps(looped)).run["changed_position"] == place
+
+
+KEPT_HIDDEN, REPLACED, BACK, NOTHING = {"judged": (3,)}, {"judged": (3,), "decoded": 6}, {"remasked": (3,)}, {}
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        ((KEPT_HIDDEN, NOTHING), "“w4” was never sent back: it stands to the end."),
+        ((KEPT_HIDDEN, REPLACED), "“w4” was replaced 2 steps after it was planted, and “w6” stands there now."),
+        ((REPLACED, BACK), "“w4” was replaced 1 step after it was planted; nothing has come instead yet."),
+        ((NOTHING, BACK), "“w4” was remasked 2 steps after it was planted; nothing has come instead yet."),
+        ((BACK, {"decoded": 4}), "“w4” was remasked 1 step after it was planted, and came back."),
+    ],
+)
+def test_what_became_of_a_token_is_told_as_it_happened(events, told):
+    frames = []
+    for event in events:
+        written = ((3, event["decoded"], 0.5),) if "decoded" in event else ()
+        gone, judged = event.get("remasked", ()), event.get("judged", ())
+        level = np.zeros(5, np.uint8)
+        frames.append(Frame(0.5, 0.4, 0.5, 0.6, 0.5, "draft", written, gone, level, 1, judged=judged))
+    pieces = {token: f" w{token}" for token in range(9)}
+    where = SimpleNamespace(checkpoint=SimpleNamespace(mask_id=0), pieces=lambda ids: pieces)
+    assert outcome_sentence(Change(3, 4), frames, where) == told
 
 
 def test_changes_that_cannot_be_made(order):

@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,9 @@ from remdm.runs.trace import Frame, Trace, TraceError, replay
 from remdm.runs.trace_file import MAX_PROMPT, MAX_TEXT, dumps, load, loads, save
 from remdm.sampling.methods import run, settings
 from remdm.sampling.presets import METHODS
+from remdm.views.film import gif
+from remdm.views.messages import trace_message
+from remdm.views.numbers import counts, summary
 
 IDEAL = letters()
 MASK = IDEAL.mask_id
@@ -53,7 +57,9 @@ def test_a_step_lists_only_what_it_may(name):
         decoded, remasked = {position for position, _, _ in step.decoded}, set(step.remasked)
         assert trace.given == (0,) and 0 not in decoded | remasked
         assert all(before[position] != MASK for position in remasked)
-        assert all(before[position] == MASK for position in decoded - remasked)
+        assert all(before[position] != MASK for position in step.judged) and 0 not in step.judged
+        assert all(before[position] == MASK for position in decoded - remasked - set(step.judged))
+        assert all(before[position] != token for position, token, _ in step.decoded if position in step.judged)
         assert not decoded & remasked or METHODS[name].transition != "ancestral"
         assert all(token == ids[position] and 0 < p <= 1 for position, token, p in step.decoded)
         assert step.sigma != 0 or not remasked
@@ -199,7 +205,7 @@ HOSTILE = {
     "deep nesting": (b"[" * 200_000, "not JSON"),
     "a list": (b"[]", "no remdm-trace format"),
     "another format": (changed("format", "remdm"), "no remdm-trace format"),
-    "version 2": (changed("version", 2), "another version"),
+    "version 3": (changed("version", 3), "another version"),
     "version as text": (changed("version", "1"), "another version"),
     "version true": (changed("version", True), "another version"),
     "no version": (without("version"), "another version"),
@@ -268,6 +274,28 @@ HOSTILE = {
 }
 
 
+def judging(step=LATER, **more):
+    """GOOD as version 2, with fields of a step replaced."""
+    content = copy.deepcopy(GOOD) | {"version": 2}
+    content["steps"][step] |= more
+    return json.dumps(content).encode()
+
+
+HOSTILE |= {
+    "a masked position judged": (judging(judged=[3]), "Step 2 judges position 3, which holds no decoded token"),
+    "a given position judged": (judging(judged=[0]), "Step 2 judges position 0, which holds no decoded token"),
+    "judged twice": (judging(judged=[2, 2]), "Step 2 judges position 2"),
+    "judged out of range": (judging(judged=[5]), "a position must be"),
+    "too many judged": (judging(judged=[1] * 6), "judged must be a list of at most 5"),
+    "judged that is no list": (judging(judged="12"), "judged must be a list"),
+    "replaced unseen": (judging(decoded=[[2, 7, 0.5]], alternatives=[]), "decodes position 2, which is not masked"),
+    "replaced in version 1": (
+        judging(judged=[2], decoded=[[2, 7, 0.5]], alternatives=[]).replace(b'"version": 2', b'"version": 1'),
+        "decodes position 2, which is not masked",
+    ),
+}
+
+
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_file_is_refused_with_one_sentence(case):
     data, why = HOSTILE[case]
@@ -280,6 +308,33 @@ def test_a_hostile_file_is_refused_with_one_sentence(case):
 
 def test_the_file_that_they_were_made_from_is_accepted():
     assert loads(TEXT).final == tuple(GOOD["final"]["ids"]) and loads(changed("new field", [1])).length == 5
+
+
+def test_a_file_is_of_version_2_only_where_tokens_were_hidden_to_be_judged():
+    """1 is judged and goes, 2 is judged and replaced, and in the next step judged and kept."""
+    trace = by_hand()
+    assert json.loads(dumps(trace))["version"] == 1 and "judged" not in json.loads(dumps(trace))["steps"][LATER]
+    first, second = trace.steps[LATER : LATER + 2]
+    first = replace(first, judged=(1, 2), decoded=((2, 7, 0.5),), alternatives=((),))
+    steps = (*trace.steps[:LATER], first, replace(second, judged=(2,)), *trace.steps[LATER + 2 :])
+    judged = replace(trace, steps=steps)
+    file = json.loads(dumps(judged))
+    assert file["version"] == 2 and [step.get("judged") for step in file["steps"]] == [None, None, [1, 2], [2], None]
+    assert list(replay(judged))[LATER].tolist() == [18, MASK, 7, MASK, MASK] and judged.final == (18, 20, 7, 13, 4)
+    read = loads(dumps(judged))
+    assert [step.judged for step in read.steps] == [(), (), (1, 2), (2,), ()] and dumps(read) == dumps(judged)
+
+
+def test_what_was_hidden_is_known_from_what_was_remasked_everywhere():
+    trace = by_hand()
+    judged = replace(trace, steps=tuple(replace(step, judged=(2,)) if place == 3 else step
+                                        for place, step in enumerate(trace.steps)))  # fmt: skip
+    messages = json.loads(trace_message("id", judged, None))["messages"][1:-1]
+    assert [message.get("j") for message in messages] == [None, None, None, [2], None]
+    names = [name for name, _, _ in summary(judged)]
+    assert "hidden to judge" in names and "hidden to judge" not in [name for name, _, _ in summary(trace)]
+    assert counts(judged).remasked.tolist() == counts(trace).remasked.tolist() and counts(judged).judged == 1
+    assert gif(judged) != gif(trace)
 
 
 def test_a_run_holds_plain_values_however_deep_the_file():

@@ -5,7 +5,8 @@ import torch
 
 from remdm.models.ideal import letters
 from remdm.sampling import nucleus as nuclei
-from remdm.sampling.denoiser import Cached, Truncated, Truncation, Unguided, Widened, subs
+from remdm.sampling.cached import Cached
+from remdm.sampling.denoiser import Truncated, Truncation, Unguided, Widened, subs
 from remdm.sampling.nucleus import nucleus
 
 FOUR = torch.tensor([[0.5, 0.3, 0.15, 0.05]], dtype=torch.float64).log()

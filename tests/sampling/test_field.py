@@ -4,9 +4,9 @@ from math import acos, floor, log, pi
 
 import pytest
 import torch
+from distributions import MASK, Rows, even, peaks, places, state_of
 
 from remdm.sampling.adaptive import Adaptive, EntropyBound, Factor, Threshold
-from remdm.sampling.denoiser import Unguided
 from remdm.sampling.halton import Halton, halton_rank
 from remdm.sampling.methods import build, run, settings
 from remdm.sampling.noise import Noise
@@ -15,50 +15,13 @@ from remdm.sampling.posterior import mask_probability
 from remdm.sampling.presets import METHODS
 from remdm.sampling.rcr import RunningConfidence
 from remdm.sampling.remasking import Star, Window
-from remdm.sampling.schedule import Arccos, Linear
-from remdm.sampling.state import start
+from remdm.sampling.schedule import Arccos
 from remdm.sampling.time_grid import Step, Uniform, steps
 from remdm.sampling.top_confidence import EvenCounts, TopConfidence
-from remdm.sampling.transition import decode
 
-MASK, LENGTH = 9, 6
+LENGTH = 6
 FIELD = ("star", "rcr", "p2", "margin", "entropy", "eb", "threshold", "factor", "halton")
 GREEDY = Noise([1], greedy=True)
-
-
-class Rows(Unguided):
-    """A distribution for each position, whatever stands elsewhere; counts how often it is asked."""
-
-    mask_id, timed = MASK, False
-
-    def __init__(self, *rows: tuple[float, ...]) -> None:
-        self.log = torch.tensor([(*row, *[0.0] * (MASK + 1 - len(row))) for row in rows], dtype=torch.float64).log()
-        self.asked: list[list[int]] = []
-
-    def __call__(self, tokens, rows, t):
-        self.asked.append(rows[0].nonzero()[:, 0].tolist())
-        return self.log.expand(*rows.shape, -1)[rows]
-
-
-def peaks(*peak: float) -> Rows:
-    """Token 0 with these probabilities, the rest shared by the eight others."""
-    return Rows(*((p, *[(1 - p) / 8] * 8) for p in peak))
-
-
-def state_of(tokens, psi=None):
-    """Given tokens are none; decoded ones have the psi that is named."""
-    state = start(torch.full((1, len(tokens)), MASK), MASK)
-    rows = torch.tensor([[token != MASK for token in tokens]])
-    ids = torch.tensor([token for token in tokens if token != MASK], dtype=torch.int64)
-    return decode(state, rows, ids, torch.tensor(psi or [0.5] * len(ids), dtype=torch.float64).log())
-
-
-def even(n):
-    return steps(Uniform(), n, Linear())
-
-
-def places(rows):
-    return rows[0].nonzero()[:, 0].tolist()
 
 
 # RCR

@@ -125,7 +125,11 @@ def test_the_page_is_read_as_a_browser_reads_it(monkeypatch):
 
     monkeypatch.setattr(visitor, "call", call)
     visit = visitor.click(steps=16)
-    assert asked == [[], ['[16, "mdlm"]', None]] and (visit.steps, visit.bytes) == (2, 200) and 0 < visit.first < visit.seconds
+    assert (
+        asked == [[], ['[16, "mdlm"]', None]]
+        and (visit.steps, visit.bytes) == (2, 200)
+        and 0 < visit.first < visit.seconds
+    )
     said[2:] = []
     with pytest.raises(page.PageError, match="sent no step"):
         visitor.click()

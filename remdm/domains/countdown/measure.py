@@ -33,7 +33,7 @@ COLUMNS = (
 
 def reference(cell: Cell) -> Cell:
     """The plain sampler of the same kind at the same steps and seed: MDLM, or LLaDA for what goes by confidence."""
-    kind = "mdlm" if cell.settings.parts["transition"] == "ancestral" else "llada"
+    kind = "mdlm" if cell.settings.parts["transition"] in ("ancestral", "gibbs", "prism") else "llada"
     return Cell(kind, cell.steps, cell.seed)
 
 
@@ -56,6 +56,7 @@ class Asked:
     total: int
     restarts: int
     dtype: str
+    elect: bool = False
 
     def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
         if stop > len(self.problems):
@@ -64,7 +65,7 @@ class Asked:
             [run_seed(self.cell.seed, place + turn * self.total) for turn in range(self.restarts)]
             for place in range(first, stop)
         ]
-        return answer(self.denoiser, self.cell.settings, self.problems[first:stop], seeds, tick, self.dtype)
+        return answer(self.denoiser, self.cell.settings, self.problems[first:stop], seeds, tick, self.dtype, self.elect)
 
 
 class Countdown(Measurement):
@@ -84,6 +85,8 @@ class Countdown(Measurement):
         parser.add_argument("--split", default="test", choices=tuple(SPLITS), help=help_split)
         help_restarts = "answers to a problem, the likeliest of which counts (default 1)"
         parser.add_argument("--restarts", type=int, default=1, help=help_restarts)
+        help_vote = "of each run the answer that most of its steps gave counts, the later ones more (arXiv 2508.09138)"
+        parser.add_argument("--vote", action="store_true", help=help_vote)
 
     def open(self, args: argparse.Namespace) -> Sequence[Bench]:
         problems, digest = SPLITS[args.split](), weights_hash(ROOT / COUNTDOWN.name)
@@ -93,10 +96,11 @@ class Countdown(Measurement):
             )
         checkpoint = compiled(args, COUNTDOWN.load(compute(args.device)))
         folder, again = f"-{args.split}{args.samples}/", f"{args.restarts}x_" if args.restarts > 1 else ""
+        again += "vote_" if args.vote else ""
 
         def draws(cell: Cell) -> list[Asked]:
             dtype = number_type(checkpoint)
-            return [Asked(checkpoint.denoiser, cell, problems, args.samples, args.restarts, dtype)]
+            return [Asked(checkpoint.denoiser, cell, problems, args.samples, args.restarts, dtype, args.vote)]
 
         def scored(cell: Cell | None, groups: Sequence[Samples]) -> Mapping[str, Any]:
             assert cell is not None
@@ -107,7 +111,8 @@ class Countdown(Measurement):
             path = args.out / "samples" / f"{COUNTDOWN.name}-{digest}{folder}{plain.file}"
             return {**found, **compared(cell, groups[0], own, path)}
 
-        named, about = (f"restarts={args.restarts}" if again else ""), {"split": args.split}
+        how = {f"restarts={args.restarts}": args.restarts > 1, "vote": args.vote}
+        named, about = ", ".join(name for name, on in how.items() if on), {"split": args.split}
         return [
             Bench(
                 COUNTDOWN.name, digest, checkpoint, draws, scored, (folder + again,), named, about, runs=args.restarts

@@ -13,6 +13,7 @@ from torch import Tensor
 from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.domain import verdict
 from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, Problem
+from remdm.domains.countdown.vote import Ballot
 from remdm.evaluation.metrics.statistics import bootstrap, mean_interval, pooled, ratio
 from remdm.evaluation.sweeps.results import Row, grouped
 from remdm.evaluation.sweeps.samples import Samples, Tick, silent, timed
@@ -20,6 +21,7 @@ from remdm.evaluation.sweeps.table import markdown
 from remdm.runs.tokens import TokenView
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings, run
+from remdm.sampling.transition import StepRecord
 from remdm.views.interval import Interval
 
 
@@ -31,7 +33,7 @@ def starts(problems: Sequence[Problem]) -> Tensor:
 
 def answer(
     denoiser: Denoiser, chosen: Settings, problems: Sequence[Problem], seeds: Sequence[Sequence[int]],
-    tick: Tick = silent, dtype: str = "float32",
+    tick: Tick = silent, dtype: str = "float32", elect: bool = False,
 ) -> Samples:  # fmt: skip
     """One answer to each problem, in one batch.
 
@@ -43,20 +45,51 @@ def answer(
             greatest probability when they were drawn is kept: what a sampler that never revises can do with more NFE.
         tick: called after each step with the number of sequences.
         dtype: the number type the network runs in.
+        elect: whether the answer that a run's steps elect is kept (`vote.py`) rather than its last one; they are
+            watched for that, at the evaluations that it takes.
     """
     begun = time.perf_counter()
     drawn = []
     for turn in zip(*seeds, strict=True):
-        running = run(denoiser, chosen, starts(problems), tuple(turn), watch=False)
+        running = run(denoiser, chosen, starts(problems), tuple(turn), watch=elect)
+        guesses: list[tuple[Tensor, Tensor | None]] = []
         for record in running:
             after = record.after
+            guesses += [completed(record, guesses[-1][0] if guesses else after.tokens)] if elect else []
             tick(len(problems))
-        drawn.append((after.tokens, running.forwards, after.psi.log().where(~after.given, 0.0).sum(1)))
+        tokens = elected(guesses, after.tokens, after.mask_id) if elect else after.tokens
+        drawn.append((tokens, running.forwards, after.psi.log().where(~after.given, 0.0).sum(1)))
     if not drawn:
         raise ValueError("each problem needs a seed, got none")
     tokens, forwards, log_p = map(torch.stack, zip(*drawn, strict=True))
     best = tokens[log_p.argmax(0), torch.arange(len(problems))]
     return timed(best.numpy().astype(np.int32), forwards.sum(0).numpy().astype(np.int32), begun, dtype)
+
+
+def completed(record: StepRecord, before: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The rows after a step as the network would complete them, `[B, LENGTH]`, and who had ended before it.
+
+    `before`: the rows of the step before, whose guesses hold where none is known anew.
+    """
+    after, shown = record.after, record.shown
+    known = before.clone()
+    if shown.guess is not None:
+        known[shown.known] = shown.guess
+    still = after.masked & record.before.masked  # of what is remasked in this step the network was not asked
+    return torch.where(still, known, torch.where(after.masked, before, after.tokens)), record.over
+
+
+def elected(guesses: Sequence[tuple[Tensor, Tensor | None]], last: Tensor, mask_id: int) -> Tensor:
+    """What the steps of each run elect, `[B, LENGTH]`; its last answer where none counts."""
+    chosen = last.clone()
+    for row in range(len(last)):
+        own = [rows[row].tolist() for rows, over in guesses if over is None or not over[row]]
+        ballot = Ballot(len(own), mask_id)
+        for step, ids in enumerate(own, 1):
+            ballot.cast(step, ids)
+        if ballot.winner:
+            chosen[row] = torch.tensor(ballot.winner[0])
+    return chosen
 
 
 @dataclass(frozen=True)

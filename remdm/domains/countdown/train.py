@@ -8,11 +8,12 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from remdm.domains.countdown import problems
-from remdm.models.checkpoints import save_embedded
+from remdm.models.checkpoints import load_embedded, save_embedded
 from remdm.models.network import compute
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
 from remdm.training.loop import Recipe, Task, train, warm_started
+from remdm.training.prism import Lessons, train_prism
 
 
 def tokenizer() -> Tokenizer:
@@ -75,5 +76,17 @@ def train_countdown(folder: Path, recipe: Recipe) -> None:
     train(task, recipe, folder / "training", compute(recipe.device))
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"countdown": train_countdown}
+def train_countdown_prism(folder: Path, recipe: Recipe) -> None:
+    """Train the head that scores the Countdown model's tokens, and write it to the model's folder."""
+    late = problems.MIX[0][0]  # the mixture of problems that training ends with
+    lessons = Lessons(
+        lambda index, size: torch.from_numpy(problems.batch(late + index, size)), heldout(), fill=4, given=known
+    )
+    train_prism(folder.parent / "countdown", recipe, load_embedded("countdown", compute("cpu")), lessons)
+
+
+TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {
+    "countdown": train_countdown,
+    "countdown-prism": train_countdown_prism,
+}
 """The embedded Countdown models by name."""

@@ -13,13 +13,14 @@ from torch import Tensor
 from remdm.domains.text import packing, prose, storyworld
 from remdm.domains.text.domain import SPECIALS
 from remdm.domains.text.storyworld import lines
-from remdm.models.checkpoints import ROOT, save_embedded
+from remdm.models.checkpoints import ROOT, load_embedded, save_embedded
 from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.network import Network, compute
 from remdm.models.transformer import TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
 from remdm.models.weights import load_weights, read_json
 from remdm.training.loop import Recipe, Task, train, warm_started
+from remdm.training.prism import Lessons, train_prism
 
 HELDOUT_STORIES = 128
 DROPOUT = 0.1
@@ -119,5 +120,19 @@ def _begin_from_embedded(network: Encoder, entries: Sequence[str]) -> bool:
     return True
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"stories": train_stories, "prose": train_prose}
+def train_stories_prism(folder: Path, recipe: Recipe) -> None:
+    """Train the head that scores the story model's tokens, and write it to the model's folder."""
+    tokenizer = story_tokenizer()
+    lessons = Lessons(
+        lambda index, size: story_batch(tokenizer, index * size, size),
+        story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout"), fill=8,
+    )  # fmt: skip
+    train_prism(folder.parent / "stories", recipe, load_embedded("stories", compute("cpu")), lessons)
+
+
+TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {
+    "stories": train_stories,
+    "prose": train_prose,
+    "stories-prism": train_stories_prism,
+}
 """The embedded text models by name."""

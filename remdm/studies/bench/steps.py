@@ -15,7 +15,8 @@ from remdm.models.llada import LLaDA, LLaDAConfig
 from remdm.models.network import Compute, Network, NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, Recall, TransformerConfig
 from remdm.models.weights import blank
-from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation, Widened
+from remdm.sampling.cached import Cached
+from remdm.sampling.denoiser import Denoiser, Truncated, Truncation, Widened
 from remdm.sampling.noise import Noise
 from remdm.sampling.remasking import Cap
 from remdm.sampling.sampler import observe

@@ -1,0 +1,35 @@
+"""`vote`: the answer that most steps of a Countdown run gave, from its trace."""
+
+import argparse
+from pathlib import Path
+
+from remdm.domains.countdown.domain import COUNTDOWN, text, verdict
+from remdm.domains.countdown.vote import vote
+from remdm.models.network import compute
+from remdm.runs.tokens import TokenView
+from remdm.runs.trace_file import load
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("traces", nargs="+", type=Path, help="trace files of `remdm sample countdown --drafts`")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the last answer of each run and the elected one, and how many of both are right.
+
+    Raises:
+        ValueError: for a file that is not a trace of the Countdown model.
+    """
+    checkpoint, right = COUNTDOWN.load(compute("cpu")), [0, 0]
+    for path in args.traces:
+        trace = load(path)
+        if (trace.run.get("domain"), trace.run.get("model")) != ("countdown", COUNTDOWN.name):
+            raise ValueError(f"{path.name} is not a run of the model {COUNTDOWN.name}, whose answers can be counted")
+        elected = vote(trace).winner
+        ids, share = elected or (trace.final, 0.0)
+        for place, (name, row) in enumerate((("last", trace.final), ("vote", ids))):
+            found = verdict(TokenView(tuple(row), trace.mask_id))
+            right[place] += bool(found and found.correct)
+            mark = "right" if found and found.correct else "wrong"
+            print(f"{name}: {text(row, checkpoint)} ({mark}{f', {share:.0%} of the weight' if place else ''})")
+    print(f"right: last answers {right[0]} of {len(args.traces)}, elected ones {right[1]} of {len(args.traces)}")

@@ -1,0 +1,123 @@
+"""Training of a PRISM head (arXiv 2510.01384): which of the network's own tokens are right, while it stays as it is.
+
+A clean sequence is noised to x_t; of its masks k are filled with draws from the network; the head sees what the network
+computes of that and learns of each of the k whether it is the clean token. What it learns is P(the token is right | all
+that is visible), the token itself among it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from remdm.models.checkpoints import Checkpoint
+from remdm.models.network import Network, NetworkDenoiser
+from remdm.models.prism import Prism, PrismConfig, save_prism
+from remdm.sampling.denoiser import subs
+from remdm.sampling.nelbo import corrupt, stratified_times
+from remdm.training.loop import PROGRESS_SECONDS, Recipe
+
+FILLINGS = 4
+"""How often each x_t is filled, other masks each time: as in the source."""
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a head is trained on.
+
+    Attributes:
+        batch: (index, size) -> clean tokens int64 `[size, L]`.
+        heldout: clean tokens that no batch contains, `[N, L]`.
+        fill: k, the masks that are filled.
+        given: clean tokens `[B, L]` -> positions that are never masked, bool `[B, L]`.
+    """
+
+    batch: Callable[[int, int], Tensor]
+    heldout: Tensor
+    fill: int
+    given: Callable[[Tensor], Tensor] | None = None
+
+
+@torch.no_grad()
+def filled(network: Network, x: Tensor, lessons: Lessons, mask_id: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """x_s, `[FILLINGS B, L]`, and where it was just filled, bool.
+
+    Args:
+        network: whose tokens they are.
+        x: clean tokens, `[B, L]`.
+        lessons: k, and what is never masked.
+        mask_id: the mask's id.
+        generator: of the times, the masks and the draws.
+    """
+    given = None if lessons.given is None else lessons.given(x)
+    z = corrupt(x, 1.0 - stratified_times(len(x), generator), mask_id, generator, given)
+    masked = z == mask_id
+    drawn = z.clone()
+    log_x = subs(network.head(network.hidden_at(z, masked)), mask_id)
+    drawn[masked] = torch.multinomial(log_x.exp(), 1, generator=generator)[:, 0]
+    z, drawn, masked = (each.repeat(FILLINGS, 1) for each in (z, drawn, masked))
+    order = torch.rand(z.shape, generator=generator).masked_fill(~masked, 2.0)
+    rows = masked & (order.argsort(1).argsort(1) < lessons.fill)
+    return torch.where(rows, drawn, z), rows
+
+
+def auc(scores: Tensor, wrong: Tensor) -> float:
+    """The chance that a wrong one has a lower score than a right one; ties count half. Both `[n]`."""
+    low, high = scores[wrong].double(), scores[~wrong].double().sort().values
+    below, up_to = torch.searchsorted(high, low), torch.searchsorted(high, low, right=True)
+    return float((len(high) - (below + up_to) / 2).mean() / len(high))
+
+
+def heldout_scores(network: Network, head: Prism, lessons: Lessons, mask_id: int) -> dict[str, float]:
+    """On held-out sequences: cross-entropy in nats, that of the share of right tokens alone, and the AUC."""
+    generator = Generator().manual_seed(0)
+    odds, right = [], []
+    with torch.no_grad():
+        for x in lessons.heldout.split(32):
+            x_s, rows = filled(network, x, lessons, mask_id, generator)
+            odds.append(head(network.hidden(x_s))[rows])
+            right.append((x_s == x.repeat(FILLINGS, 1))[rows])
+    found, truth = torch.cat(odds), torch.cat(right)
+    share = truth.double().mean()
+    return {
+        "nats": round(F.binary_cross_entropy_with_logits(found, truth.float()).item(), 4),
+        "bare_nats": round(float(-(share * share.log() + (1 - share) * (1 - share).log())), 4),
+        "wrong": round(float(1 - share), 4),
+        "auc": round(auc(found, ~truth), 4),
+    }
+
+
+def train_prism(folder: Path, recipe: Recipe, checkpoint: Checkpoint, lessons: Lessons) -> None:
+    """Train a head for a loaded model, `recipe.minutes` of processor time, and write it to the model's folder."""
+    denoiser, mask_id = checkpoint.denoiser, checkpoint.mask_id
+    assert isinstance(denoiser, NetworkDenoiser)
+    network, generator = denoiser.network, Generator().manual_seed(recipe.seed)
+    torch.manual_seed(recipe.seed)
+    width = network.hidden(lessons.heldout[:1]).shape[-1]
+    head = Prism(PrismConfig(width))
+    optimiser = torch.optim.AdamW(head.parameters(), lr=recipe.other_rate, betas=(0.9, 0.98))
+    begun, printed, done, step = time.process_time(), 0.0, 0.0, 0
+    while done < 1:
+        optimiser.param_groups[0]["lr"] = recipe.other_rate * min(1.0, (step + 1) / 100, (1 - done) / 0.7)
+        x = lessons.batch(step, recipe.batch)
+        x_s, rows = filled(network, x, lessons, mask_id, generator)
+        with torch.no_grad():
+            hidden = network.hidden(x_s)
+        right = (x_s == x.repeat(FILLINGS, 1))[rows].float()
+        loss = F.binary_cross_entropy_with_logits(head(hidden)[rows], right)
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        seconds = time.process_time() - begun
+        step, done = step + 1, seconds / 60 / recipe.minutes
+        if seconds - printed > PROGRESS_SECONDS:
+            printed = seconds
+            print(f"{seconds / 60:.2f} min, step {step:,}: loss {loss.item():.4f}", flush=True)
+    about = {"minutes": recipe.minutes, "batch": recipe.batch, "fill": lessons.fill, "step": step, "seed": recipe.seed}
+    about |= heldout_scores(network, head.eval(), lessons, mask_id)
+    save_prism(folder, head, about)
+    print(about)
