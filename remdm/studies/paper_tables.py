@@ -131,8 +131,8 @@ def text(ours: Ours) -> list[Section]:
           *ours.tables(together, QUALITY[:2]), _beyond(together, long, "at the paper's settings")], []),
         ("Text: samplers of the field",
          ["Samplers of other papers, each with the settings of its source (remdm/sampling/presets.py), "
-          "next to MDLM and ReMDM-cap. Some end when nothing is masked, so that T is the most steps that they may take; "
-          "some ask the network several times a step. So compare them by NFE. No sampler was tuned here but the "
+          "next to MDLM and ReMDM-cap. Some end when nothing is masked, so that T is the most steps that they may "
+          "take; some ask the network several times a step. So compare them by NFE. No sampler was tuned here but the "
           "study's; PRISM alone needs training, of a head.",
           *ours.tables([MDLM, CAP, STUDIED, DFM, *field], ("perfect", "correct", "token_entropy")),
           _beyond([MDLM, *field], each, "MDLM at the same T"),
