@@ -8,8 +8,10 @@ import sys
 import threading
 from contextlib import suppress
 
-# Nothing here tells anyone outside that it runs; these have to stand before the imports.
-for _flag, _value in {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}.items():
+# Nothing here tells anyone outside that it runs, and threads that wait for each other let others have the processor;
+# these have to stand before the imports.
+_FLAGS = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_WAIT_POLICY": "passive"}
+for _flag, _value in _FLAGS.items():
     os.environ.setdefault(_flag, _value)
 NAME, PORT = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("GRADIO_SERVER_PORT", "7860")
 if not (PORT.isdecimal() and 0 < int(PORT) < 65536):  # Gradio reads it too, as soon as it is imported

@@ -47,6 +47,7 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command; what the user got wrong is one sentence on stderr and exit status 2."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is loaded: threads that wait cost others nothing
     for stream in (sys.stdout, sys.stderr):  # a terminal or a pipe that is not UTF-8 gets ? for what it cannot print
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from remdm.models.prism import Prism
+from remdm.models.threads import fitting
 from remdm.sampling.denoiser import Unguided, probabilities
 from remdm.sampling.transfer import picked, sent
 
@@ -115,7 +116,8 @@ class NetworkDenoiser(Unguided):
     @torch.inference_mode()
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta at the wanted rows, `[n, V]`: the vocabulary's product is taken for those alone."""
-        return self._log_x(self._hidden(tokens, rows), tokens)
+        with fitting(self.network, tokens):
+            return self._log_x(self._hidden(tokens, rows), tokens)
 
     @property
     def scored(self) -> bool:
@@ -131,9 +133,10 @@ class NetworkDenoiser(Unguided):
         """
         if self.prism is None:
             return super().scores(tokens, rows, t)
-        hidden = self._hidden(tokens, torch.ones_like(rows)).unflatten(0, tokens.shape)
-        log_x = self._log_x(picked(hidden, rows), tokens)
-        return log_x, self.prism(hidden).to(log_x.device)
+        with fitting(self.network, tokens):
+            hidden = self._hidden(tokens, torch.ones_like(rows)).unflatten(0, tokens.shape)
+            log_x = self._log_x(picked(hidden, rows), tokens)
+            return log_x, self.prism(hidden).to(log_x.device)
 
     def _hidden(self, tokens: Tensor, rows: Tensor) -> Tensor:
         device = next(self.network.parameters()).device

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from remdm.models.network import Network, NetworkDenoiser
+from remdm.models.threads import fitting
 from remdm.runs.record import PreparedRun
 from remdm.sampling.transfer import at_once
 
@@ -97,7 +98,8 @@ class Batcher:
         try:
             tokens = torch.cat([ask.tokens[first:last] for ask, first, last in turn])
             rows = [ask.rows[first:last] for ask, first, last in turn]
-            made = self.network.hidden_at(tokens, torch.cat(rows)).split([int(each.sum()) for each in rows])
+            with fitting(self.network, tokens):
+                made = self.network.hidden_at(tokens, torch.cat(rows)).split([int(each.sum()) for each in rows])
         except BaseException as raised:  # it is raised again in every run that it concerns
             error = raised
         finally:
