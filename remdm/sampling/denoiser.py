@@ -242,6 +242,13 @@ class Cached(DenoiserWrapper):
             last = self._answer = self._refresh(tokens, rows, t, stale, last)
         return last.log_x if rows.equal(last.known) else picked(last.log_x, rows[last.known])
 
+    def recalls(self, tokens: Tensor) -> Tensor:
+        """Which sequences of ids `[B, L]` are as in the last answer, so that no call may be needed, bool `[B]`."""
+        last = self._answer
+        if last is None or self.timed or last.tokens.shape != tokens.shape:
+            return torch.zeros(len(tokens), dtype=torch.bool)
+        return (tokens == last.tokens).all(1)
+
     def _refresh(self, tokens: Tensor, rows: Tensor, t: float, stale: Tensor, last: "_Answer | None") -> "_Answer":
         fresh = self.denoiser(tokens[stale], rows[stale], t)
         self.forwards = self.forwards + stale  # a new tensor: consumers keep the old ones

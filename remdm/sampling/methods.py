@@ -12,7 +12,7 @@ from remdm.sampling.coupled_noise import Coupled, keyed
 from remdm.sampling.denoiser import Cached, Denoiser, Truncated, Truncation, Widened
 from remdm.sampling.knobs import canonical, knob, knobs, one_of
 from remdm.sampling.knobs import parse as parse_knobs
-from remdm.sampling.noise import DTYPES, Noise
+from remdm.sampling.noise import DTYPES, Noise, Stand
 from remdm.sampling.parts import HOLDING, TABLE_HELP, TABLES, Plan, applicable, part_knobs
 from remdm.sampling.presets import METHODS
 from remdm.sampling.sampler import observe, sample
@@ -167,14 +167,39 @@ def drawn_as(own: Mapping[str, Any], sampler: str, steps: int) -> dict[str, Any]
 
 @dataclass
 class Running:
-    """A run under way: iterate it for records; `forwards` counts the NFE of each sequence so far."""
+    """A run under way: iterate it for records.
+
+    Attributes:
+        steps: its steps.
+        noise: its random numbers.
+        state: behind the last record. first: the index of the step that comes next.
+        forwards: NFE of each sequence so far.
+    """
 
     records: Iterator[StepRecord]
     steps: tuple[Step, ...]
+    noise: Noise
+    state: State
+    first: int
     _caches: tuple[Cached, ...]
+    _ends: bool
+
+    def __post_init__(self) -> None:
+        self.records = self._followed(self.records)
 
     def __iter__(self) -> Iterator[StepRecord]:
         return self.records
+
+    def _followed(self, records: Iterator[StepRecord]) -> Iterator[StepRecord]:
+        for record in records:
+            self.state, self.first = record.after, self.first + 1
+            yield record
+
+    @property
+    def forgets(self) -> bool:
+        """Whether what comes next owes nothing to the network's last answer: a run taken up here has the same NFE."""
+        over = self._ends & ~self.state.masked.any(1)
+        return bool((over | ~self._caches[0].recalls(self.state.tokens)).all())
 
     @property
     def forwards(self) -> Tensor:
@@ -191,6 +216,7 @@ def run(
     watch: bool = True,
     first: int = 0,
     coupled: bool = False,
+    stand: Stand = (),
 ) -> Running:
     """Start a run, or take one up.
 
@@ -202,7 +228,8 @@ def run(
         seeds: one for each sequence.
         watch: whether the records say how confident the network is at every masked position (`sampler.observe`).
         first: the index of the first step taken; those before it are over.
-        coupled: whether the random numbers have addresses (see coupling.py) rather than come in turn.
+        coupled: whether the random numbers have addresses (see coupled_noise.py) rather than come in turn.
+        stand: where they go on, for a run that is taken up with numbers that come in turn (`Noise.stand`).
     """
     state = tokens if isinstance(tokens, State) else start(tokens, denoiser.mask_id)
     transition, walk = build(chosen, chosen.answering.free(state))
@@ -210,6 +237,9 @@ def run(
     # guidance tilts the posterior, which is built from the truncated x_theta
     x_theta = denoiser.around(Truncated(Widened(asked) if watch else asked, chosen.truncation))
     noise = (Coupled if coupled else Noise)(seeds, chosen.precision, chosen.truncation.greedy)
+    if stand:
+        noise.go_on(stand)
     rest = keyed(walk[first:], noise) if isinstance(noise, Coupled) else walk[first:]
     records = sample(x_theta, transition, rest, state, noise)
-    return Running((observe(record, x_theta) for record in records) if watch else records, walk, caches)
+    watched = (observe(record, x_theta) for record in records) if watch else records
+    return Running(watched, walk, noise, state, first, caches, transition.ends)
