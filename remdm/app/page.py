@@ -23,7 +23,7 @@ from remdm.evaluation.measurement import Measurement
 from remdm.models.checkpoints import CheckpointError
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
-from remdm.serving.batcher import VISITORS
+from remdm.serving import engine
 from remdm.serving.headers import Guarded
 from remdm.serving.packing import Packed
 
@@ -56,7 +56,7 @@ def page(
     with Page(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
         # Here, for it looks through all that is on the page. `RunControls` bounds the runs in line, so that
         # settings are heard however long that line is.
-        app.queue(max_size=1024, default_concurrency_limit=VISITORS)
+        app.queue(max_size=1024, default_concurrency_limit=engine.configured().visitors)
         gr.HTML(BAR, elem_classes="bar", padding=False)
         built = {}
         with gr.Tabs(elem_classes="domains", overflow_behavior="wrap") as chosen:

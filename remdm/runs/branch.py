@@ -3,7 +3,7 @@
 All of them draw coupled random numbers (coupled_noise.py): what differs between two follows from what was changed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -135,18 +135,18 @@ def _next_index(trace: Trace, step: int, request: RunRequest, walk: Sequence[Ste
     return taken_up(walk, trace.steps[step - 1].s if step else 1.0)
 
 
-def pane(branch: BranchRequest) -> Pane:
-    """Prepare a branch.
+def pane(branch: BranchRequest, preparing: Callable[[RunRequest], PreparedRun] = prepare) -> Pane:
+    """Prepare a branch, its run as an engine does it.
 
     Raises:
         ValueError: for an invalid step or change, and for what `prepare` refuses.
     """
     request, trace = replace(branch.request, coupled=True), branch.trace
     if trace is None:
-        prepared = prepare(request)
+        prepared = preparing(request)
         tokens = torch.tensor([prepared.start])
         return Pane(branch, prepared, (), start_state(tokens, prepared.checkpoint.mask_id), 0)
-    prepared = prepare(replace(request, start=trace.start, length=trace.length))
+    prepared = preparing(replace(request, start=trace.start, length=trace.length))
     if prepared.checkpoint.mask_id != trace.mask_id:
         raise ValueError("This run was made by another version of the model; make one of your own first")
     state = state_after(trace, branch.step)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from remdm.models.checkpoints import Checkpoint
-from remdm.models.network import compute
+from remdm.models.network import Compute, compute
 from remdm.runs.frames import drafted, frame
 from remdm.runs.position import Position
 from remdm.runs.request import RunRequest, readable, run_seed
@@ -209,8 +209,12 @@ def facts(request: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def prepare(request: RunRequest) -> PreparedRun:
+def prepare(request: RunRequest, where: Compute | None = None) -> PreparedRun:
     """Load what the run needs and check what can be checked before its first step.
+
+    Args:
+        request: what is asked for.
+        where: the device and number type to use; without it what suits the device that is asked for.
 
     Raises:
         ValueError: for an invalid prompt, length or seed.
@@ -225,7 +229,7 @@ def prepare(request: RunRequest) -> PreparedRun:
     _ensure_kept(request.length, len(build(request.settings)[1]))
     for name, choices in request.model.choices.items():
         one_of(name, getattr(request.asked, name), choices)
-    checkpoint = request.model.load(compute(request.device))
+    checkpoint = request.model.load(where or compute(request.device))
     if request.start is None and request.model.draw and not request.prompt.strip():
         request = replace(request, prompt=request.model.draw(seed))
     given = request.start
