@@ -11,6 +11,7 @@ import remdm
 
 COMMANDS = {
     "sample": ("remdm.cli.sample", "run a sampler and write its trace"),
+    "serve": ("remdm.cli.serve", "replicas of the models on a Ray cluster, for pages and commands"),
     "train": ("remdm.cli.train", "train an embedded model; call again to go on"),
     "evaluate": ("remdm.cli.evaluate", "draw many samples and measure them"),
     "tune": ("remdm.cli.tune", "search for the best settings of a sampler"),

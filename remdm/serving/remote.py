@@ -11,7 +11,7 @@ from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from remdm.models.network import Compute
@@ -120,7 +120,7 @@ class Remote:
         """
         headers = {"Content-Type": "application/json"}
         if content:  # the replicas that have this model loaded are asked first
-            headers["serve-multiplexed-model-id"] = quote(f"{content['domain']}/{content['model']}")
+            headers["serve-multiplexed-model-id"] = wire.model_id(content)
         body = None if content is None else json.dumps(content, separators=(",", ":")).encode()
         try:
             with urlopen(Request(f"{self.address}/{what}", body, headers), timeout=SILENCE) as answer:

@@ -6,9 +6,11 @@ stands behind it; a line without content says that the replica is still there.
 
 import asyncio
 import json
+import os
+import socket
 import sys
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -36,11 +38,20 @@ NOTHING = b"{}\n"
 class Replica:
     """Answers /run and /compute. Runs of one model that are under way at the same time share forwards."""
 
-    def __init__(self, domains: Mapping[str, Domain], visitors: int = VISITORS, waiting: int = WAITING) -> None:
-        """`visitors`: how many runs are made at once; `waiting`: how many may wait besides."""
+    def __init__(
+        self, domains: Mapping[str, Domain], visitors: int = VISITORS, waiting: int = WAITING,
+        holding: Callable[[str], Awaitable[Any]] | None = None,
+    ) -> None:  # fmt: skip
+        """What it serves, and how much of it.
+
+        Args:
+            domains: with the models that may be asked for.
+            visitors: how many runs are made at once.
+            waiting: how many may wait besides.
+            holding: called with `wire.model_id` before a run, so that whoever counts models may load and drop them.
+        """
         self.domains, self.most = domains, visitors + waiting
-        self.running = 0
-        self._here = 0
+        self._here, self._holding = 0, holding
         self._turn = asyncio.Semaphore(visitors)
         self._threads = ThreadPoolExecutor(visitors, thread_name_prefix="run")
 
@@ -73,18 +84,21 @@ class Replica:
                 if not turn.cancel():
                     self._turn.release()
                 raise
-            self.running += 1
             try:
                 async for line in self._made(content):
                     yield line
             finally:
-                self.running -= 1
                 self._turn.release()
         finally:
             self._here -= 1
 
     async def _made(self, content: Any) -> AsyncIterator[bytes]:
         """Those of a run whose turn it is. The next step is made while a line is on its way."""
+        if self._holding is not None:
+            held = asyncio.ensure_future(self._holding(wire.model_id(content)))
+            async for beat in _beats(held):
+                yield beat
+            held.exception()  # the run meets it again, and says it
         loop, steps = asyncio.get_running_loop(), self.lines(content)
         line = loop.run_in_executor(self._threads, next, steps, None)
         while True:
@@ -100,7 +114,7 @@ class Replica:
         """What a run's answer consists of, with an error as its last line where it has one."""
         try:
             walk = self.walk(content)
-            yield _line({"begun": True})
+            yield _line({"begun": f"{socket.gethostname()}:{os.getpid()}"})
             for row in walk:
                 yield _line({"row": wire.row_json(row), "at": wire.position_json(walk.position)})
             yield _line({"end": True})

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import prod
 from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import Compute
-from remdm.runs.domain import Domain
+from remdm.runs.domain import Domain, Model
 from remdm.runs.position import Position
 from remdm.runs.record import Batch, PreparedRun, Row, TimedFrame
 from remdm.runs.request import RunRequest
@@ -50,6 +51,23 @@ def batch_json(batch: Batch) -> dict[str, Any]:
         ],
         "at": position_json(batch.at),
     }  # fmt: skip
+
+
+def model_id(content: Mapping[str, Any]) -> str:
+    """The model of a batch and where it is asked for, as one word that a header can carry: see `model_of`."""
+    return quote("|".join(str(content[name]) for name in ("domain", "model", "device")), safe="|/")
+
+
+def model_of(word: str, domains: Mapping[str, Domain]) -> tuple[Model, str]:
+    """The model that a `model_id` names, and the device that is asked for.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    domain, _, rest = unquote(word).partition("|")
+    model, _, device = rest.rpartition("|")
+    one_of("domain", domain, domains)
+    return domains[domain].model(model), device
 
 
 def requests_of(content: Any, domains: Mapping[str, Domain]) -> tuple[RunRequest, ...]:
