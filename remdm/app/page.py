@@ -28,6 +28,8 @@ from remdm.serving.headers import Guarded
 from remdm.serving.packing import Packed
 
 RECORDED = ASSETS / "recorded"
+SPARE_THREADS = 24
+"""For all that is no run, which holds a thread while it waits for its next step."""
 BAR = """<a class="skip" href="#skip">Skip to the stage</a><h1>ReMDM Studio</h1>
 <button type="button" class="present-button" aria-pressed="false" title="Large type (F)">Present</button>"""
 """What stands in one line with the tabs; assets/js/bar.js listens to it."""
@@ -134,4 +136,5 @@ def launch_arguments() -> dict:
         "app_kwargs": {"middleware": [Middleware(Guarded), Middleware(Packed)], "openapi_url": None},
         "max_file_size": limits.current().upload,
         "state_session_capacity": limits.current().sessions,
+        "max_threads": engine.configured().visitors + SPARE_THREADS,
     }

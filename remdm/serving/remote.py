@@ -1,7 +1,7 @@
 """Runs made by replicas behind one address, over HTTP; a run whose replica is lost goes on at another one.
 
-With its steps a replica sends where the run stands. If the connection ends before the run does, or nothing is heard for
-a while, the run is asked for anew from there: the steps that follow are those that would have followed.
+With some of its steps a replica says where the run stands. If the connection ends before the run does, or nothing is
+heard for a while, the run is asked for anew from there: the steps that follow are those that would have followed.
 """
 
 import json
@@ -64,21 +64,21 @@ class Remote:
         Raises:
             ValueError: what the replica refuses, and where no replica answers any more.
         """
-        heard, patience = time.monotonic(), FIRST_PATIENCE
-        seen = lost = 0  # rows since `batch.at`; replicas that were lost since the last row
+        heard, patience, content = time.monotonic(), FIRST_PATIENCE, wire.batch_json(batch)
+        seen = lost = 0  # rows since the place in `content`; replicas that were lost since the last row
         while True:
             ahead, begun = seen, False
             why: OSError
             try:
-                for reply in self._replies("run", wire.batch_json(batch)):
+                for reply in self._replies("run", content):
                     heard, patience, begun = time.monotonic(), PATIENCE, begun or "begun" in reply
                     if "row" in reply and ahead:  # the page has it already
                         ahead -= 1
                     elif "row" in reply:
                         yield wire.row_of(reply["row"], batch.runs)
-                        seen, lost = seen + 1, 0
+                        heard, seen, lost = time.monotonic(), seen + 1, 0
                         if reply["at"] is not None:
-                            batch, seen = replace(batch, at=wire.position_of(reply["at"], batch.runs)), 0
+                            content, seen = {**content, "at": reply["at"]}, 0
                 return
             except _NotNow as error:
                 patience, why = PATIENCE, error
@@ -100,8 +100,7 @@ class Remote:
         begun = time.monotonic()
         while True:
             try:
-                (reply,) = self._replies(f"compute?{urlencode({'device': device})}")
-                return wire.compute_of(reply)
+                return wire.compute_of(next(self._replies(f"compute?{urlencode({'device': device})}"), None))
             except OSError as error:
                 if time.monotonic() - begun > (PATIENCE if isinstance(error, _NotNow) else FIRST_PATIENCE):
                     raise self._gone(error) from error
@@ -125,7 +124,7 @@ class Remote:
         try:
             with urlopen(Request(f"{self.address}/{what}", body, headers), timeout=SILENCE) as answer:
                 for line in answer:
-                    reply = json.loads(line)
+                    reply = _read(line)
                     if "error" in reply:
                         raise ValueError(reply["error"])
                     if "end" in reply:
@@ -133,10 +132,17 @@ class Remote:
                     yield reply
         except HTTPError as error:
             raise _refusal(error) from error
-        except (HTTPException, json.JSONDecodeError) as error:  # a line that is cut off
+        except HTTPException as error:
             raise ConnectionError("the connection was cut off") from error
         if content is not None:
             raise ConnectionError("the connection was cut off")
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise ConnectionError("the connection was cut off within a line") from error
 
 
 class _NotNow(OSError):

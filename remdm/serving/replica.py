@@ -1,7 +1,7 @@
 """A replica: it makes the runs that it is asked for over HTTP, on its own copy of the models.
 
-It is an ASGI application that knows nothing of Ray. An answer is a line of JSON for each step, with where the run
-stands behind it; a line without content says that the replica is still there.
+It is an ASGI application that knows nothing of Ray. An answer is a line of JSON for each step, some with where the
+run stands behind it; a line without content says that the replica is still there.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ from remdm.serving.remote import BUSY
 
 BEAT = 2.0
 """Seconds between two words to whoever waits for a step or for its turn."""
+EVERY = 4
+"""Steps, at least, from one of which it is said where the run stands to the next: that is most of a line's bytes."""
 WAITING = 48
 """Runs that wait for their turn at a replica; who comes then is sent back to the page's line."""
 LARGEST = 8 << 20
@@ -115,8 +117,12 @@ class Replica:
         try:
             walk = self.walk(content)
             yield _line({"begun": f"{socket.gethostname()}:{os.getpid()}"})
+            since = 0
             for row in walk:
-                yield _line({"row": wire.row_json(row), "at": wire.position_json(walk.position)})
+                since += 1
+                at = walk.position if since >= EVERY else None
+                since = since if at is None else 0
+                yield _line({"row": wire.row_json(row), "at": wire.position_json(at)})
             yield _line({"end": True})
         except (ValueError, RuntimeError) as error:  # RuntimeError: torch's, out of memory among them
             yield _line({"error": str(error)})

@@ -93,7 +93,7 @@ def test_so_are_runs_side_by_side_that_go_on_from_a_step(engine):
 
 @pytest.mark.parametrize(
     ("sampler", "cuts"),
-    [("remdm-conf", [9000, 30_000, 500, 60_000]), ("mdlm", [10]), ("eb", [50_000]), ("remdm-loop", [100_000, 20_000])],
+    [("remdm-conf", [9000, 30_000, 500, 60_000]), ("mdlm", [10]), ("eb", [50_000]), ("remdm-loop", [40_000, 20_000])],
 )
 def test_a_run_whose_replicas_are_lost_is_the_same(address, sampler, cuts):
     """Cut off anywhere: within its head, within a line, again and again; each time it goes on from where it stood."""
