@@ -23,6 +23,7 @@ COMMANDS = {
     "record": ("remdm.studies.recordings", "make all that the page plays without a model anew"),
     "lesson": ("remdm.studies.lesson", "choose and record the runs of Learn"),
     "bench": ("remdm.studies.bench", "time a step against a literal implementation"),
+    "scale": ("remdm.studies.scale", "what a deployment carries: measured, and simulated for more visitors"),
     "gpu": ("remdm.studies.gpu", "try a CUDA device: tests, times, samples"),
     "models": ("remdm.hub.listing", "list the models, fetch one, measure what loading takes"),
 }
