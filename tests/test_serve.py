@@ -63,3 +63,11 @@ def test_what_a_replica_holds_gives_way(monkeypatch):
     assert dropped == ["stories"]
     with pytest.raises(ValueError, match="domain must be one of"):
         serve.Held("poems|stories|cpu")
+
+
+def test_replicas_that_have_no_room_are_refused_before_they_are_waited_for():
+    serve._ensure_room(Options(replicas=2, most=2), {"CPU": 2.0})
+    with pytest.raises(ValueError, match="3 replicas with 1 CPUs each need 3, and this machine has 2"):
+        serve._ensure_room(Options(replicas=3, most=3), {"CPU": 2.0})
+    with pytest.raises(ValueError, match="1 replicas with 1 GPUs each need 1, and this machine has 0"):
+        serve._ensure_room(Options(gpus=1.0), {"CPU": 2.0})

@@ -29,7 +29,7 @@ from remdm.serving.packing import Packed
 
 RECORDED = ASSETS / "recorded"
 SPARE_THREADS = 24
-"""For all that is no run, which holds a thread while it waits for its next step."""
+"""For everything besides runs, each of which holds a thread while it waits for its next step."""
 BAR = """<a class="skip" href="#skip">Skip to the stage</a><h1>ReMDM Studio</h1>
 <button type="button" class="present-button" aria-pressed="false" title="Large type (F)">Present</button>"""
 """What stands in one line with the tabs; assets/js/bar.js listens to it."""

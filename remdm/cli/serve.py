@@ -31,6 +31,8 @@ NAME = "remdm"
 INSTALL = "pip install 'ray[serve]>=2.50'"
 PORTS = 3
 """That it takes from --port on: for the replicas, and for HAProxy's own figures."""
+ASKING = 32
+"""Requests at a replica besides runs: Serve holds back what is more, and the replica can refuse for itself."""
 STORE = 80 << 20
 """Bytes of Ray's object store, the least it takes: nothing of a run goes through it."""
 
@@ -66,7 +68,7 @@ class Options:
         }  # fmt: skip
         return {
             "ray_actor_options": {"num_cpus": self.cpus, "num_gpus": self.gpus},
-            "max_ongoing_requests": self.visitors + self.waiting,
+            "max_ongoing_requests": self.visitors + self.waiting + ASKING,
             "health_check_period_s": 5, "health_check_timeout_s": 20,
             **(fixed if self.most == self.replicas else scaled),
         }  # fmt: skip
@@ -155,9 +157,9 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.config}: deploy it with `serve deploy {args.config}`")
         return
     need("remdm serve", INSTALL, "ray")
-    for port in range(args.port, args.port + PORTS):
-        _ensure_free(args.host, port)
     if not args.address:
+        for port in range(args.port, args.port + PORTS):
+            _ensure_free(args.host, port)
         for name, value in through_haproxy(args.port).items():
             os.environ.setdefault(name, value)  # read as Ray is imported
     ray = import_module("ray")
@@ -172,8 +174,13 @@ def run(args: argparse.Namespace) -> None:
         signal.signal(each, lambda *_: ended.set())
     try:
         ray.init(address=args.address, logging_level=logging.WARNING, log_to_driver=False, **own)
+        if not args.address:
+            _ensure_room(options, ray.cluster_resources())
         serve.start(http_options={"host": args.host, "port": args.port})
         serve.run(application(asdict(options)), name=NAME, route_prefix="/")
+    except ValueError:
+        ray.shutdown()
+        raise
     except (OSError, RuntimeError) as error:
         ray.shutdown()
         raise ValueError(f"Ray does not start the replicas: {_last_line(error)}") from error
@@ -203,6 +210,16 @@ def _ensure_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
             raise ValueError(f"The replicas cannot answer at {host}:{port} ({error}); choose another --port") from error
+
+
+def _ensure_room(options: Options, there: Mapping[str, float]) -> None:
+    """Serve would wait for ever for what a machine does not have."""
+    for name, each in (("CPU", options.cpus), ("GPU", options.gpus)):
+        if options.replicas * each > there.get(name, 0):
+            raise ValueError(
+                f"{options.replicas} replicas with {each:g} {name}s each need {options.replicas * each:g}, and this "
+                f"machine has {there.get(name, 0):g}: take fewer --replicas, or less --{name.lower()}s"
+            )
 
 
 def _last_line(error: Exception) -> str:

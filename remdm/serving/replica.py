@@ -61,7 +61,8 @@ class Replica:
         """Answer a request; what was wrong with it is one sentence."""
         try:
             if request.url.path == "/compute":
-                return JSONResponse(wire.compute_json(compute(request.query_params.get("device", "auto"))))
+                device = request.query_params.get("device", "auto")
+                return JSONResponse(wire.compute_json(await asyncio.to_thread(compute, device)))
             if request.url.path != "/run" or request.method != "POST":
                 return _refused("There is /run, for POST, and /compute.", 404)
             body = await request.body()
@@ -70,6 +71,8 @@ class Replica:
             if self._here >= self.most:
                 return _refused(f"{self._here} runs wait at each replica already", BUSY, {"Retry-After": "1"})
             content = json.loads(body)
+            if not isinstance(content, dict):
+                return _refused("A request is a table.", 422)
             return StreamingResponse(self._lines(content), media_type="application/x-ndjson")
         except ValueError as error:
             return _refused(str(error), 422)
@@ -137,7 +140,7 @@ class Replica:
             ValueError: for an invalid request, and for more than one request may ask.
         """
         requests = wire.requests_of(content, self.domains)
-        where = self.where(content["compute"], requests[0].device)
+        where = self.where(content.get("compute"), requests[0].device)
         runs: tuple[PreparedRun, ...] = tuple(prepare(each, where) for each in requests)
         affordable(runs)
         batch: Batch = wire.batch_of(content, runs)

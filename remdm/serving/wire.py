@@ -55,7 +55,7 @@ def batch_json(batch: Batch) -> dict[str, Any]:
 
 def model_id(content: Mapping[str, Any]) -> str:
     """The model of a batch and where it is asked for, as one word that a header can carry: see `model_of`."""
-    return quote("|".join(str(content[name]) for name in ("domain", "model", "device")), safe="|/")
+    return quote("|".join(str(content.get(name)) for name in ("domain", "model", "device")), safe="|/")
 
 
 def model_of(word: str, domains: Mapping[str, Domain]) -> tuple[Model, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from remdm.cli.serve import Options, config
 from remdm.domains.registry import DOMAINS
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest
@@ -101,6 +102,12 @@ def broken(address: str, request: RunRequest, after: int) -> tuple[bytes, list[s
         if len(frames) == after:
             engine.end_replica()
     return dumps(prepared.trace(frames)), engine.replicas
+
+
+def test_serve_reads_the_config_file():
+    schema = pytest.importorskip("ray.serve.schema")
+    read = schema.ServeDeploySchema(**config(Options(replicas=1, most=4, gpus=0.5), 8000))
+    assert read.applications[0].deployments[0].autoscaling_config["max_replicas"] == 4
 
 
 def test_the_trace_is_that_of_a_run_made_here(cluster):

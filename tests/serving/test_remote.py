@@ -160,9 +160,12 @@ def test_what_a_replica_refuses_is_said_as_it_is(engine, address):
     unknown = replace(prepared, start=(10**6, *prepared.start[1:]))
     with pytest.raises(ValueError, match="a token that the model does not have"):
         list(engine.rows(Batch((unknown,))))
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{address}/elsewhere")
-    assert refused.value.code == 404
+    for path, body, status in (("elsewhere", None, 404), ("run", b"[]", 422), ("run", b"{", 422)):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{address}/{path}", body)
+        assert refused.value.code == status
+    with pytest.raises(ValueError, match="The engine reads requests of version 1"):
+        list(engine._replies("run", {"domain": "text"}))
 
 
 def test_no_request_may_ask_for_more_than_its_row_of_the_table(engine, monkeypatch):
