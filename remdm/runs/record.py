@@ -140,9 +140,9 @@ class Walk:
     def __iter__(self) -> Iterator[Row]:
         begun = time.perf_counter()
         for record in self._running:
-            seconds, after = time.perf_counter() - begun, record.after.tokens.tolist()
+            seconds, after, forwards = time.perf_counter() - begun, record.after.tokens.tolist(), self._forwards
             yield [
-                each.timed(frame(record, row, self._forwards[row], self._drafts[row]), after[row], seconds)
+                each.timed(frame(record, row, forwards[row], self._drafts[row]), after[row], seconds)
                 if record.over is None or not record.over[row]
                 else None
                 for row, each in enumerate(self.runs)
