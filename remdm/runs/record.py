@@ -161,7 +161,8 @@ class Walk:
         if not running.forgets:
             return None
         drafts = tuple(None if known is None else known.copy() for known in self._drafts)
-        return Position(running.state, running.first, running.noise.stand(), self._forwards, drafts)
+        reached = running.reached
+        return Position(reached.state, reached.first, running.noise.stand(), self._forwards, drafts)
 
 
 @dataclass(frozen=True)

@@ -172,34 +172,26 @@ class Running:
     Attributes:
         steps: its steps.
         noise: its random numbers.
-        state: behind the last record. first: the index of the step that comes next.
+        reached: how far it has come.
         forwards: NFE of each sequence so far.
     """
 
     records: Iterator[StepRecord]
     steps: tuple[Step, ...]
     noise: Noise
-    state: State
-    first: int
+    reached: "Reached"
     _caches: tuple[Cached, ...]
     _ends: bool
-
-    def __post_init__(self) -> None:
-        self.records = self._followed(self.records)
 
     def __iter__(self) -> Iterator[StepRecord]:
         return self.records
 
-    def _followed(self, records: Iterator[StepRecord]) -> Iterator[StepRecord]:
-        for record in records:
-            self.state, self.first = record.after, self.first + 1
-            yield record
-
     @property
     def forgets(self) -> bool:
         """Whether what comes next owes nothing to the network's last answer: a run taken up here has the same NFE."""
-        over = self._ends & ~self.state.masked.any(1)
-        return bool((over | ~self._caches[0].recalls(self.state.tokens)).all())
+        state = self.reached.state
+        over = self._ends & ~state.masked.any(1)
+        return bool((over | ~self._caches[0].recalls(state.tokens)).all())
 
     @property
     def forwards(self) -> Tensor:
@@ -242,4 +234,20 @@ def run(
     rest = keyed(walk[first:], noise) if isinstance(noise, Coupled) else walk[first:]
     records = sample(x_theta, transition, rest, state, noise)
     watched = (observe(record, x_theta) for record in records) if watch else records
-    return Running(watched, walk, noise, state, first, caches, transition.ends)
+    reached = Reached(state, first)
+    return Running(_following(watched, reached), walk, noise, reached, caches, transition.ends)
+
+
+@dataclass
+class Reached:
+    """How far a run has come: the state behind its last record, and the index of the step that comes next."""
+
+    state: State
+    first: int
+
+
+def _following(records: Iterator[StepRecord], reached: Reached) -> Iterator[StepRecord]:
+    """The records. It knows nothing of the run, which can thus go, with all it remembers, once nobody wants it."""
+    for record in records:
+        reached.state, reached.first = record.after, reached.first + 1
+        yield record

@@ -1,6 +1,7 @@
 """Runs that are left and taken up again give the frames of runs that were never left, to the last number."""
 
 from dataclasses import replace
+from weakref import ref
 
 import pytest
 import torch
@@ -99,3 +100,14 @@ def test_numbers_go_on_where_they_were_left(precision):
     other.go_on(one.stand())
     assert one.uniform(2).equal(other.uniform(2)) and one.draw(log_x, rows).equal(other.draw(log_x, rows))
     assert one.gumbel(4).equal(other.gumbel(4))
+
+
+def test_a_run_that_is_left_goes_with_all_it_remembers():
+    """Without a search for garbage: the network's last answer may have hundreds of megabytes."""
+    walk = Walk([prepare(order("remdm-loop", 8))])
+    rows = iter(walk)
+    next(rows)
+    cache = ref(walk._running._caches[0])
+    assert cache() is not None
+    del walk, rows
+    assert cache() is None
