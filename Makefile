@@ -4,6 +4,7 @@
 # make hostile   10,000 hostile inputs, hostile machines, and the container's steps
 # make audit  known vulnerabilities of what is installed
 # make lint, make install, make bench
+# make ray    installs Ray, and passes the tests that start a cluster of it (some minutes)
 # make gpu    tries a CUDA device for MINUTES (10): tests, times; the report is in gpu/
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ MINUTES ?= 10
 # Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo install test test-fast lint audit hostile bench gpu clean
+.PHONY: demo install test test-fast lint audit hostile bench ray gpu clean
 
 demo: .venv/installed
 	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
@@ -56,6 +57,10 @@ hostile: .venv/tools
 
 bench: .venv/installed
 	$(BIN)/python -m remdm bench
+
+ray: .venv/tools
+	$(BIN)/python -m pip install --quiet --editable '.[ray]'
+	$(BIN)/python -m pytest -n 0 -m ray
 
 gpu: .venv/installed
 	$(BIN)/python -m pip install --quiet pytest

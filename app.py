@@ -20,9 +20,11 @@ if not (PORT.isdecimal() and 0 < int(PORT) < 65536):  # Gradio reads it too, as 
 gc.disable()  # everything that is made until the page stands will stay
 from remdm import limits
 from remdm.app import stubs
+from remdm.serving import engine
 
 try:
     limits.serve(NAME)
+    engine.configured()
 except ValueError as error:
     sys.exit(f"{error}.")
 

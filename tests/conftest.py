@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = getattr(item, "fixturenames", ())
         if "browse" in asked:
             item.add_marker(pytest.mark.browser)
+        if item.get_closest_marker("ray") and find_spec("ray") is None:
+            item.add_marker(pytest.mark.skip(reason="Ray is not installed here: make ray"))
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="this machine shows no CUDA device"))
 

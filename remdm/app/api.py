@@ -6,11 +6,12 @@ from typing import Any
 import gradio as gr
 
 from remdm.app.events import MODEL_QUEUE, guarded
-from remdm.app.streams import affordable, steps_of
+from remdm.app.streams import steps_of
 from remdm.app.workbench.share import read_link
 from remdm.runs.domain import Domain
-from remdm.runs.record import prepare
 from remdm.runs.trace_file import to_json
+from remdm.serving import engine
+from remdm.serving.budget import affordable
 from remdm.serving.streamed_runs import CLOSING, RUNS
 
 NAME = "sample"
@@ -38,7 +39,7 @@ def endpoint(domains: Mapping[str, Domain]) -> None:
             raise ValueError(f"domain must be one of {', '.join(domains)}, got {str(domain)[:40]}")
         named = {str(name): str(value) for name, value in (options or {}).items()}
         pairs = named | {"prompt": prompt, "sampler": sampler, "steps": str(steps), "seed": str(seed)}
-        prepared = prepare(read_link(domains[domain], pairs).request)
+        prepared = engine.configured().prepare(read_link(domains[domain], pairs).request)
         affordable([prepared])
         frames = []
         for step in steps_of(prepared):

@@ -23,11 +23,13 @@ from remdm.evaluation.measurement import Measurement
 from remdm.models.checkpoints import CheckpointError
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
-from remdm.serving.batcher import VISITORS
+from remdm.serving import engine
 from remdm.serving.headers import Guarded
 from remdm.serving.packing import Packed
 
 RECORDED = ASSETS / "recorded"
+SPARE_THREADS = 24
+"""For everything besides runs, each of which holds a thread while it waits for its next step."""
 BAR = """<a class="skip" href="#skip">Skip to the stage</a><h1>ReMDM Studio</h1>
 <button type="button" class="present-button" aria-pressed="false" title="Large type (F)">Present</button>"""
 """What stands in one line with the tabs; assets/js/bar.js listens to it."""
@@ -56,7 +58,7 @@ def page(
     with Page(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
         # Here, for it looks through all that is on the page. `RunControls` bounds the runs in line, so that
         # settings are heard however long that line is.
-        app.queue(max_size=1024, default_concurrency_limit=VISITORS)
+        app.queue(max_size=1024, default_concurrency_limit=engine.configured().visitors)
         gr.HTML(BAR, elem_classes="bar", padding=False)
         built = {}
         with gr.Tabs(elem_classes="domains", overflow_behavior="wrap") as chosen:
@@ -134,4 +136,5 @@ def launch_arguments() -> dict:
         "app_kwargs": {"middleware": [Middleware(Guarded), Middleware(Packed)], "openapi_url": None},
         "max_file_size": limits.current().upload,
         "state_session_capacity": limits.current().sessions,
+        "max_threads": engine.configured().visitors + SPARE_THREADS,
     }

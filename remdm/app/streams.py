@@ -6,56 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from remdm import limits
 from remdm.app.samples import Sample, sampler_title, started
-from remdm.models.checkpoints import total_parameters
 from remdm.runs.record import Batch, PreparedRun, TimedFrame, facts
 from remdm.runs.trace import apply
-from remdm.sampling.knobs import knobs
-from remdm.sampling.methods import build
-from remdm.serving.batcher import shared
-from remdm.serving.gpu import Work, lend, seconds
+from remdm.serving import engine
+from remdm.serving.budget import work
+from remdm.serving.gpu import lend, seconds
 from remdm.serving.streamed_runs import StreamedRun
 from remdm.views import messages
-
-REDRAWN = 4
-"""How often a position is drawn in a run in which each decides alone, at most: remasking sends few of them back."""
-
-
-def work(runs: Sequence[PreparedRun]) -> Work:
-    """What runs of one model and one setting ask of a GPU when they are made together."""
-    first, loaded = runs[0].request, runs[0].checkpoint
-    transition, walk = build(first.settings)
-    steps, length = len(walk), first.length * len(runs)
-    draws = REDRAWN if first.settings.parts["transition"] == "ancestral" else (steps + 1) // 2  # all masks, each step
-    return Work(
-        total_parameters(loaded.denoiser.network),
-        transition.evaluations(first.length) * (2 if knobs(first.domain.ask) else 1), length,
-        loaded.tokenizer.get_vocab_size(), steps, draws * length,
-    )  # fmt: skip
-
-
-def affordable(runs: Sequence[PreparedRun]) -> None:
-    """Refuse runs of one click that together ask for more than one request may.
-
-    Raises:
-        ValueError: with how many times too much it is.
-    """
-    asked = [work([each]) for each in runs]
-    on_gpu = runs[0].checkpoint.compute.device.type == "cuda"
-    limits.afford(sum(each.weights * each.passes * each.positions * each.steps for each in asked), on_gpu)
 
 
 @lend(lambda run: seconds(work([run])))
 def steps_of(run: PreparedRun) -> Iterator[TimedFrame]:
     """The steps of a run, made where the model runs and shared with other visitors; what comes out is plain numpy."""
-    yield from shared(run).steps()
+    yield from run.steps(engine.configured().rows)
 
 
 @lend(lambda runs: seconds(work(runs)))
 def steps_together(runs: Sequence[PreparedRun]) -> Iterator[list[TimedFrame | None]]:
     """The same for runs that are made in one batch."""
-    yield from Batch(tuple(map(shared, runs))).steps()
+    yield from engine.configured().rows(Batch(tuple(runs)))
 
 
 class Stream:

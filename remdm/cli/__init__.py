@@ -11,6 +11,7 @@ import remdm
 
 COMMANDS = {
     "sample": ("remdm.cli.sample", "run a sampler and write its trace"),
+    "serve": ("remdm.cli.serve", "replicas of the models on a Ray cluster, for pages and commands"),
     "train": ("remdm.cli.train", "train an embedded model; call again to go on"),
     "evaluate": ("remdm.cli.evaluate", "draw many samples and measure them"),
     "tune": ("remdm.cli.tune", "search for the best settings of a sampler"),
@@ -24,6 +25,7 @@ COMMANDS = {
     "record": ("remdm.studies.recordings", "make all that the page plays without a model anew"),
     "lesson": ("remdm.studies.lesson", "choose and record the runs of Learn"),
     "bench": ("remdm.studies.bench", "time a step against a literal implementation"),
+    "scale": ("remdm.studies.scale", "what a deployment carries: measured, and simulated for more visitors"),
     "gpu": ("remdm.studies.gpu", "try a CUDA device: tests, times, samples"),
     "models": ("remdm.hub.listing", "list the models, fetch one, measure what loading takes"),
 }

@@ -10,13 +10,16 @@ from remdm.domains.registry import DOMAINS
 from remdm.hub.listing import get
 from remdm.models.network import DEVICES
 from remdm.runs.domain import Domain, Model
-from remdm.runs.record import BrokenRun, prepare, record
+from remdm.runs.record import BrokenRun, record
 from remdm.runs.request import RunRequest
 from remdm.runs.trace_file import save
 from remdm.sampling import methods
 from remdm.sampling.knobs import knobs, parse
 from remdm.sampling.methods import Settings
 from remdm.sampling.presets import METHODS
+from remdm.serving.engine import ENGINES, from_environment
+from remdm.serving.engine import chosen as chosen_engine
+from remdm.serving.remote import ADDRESS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help_drafts = "keep the likeliest token of each masked position too, which `remdm vote` counts"
     parser.add_argument("--drafts", action="store_true", help=help_drafts)
     parser.add_argument("--device", default="auto", choices=DEVICES)
+    name, address = from_environment()
+    parser.add_argument("--engine", default=name, choices=ENGINES, help="what makes the run: this process, or replicas")
+    parser.add_argument("--address", default=address, help=f"where `remdm serve` answers (default {ADDRESS})")
     parser.add_argument(
         "--out", type=Path, help="a .json or .json.gz file, or else a folder; without it the text is printed"
     )
@@ -127,6 +133,8 @@ def run(args: argparse.Namespace) -> None:
     extra = asked(domain, model, args)
     stem = f"{args.domain}-{settings.sampler}-{settings.steps}-{args.seed}"
     targets = paths(args.out, args.count, stem) if args.out else [None] * args.count
+    engine = chosen_engine(args.engine, args.address)
+    making = None if args.engine == "local" else engine.rows  # alone here, it needs no seat
     length, watch = model.length if args.length is None else args.length, args.confidence == "all"
     for index, target in enumerate(targets):
         request = RunRequest(
@@ -147,10 +155,10 @@ def run(args: argparse.Namespace) -> None:
         if target is not None:
             target.parent.mkdir(parents=True, exist_ok=True)  # before the run, which would be lost
         try:
-            prepared = prepare(request)
+            prepared = engine.prepare(request)
             for note in prepared.notes if index == 0 else ():
                 print(f"remdm: {note}", file=sys.stderr)
-            trace = record(prepared)
+            trace = record(prepared, making)
         except BrokenRun as broken:
             if target is not None and broken.trace.steps:
                 save(broken.trace, target)

@@ -171,6 +171,13 @@ class ModelCache:
         """The model if it is loaded."""
         return next((loaded for (known, _), loaded in self._loaded.items() if known == name), None)
 
+    def drop(self, name: str) -> None:
+        """Drop one model; runs under way keep it until they end."""
+        with self._lock:
+            for key in [key for key in self._loaded if key[0] == name]:
+                del self._loaded[key]
+        gc.collect()
+
     def empty(self) -> None:
         """Drop all models."""
         self._loaded.clear()

@@ -37,17 +37,17 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and in which number type a network runs, and why."""
+    """Where and in which number type a network runs, and why; `card` is a CUDA device's name."""
 
     device: torch.device
     dtype: torch.dtype
     reason: str
+    card: str = ""
 
     @property
     def title(self) -> str:
         """As traces and the page have it, such as `cpu float32`; a CUDA device with its name."""
-        card = f", {torch.cuda.get_device_name(self.device)}" if self.device.type == "cuda" else ""
-        return f"{self.device.type} {str(self.dtype).removeprefix('torch.')}{card}"
+        return f"{self.device.type} {str(self.dtype).removeprefix('torch.')}{self.card and f', {self.card}'}"
 
 
 def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
@@ -87,7 +87,8 @@ def compute(device: str = "auto") -> Compute:
             raise ValueError("device is mps, but this machine shows no Apple GPU; use cpu or auto")
         return Compute(torch.device("mps"), torch.float32, "an Apple GPU was asked for")
     if device != "cpu" and torch.cuda.is_available():
-        return Compute(torch.device("cuda"), torch.bfloat16, "a CUDA device is there")
+        card = torch.cuda.get_device_name()
+        return Compute(torch.device("cuda"), torch.bfloat16, "a CUDA device is there", card)
     ratio = _matmul_seconds(torch.float32) / _matmul_seconds(torch.bfloat16)
     fast = ratio > 1.3
     why = f"bfloat16 products run at {ratio:.1f} times the speed of float32 here"

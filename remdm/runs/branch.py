@@ -3,7 +3,7 @@
 All of them draw coupled random numbers (coupled_noise.py): what differs between two follows from what was changed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -13,11 +13,12 @@ import torch
 
 from remdm.runs.domain import Domain
 from remdm.runs.planting import Change, changed
-from remdm.runs.record import PreparedRun, TimedFrame, prepare, recorded
+from remdm.runs.position import behind
+from remdm.runs.record import Batch, Making, PreparedRun, TimedFrame, prepare
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import Frame, Trace, apply
 from remdm.sampling.coupled_noise import taken_up
-from remdm.sampling.methods import build, run, settings
+from remdm.sampling.methods import build, settings
 from remdm.sampling.state import State
 from remdm.sampling.state import start as start_state
 from remdm.sampling.time_grid import Step
@@ -76,18 +77,14 @@ class Pane:
             more |= {"changed_position": branch.change.position, "changed_token": branch.change.token}
         return more
 
-    def steps(self) -> Iterator[TimedFrame]:
+    def steps(self, making: Making = Batch.steps) -> Iterator[TimedFrame]:
         """The past, a step for the change if there is one, then the steps of the sampler as they are made."""
-        prepared, request, tokens = self.prepared, self.prepared.request, np.array(self.prepared.start)
+        prepared, tokens = self.prepared, np.array(self.prepared.start)
         for each in self.past:
             tokens = apply(each, tokens, self.state.mask_id)
             yield prepared.timed(each, tokens.tolist(), 0.0)
-        denoiser = request.model.denoiser(prepared.checkpoint, request.asked)
-        running = run(
-            denoiser, request.settings, self.state, (prepared.seed,), first=self.first, coupled=True,
-            watch=request.watch,
-        )  # fmt: skip
-        for (timed,) in islice(recorded(running, (prepared,), self.past), self.branch.limit):
+        at = behind(self.past, self.state, self.first, prepared.request.drafts)
+        for (timed,) in islice(making(Batch((prepared,), at)), self.branch.limit):
             if timed is not None:
                 yield timed
 
@@ -138,18 +135,18 @@ def _next_index(trace: Trace, step: int, request: RunRequest, walk: Sequence[Ste
     return taken_up(walk, trace.steps[step - 1].s if step else 1.0)
 
 
-def pane(branch: BranchRequest) -> Pane:
-    """Prepare a branch.
+def pane(branch: BranchRequest, preparing: Callable[[RunRequest], PreparedRun] = prepare) -> Pane:
+    """Prepare a branch, its run as an engine does it.
 
     Raises:
         ValueError: for an invalid step or change, and for what `prepare` refuses.
     """
     request, trace = replace(branch.request, coupled=True), branch.trace
     if trace is None:
-        prepared = prepare(request)
+        prepared = preparing(request)
         tokens = torch.tensor([prepared.start])
         return Pane(branch, prepared, (), start_state(tokens, prepared.checkpoint.mask_id), 0)
-    prepared = prepare(replace(request, start=trace.start, length=trace.length))
+    prepared = preparing(replace(request, start=trace.start, length=trace.length))
     if prepared.checkpoint.mask_id != trace.mask_id:
         raise ValueError("This run was made by another version of the model; make one of your own first")
     state = state_after(trace, branch.step)
@@ -187,9 +184,9 @@ def pane_trace(made: Pane, frames: Sequence[Frame]) -> Trace:
     return replace(trace, run={**trace.run, **made.facts})
 
 
-def side_by_side(panes: Sequence[Pane]) -> Iterator[tuple[int, TimedFrame | None]]:
+def side_by_side(panes: Sequence[Pane], making: Making = Batch.steps) -> Iterator[tuple[int, TimedFrame | None]]:
     """The steps of several runs in turn: (which, step), and (which, None) at the end of each."""
-    running = {which: each.steps() for which, each in enumerate(panes)}
+    running = {which: each.steps(making) for which, each in enumerate(panes)}
     while running:
         for which, steps in list(running.items()):
             timed = next(steps, None)

@@ -1,11 +1,11 @@
 """Runs as traces: the one way in which page and command line sample, check and keep.
 
-A `RunRequest` is prepared once (`prepare`), its steps are recorded as they are made (`recorded`), and what is kept of
+A `RunRequest` is prepared once (`prepare`), its steps are recorded as they are made (`Walk`), and what is kept of
 them is a trace.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
@@ -13,14 +13,15 @@ from typing import Any
 import torch
 
 from remdm.models.checkpoints import Checkpoint
-from remdm.models.network import compute
+from remdm.models.network import Compute, compute
 from remdm.runs.frames import drafted, frame
+from remdm.runs.position import Position
 from remdm.runs.request import RunRequest, readable, run_seed
 from remdm.runs.tokens import Issue, TokenView
 from remdm.runs.trace import Frame, Trace
 from remdm.runs.trace_file import MAX_WORD, fits
 from remdm.sampling.knobs import one_of
-from remdm.sampling.methods import Running, build, run
+from remdm.sampling.methods import build, run
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ class PreparedRun:
         model = self.request.model
         return tuple(model.notes(self.request.prompt, self.checkpoint)) if model.notes else ()
 
-    def steps(self) -> Iterator[TimedFrame]:
-        """Its steps as they are made."""
-        for (timed,) in Batch((self,)).steps():
+    def steps(self, making: "Making | None" = None) -> Iterator[TimedFrame]:
+        """Its steps as they are made, here or by an engine."""
+        for (timed,) in (making or Batch.steps)(Batch((self,))):
             if timed is not None:
                 yield timed
 
@@ -113,57 +114,81 @@ def _received(request: RunRequest, start: tuple[int, ...], expected: int) -> Pre
     return PreparedRun(request, request.model.load(compute(request.device)), start, expected)
 
 
-def recorded(
-    running: Running, runs: Sequence[PreparedRun], past: Sequence[Frame] = ()
-) -> Iterator[list[TimedFrame | None]]:
-    """For each step what happened to each sequence; None where one was over before it.
+Row = list[TimedFrame | None]
+"""What a step did to each sequence of a batch; None where one was over before it."""
 
-    Args:
-        running: the sampler under way, a sequence for each run.
-        runs: whose steps these are.
-        past: the frames that each had made already.
-    """
-    before = past[-1].forwards if past else 0
-    drafts = [drafted(past, each.request.length) if each.request.drafts else None for each in runs]
-    begun = time.perf_counter()
-    for record in running:
-        seconds, after = time.perf_counter() - begun, record.after.tokens.tolist()
-        yield [
-            each.timed(frame(record, row, before + int(running.forwards[row]), drafts[row]), after[row], seconds)
-            if record.over is None or not record.over[row]
-            else None
-            for row, each in enumerate(runs)
+
+class Walk:
+    """Runs of one length under way: iterate it for a row at each step."""
+
+    def __init__(self, runs: Sequence[PreparedRun], at: Position | None = None) -> None:
+        """Begin, or go on from where they stood; see `Batch`."""
+        self.runs = runs
+        request, checkpoint = runs[0].request, runs[0].checkpoint
+        starts = torch.tensor([each.start for each in runs])
+        self._running = run(
+            request.model.denoiser(checkpoint, request.asked), request.settings, at.state if at else starts,
+            tuple(each.seed for each in runs), watch=request.watch, first=at.first if at else 0,
+            coupled=request.coupled, stand=at.stand if at else (),
+        )  # fmt: skip
+        self._before = at.forwards if at else (0,) * len(runs)
+        self._drafts = [
+            None if not each.request.drafts else drafted((), len(each.start)) if known is None else known.copy()
+            for each, known in zip(runs, at.drafts if at else [None] * len(runs), strict=True)
         ]
+
+    def __iter__(self) -> Iterator[Row]:
         begun = time.perf_counter()
+        for record in self._running:
+            seconds, after, forwards = time.perf_counter() - begun, record.after.tokens.tolist(), self._forwards
+            yield [
+                each.timed(frame(record, row, forwards[row], self._drafts[row]), after[row], seconds)
+                if record.over is None or not record.over[row]
+                else None
+                for row, each in enumerate(self.runs)
+            ]
+            begun = time.perf_counter()
+
+    @property
+    def _forwards(self) -> tuple[int, ...]:
+        now = self._running.forwards.tolist()
+        return tuple(before + more for before, more in zip(self._before, now, strict=True))
+
+    @property
+    def position(self) -> Position | None:
+        """Where they stand after the last row; None where they could not be taken up without a call more."""
+        running = self._running
+        if not running.forgets:
+            return None
+        drafts = tuple(None if known is None else known.copy() for known in self._drafts)
+        reached = running.reached
+        return Position(reached.state, reached.first, running.noise.stand(), self._forwards, drafts)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Runs of one model and one setting that are made together, each from its own start and seed."""
+    """Runs of one model and one setting that are made together, each from its own start and seed.
+
+    `at`: where they stood when they were left, for runs of one length that are taken up.
+    """
 
     runs: tuple[PreparedRun, ...]
+    at: Position | None = None
 
-    def steps(self) -> Iterator[list[TimedFrame | None]]:
-        """See `recorded`."""
+    def steps(self) -> Iterator[Row]:
+        """The steps of all of them as they are made."""
         lengths = [len(each.start) for each in self.runs]
         alike = [[place for place, each in enumerate(lengths) if each == length] for length in dict.fromkeys(lengths)]
-        for made in zip_longest(*(self._of([self.runs[place] for place in places]) for places in alike)):
-            row: list[TimedFrame | None] = [None] * len(self.runs)
+        for made in zip_longest(*(Walk([self.runs[place] for place in places], self.at) for places in alike)):
+            row: Row = [None] * len(self.runs)
             for places, timed in zip(alike, made, strict=True):
                 for place, each in zip(places, timed or [None] * len(places), strict=True):
                     row[place] = each
             yield row
 
-    @staticmethod
-    def _of(runs: Sequence[PreparedRun]) -> Iterator[list[TimedFrame | None]]:
-        """The steps of runs of one length."""
-        request, checkpoint = runs[0].request, runs[0].checkpoint
-        running = run(
-            request.model.denoiser(checkpoint, request.asked), request.settings,
-            torch.tensor([each.start for each in runs]), tuple(each.seed for each in runs),
-            watch=request.watch, coupled=request.coupled,
-        )  # fmt: skip
-        return recorded(running, runs)
+
+Making = Callable[[Batch], Iterator[Row]]
+"""What makes the steps of a batch: here (`Batch.steps`), or wherever an engine has its models."""
 
 
 def facts(request: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -185,8 +210,12 @@ def facts(request: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def prepare(request: RunRequest) -> PreparedRun:
+def prepare(request: RunRequest, where: Compute | None = None) -> PreparedRun:
     """Load what the run needs and check what can be checked before its first step.
+
+    Args:
+        request: what is asked for.
+        where: the device and number type to use; without it what suits the device that is asked for.
 
     Raises:
         ValueError: for an invalid prompt, length or seed.
@@ -201,7 +230,7 @@ def prepare(request: RunRequest) -> PreparedRun:
     _ensure_kept(request.length, len(build(request.settings)[1]))
     for name, choices in request.model.choices.items():
         one_of(name, getattr(request.asked, name), choices)
-    checkpoint = request.model.load(compute(request.device))
+    checkpoint = request.model.load(where or compute(request.device))
     if request.start is None and request.model.draw and not request.prompt.strip():
         request = replace(request, prompt=request.model.draw(seed))
     given = request.start
@@ -237,8 +266,8 @@ class BrokenRun(ValueError):
         self.trace = trace
 
 
-def record(asked: RunRequest | PreparedRun) -> Trace:
-    """A whole run.
+def record(asked: RunRequest | PreparedRun, making: Making | None = None) -> Trace:
+    """A whole run, made here or by an engine.
 
     Raises:
         ValueError: as `prepare`. BrokenRun: where a step fails, with the steps before it.
@@ -246,7 +275,7 @@ def record(asked: RunRequest | PreparedRun) -> Trace:
     prepared = asked if isinstance(asked, PreparedRun) else prepare(asked)
     frames: list[Frame] = []
     try:
-        for step in prepared.steps():
+        for step in prepared.steps(making):
             frames.append(step.frame)
     except (ValueError, RuntimeError) as error:  # RuntimeError: torch's, out of memory among them
         raise BrokenRun(error, prepared.trace(frames)) from error

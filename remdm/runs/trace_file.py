@@ -38,12 +38,13 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "mask_id": trace.mask_id,
         "start": list(trace.start),
         "words": {str(token): word for token, word in sorted(trace.words.items())},
-        "steps": [_frame_json(frame) for frame in trace.steps],
+        "steps": [frame_json(frame) for frame in trace.steps],
         "final": {"ids": list(trace.final), "text": trace.text},
     }
 
 
-def _frame_json(frame: Frame) -> dict[str, Any]:
+def frame_json(frame: Frame) -> dict[str, Any]:
+    """A step as the file has it."""
     made = {
         "t": frame.t,
         "s": frame.s,
@@ -145,7 +146,7 @@ def _trace(content: Any) -> Trace:
         whole(int(token), 0, MAX_ID, "a word's id"): text(word, "a word", MAX_WORD)
         for token, word in content.get("words", {}).items()
     }
-    frames = tuple(_frame(frame, length, version) for frame in entries(content["steps"], "steps", MAX_STEPS))
+    frames = tuple(frame_of(frame, length, version) for frame in entries(content["steps"], "steps", MAX_STEPS))
     return Trace(
         run, length, mask_id, tuple(start), words, frames, text(content["final"]["text"], "the final text", MAX_TEXT)
     )
@@ -173,7 +174,12 @@ def _run(run: Any) -> dict[str, Any]:
     return run
 
 
-def _frame(content: Any, length: int, version: int) -> Frame:
+def frame_of(content: Any, length: int, version: int = JUDGING) -> Frame:
+    """A step from what a file of this version has of it.
+
+    Raises:
+        TraceError: if it breaks a rule of the format.
+    """
     sigma = content["sigma"]
     if isinstance(sigma, list):
         sigma = tuple(number(each, "sigma") for each in sigma)

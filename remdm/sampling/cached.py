@@ -35,6 +35,13 @@ class Cached(DenoiserWrapper):
         assert answer.odds is not None
         return log_x, answer.odds
 
+    def recalls(self, tokens: Tensor) -> Tensor:
+        """Which sequences of ids `[B, L]` are as in the last answer, so that no call may be needed, bool `[B]`."""
+        last = self._answer
+        if last is None or self.timed or last.tokens.shape != tokens.shape:
+            return torch.zeros(len(tokens), dtype=torch.bool)
+        return (tokens == last.tokens).all(1)
+
     def _asked(self, tokens: Tensor, rows: Tensor, t: float, scored: bool) -> tuple[Tensor, "_Answer"]:
         last, stale = self._answer, rows.any(1)
         if last is None or last.tokens.shape != tokens.shape:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Generator, Tensor
 
-from remdm.sampling.noise import Noise
+from remdm.sampling.noise import Noise, Stand
 from remdm.sampling.time_grid import Step
 
 _WIDE = (1 << 64) - 1
@@ -40,6 +40,13 @@ class Coupled(Noise):
     def at(self, step: int) -> None:
         """The numbers of another step come next."""
         self._step = step
+
+    def stand(self) -> Stand:
+        """Nothing: the number of the step says it all."""
+        return ()
+
+    def go_on(self, stand: Stand) -> None:
+        """See `stand`."""
 
     def _generators(self, stream: int) -> Iterator[Generator]:
         return (Generator().manual_seed(mixed(seed, self._step, stream)) for seed in self._seeds)

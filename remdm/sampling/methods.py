@@ -13,7 +13,7 @@ from remdm.sampling.coupled_noise import Coupled, keyed
 from remdm.sampling.denoiser import Denoiser, Truncated, Truncation, Widened
 from remdm.sampling.knobs import canonical, knob, knobs, one_of
 from remdm.sampling.knobs import parse as parse_knobs
-from remdm.sampling.noise import DTYPES, Noise
+from remdm.sampling.noise import DTYPES, Noise, Stand
 from remdm.sampling.parts import HOLDING, TABLE_HELP, TABLES, Plan, applicable, part_knobs
 from remdm.sampling.presets import METHODS
 from remdm.sampling.sampler import observe, sample
@@ -168,14 +168,36 @@ def drawn_as(own: Mapping[str, Any], sampler: str, steps: int) -> dict[str, Any]
 
 @dataclass
 class Running:
-    """A run under way: iterate it for records; `forwards` counts the NFE of each sequence so far."""
+    """A run under way: iterate it for records.
+
+    Attributes:
+        steps: its steps.
+        noise: its random numbers.
+        reached: how far it has come.
+        forwards: NFE of each sequence so far.
+    """
 
     records: Iterator[StepRecord]
     steps: tuple[Step, ...]
+    noise: Noise
+    reached: "Reached"
     _caches: tuple[Cached, ...]
+    _ends: bool
 
     def __iter__(self) -> Iterator[StepRecord]:
         return self.records
+
+    @property
+    def forgets(self) -> bool:
+        """Whether what comes next owes nothing to what is remembered, so that a run taken up here is the same.
+
+        That is the network's last answer, which decides the NFE, and what some transitions carry from step to step.
+        """
+        state = self.reached.state
+        if state.memory is not None:
+            return False
+        over = self._ends & ~state.masked.any(1)
+        return bool((over | ~self._caches[0].recalls(state.tokens)).all())
 
     @property
     def forwards(self) -> Tensor:
@@ -192,6 +214,7 @@ def run(
     watch: bool = True,
     first: int = 0,
     coupled: bool = False,
+    stand: Stand = (),
 ) -> Running:
     """Start a run, or take one up.
 
@@ -203,7 +226,8 @@ def run(
         seeds: one for each sequence.
         watch: whether the records say how confident the network is at every masked position (`sampler.observe`).
         first: the index of the first step taken; those before it are over.
-        coupled: whether the random numbers have addresses (see coupling.py) rather than come in turn.
+        coupled: whether the random numbers have addresses (see coupled_noise.py) rather than come in turn.
+        stand: where they go on, for a run that is taken up with numbers that come in turn (`Noise.stand`).
     """
     state = tokens if isinstance(tokens, State) else start(tokens, denoiser.mask_id)
     transition, walk = build(chosen, chosen.answering.free(state))
@@ -211,6 +235,25 @@ def run(
     # guidance tilts the posterior, which is built from the truncated x_theta
     x_theta = denoiser.around(Truncated(Widened(asked) if watch else asked, chosen.truncation))
     noise = (Coupled if coupled else Noise)(seeds, chosen.precision, chosen.truncation.greedy)
+    if stand:
+        noise.go_on(stand)
     rest = keyed(walk[first:], noise) if isinstance(noise, Coupled) else walk[first:]
     records = sample(x_theta, transition, rest, state, noise)
-    return Running((observe(record, x_theta) for record in records) if watch else records, walk, caches)
+    watched = (observe(record, x_theta) for record in records) if watch else records
+    reached = Reached(state, first)
+    return Running(_following(watched, reached), walk, noise, reached, caches, transition.ends)
+
+
+@dataclass
+class Reached:
+    """How far a run has come: the state behind its last record, and the index of the step that comes next."""
+
+    state: State
+    first: int
+
+
+def _following(records: Iterator[StepRecord], reached: Reached) -> Iterator[StepRecord]:
+    """The records. It knows nothing of the run, which can thus go, with all it remembers, once nobody wants it."""
+    for record in records:
+        reached.state, reached.first = record.after, reached.first + 1
+        yield record

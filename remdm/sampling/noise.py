@@ -14,6 +14,9 @@ AT_ONCE = 1 << 21
 """Numbers that a draw holds at a time, 16 MiB of 64 bits; on a card `ON_A_CARD` times as many."""
 DTYPES = {64: torch.float64, 32: torch.float32}
 
+Stand = tuple[tuple[Tensor, Tensor | None], ...]
+"""Where the generators of each sequence stand, as torch saves it: the one on the host, the one on a card if any."""
+
 
 class Noise:
     """Uniform and Gumbel-max draws for B sequences, each from its own seeded generator on the CPU.
@@ -34,6 +37,22 @@ class Noise:
         self.generators = tuple(Generator().manual_seed(seed) for seed in seeds)
         self.dtype, self.greedy = DTYPES[precision], greedy
         self._there: dict[Generator, Generator] = {}
+        self._left: dict[Generator, Tensor] = {}
+
+    def stand(self) -> Stand:
+        """Where the numbers of each sequence go on."""
+        cards = [self._there.get(each) for each in self.generators]
+        return tuple(
+            (each.get_state(), None if card is None else card.get_state())
+            for each, card in zip(self.generators, cards, strict=True)
+        )
+
+    def go_on(self, stand: Stand) -> None:
+        """Let the numbers go on from there, as if all before had been drawn here."""
+        for each, (here, card) in zip(self.generators, stand, strict=True):
+            each.set_state(here)
+            if card is not None:  # the device is not known before the first draw
+                self._left[each] = card
 
     def uniform(self, length: int) -> Tensor:
         """One number in [0, 1) for each position, float64 `[B, length]`."""
@@ -76,6 +95,8 @@ class Noise:
         there = self._there.get(generator)
         if there is None:
             there = Generator(device).manual_seed(generator.initial_seed())
+            if generator in self._left:
+                there.set_state(self._left.pop(generator))
             if generator in self.generators:  # one that serves a single draw need not be remembered
                 self._there[generator] = there
         return torch.rand(log_x.shape, generator=there, dtype=self.dtype, device=device)

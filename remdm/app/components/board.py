@@ -3,17 +3,18 @@
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from remdm.app.samples import Sample
-from remdm.app.streams import Stream, affordable, work
-from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_side
+from remdm.app.streams import Stream
+from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace
 from remdm.runs.planting import outcome_sentence
 from remdm.runs.record import TimedFrame
 from remdm.runs.request import RunRequest
+from remdm.serving import engine
 from remdm.serving.ahead import ahead
-from remdm.serving.batcher import shared
+from remdm.serving.budget import affordable, work
 from remdm.serving.gpu import lend, seconds
 from remdm.serving.streamed_runs import RUNS, RunGroup
 from remdm.views import messages
@@ -115,11 +116,7 @@ def _brief(value: Any) -> str:
 @lend(lambda panes: seconds(*(work([each.prepared]) for each in panes)))
 def _steps(panes: Sequence[Pane]) -> Iterator[tuple[int, TimedFrame | None]]:
     """The steps of all lanes in turn, made where the model runs."""
-    seats = {id(each.prepared.checkpoint): each.prepared for each in panes}
-    # One seat for all lanes of a model: they take turns here, so none must wait for another to come.
-    checkpoints = {key: shared(first).checkpoint for key, first in seats.items()}
-    at_seats = [replace(each.prepared, checkpoint=checkpoints[id(each.prepared.checkpoint)]) for each in panes]
-    yield from side_by_side([replace(each, prepared=one) for each, one in zip(panes, at_seats, strict=True)])
+    yield from engine.configured().side_by_side(panes)
 
 
 class Showing:
@@ -127,7 +124,7 @@ class Showing:
 
     def __init__(self, requests: Sequence[BranchRequest], group: RunGroup) -> None:
         self.requests, self.group, self.id = list(requests), group, secrets.token_urlsafe(12)
-        panes = [pane(each) for each in requests]
+        panes = [pane(each, engine.configured().prepare) for each in requests]
         affordable([each.prepared for each in panes])
         self.panes = [PaneRun(each, Stream(RUNS.open(each.prepared, group), each.facts)) for each in panes]
         self.settings = settings_shown([each.pane.prepared.request for each in self.panes])

@@ -16,7 +16,6 @@ from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import stage
 from remdm.app.events import IN_ORDER, LATEST, Changes, Values, on
 from remdm.app.samples import Sample
-from remdm.app.streams import affordable
 from remdm.app.workbench.acts import Act, acted, read_act
 from remdm.app.workbench.asked import Asked
 from remdm.app.workbench.experiment import PlantMany
@@ -33,8 +32,10 @@ from remdm.evaluation.measurement import Measurement
 from remdm.models.checkpoints import CheckpointError
 from remdm.runs.branch import BranchRequest, request_of
 from remdm.runs.domain import Domain
-from remdm.runs.record import PreparedRun, prepare
+from remdm.runs.record import PreparedRun
 from remdm.runs.request import RunRequest
+from remdm.serving import engine
+from remdm.serving.budget import affordable
 from remdm.serving.streamed_runs import RUNS, RunGroup
 
 _DRAWER = """() => document.querySelectorAll(".bench").forEach((bench) => bench.classList.toggle("drawer"))"""
@@ -217,7 +218,7 @@ class Workbench:
 
     def sample(self, requests: list[RunRequest], group: RunGroup) -> Generator[Changes, None, Comparison | None]:
         """Run the sampler once for each request."""
-        prepared = [prepare(request) for request in requests]
+        prepared = [engine.configured().prepare(request) for request in requests]
         affordable(prepared)
         noted(prepared[0])
         try:

@@ -118,7 +118,7 @@ def embedded_cases(compute: Compute) -> Iterator[tuple[str, Callable[[], Case]]]
                     made = []
                     literal = compute.dtype if compute.device.type == "cuda" else torch.float32
                     for dtype in (compute.dtype, literal):
-                        checkpoint = model.load(Compute(compute.device, dtype, compute.reason))
+                        checkpoint = model.load(replace(compute, dtype=dtype))
                         made.append(model.denoiser(checkpoint, domain.ask()))
                     begin = torch.full((1, model.length), checkpoint.mask_id)
                     return Case(model.name, made[0], made[1], begin, 15)

@@ -1,0 +1,116 @@
+"""What was measured and what is simulated, as Markdown."""
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any
+
+from remdm.studies.scale.simulation import SHARE, WITHIN, Crowd, Replica, needed
+
+VISITORS = 16
+"""Runs of a replica at once."""
+H100 = {1: 0.0034, 8: 0.0056}
+"""Seconds of a story step per run on an H100: alone, and with 8 that share forwards (README.md, On a GPU)."""
+CLICKS = 10.0
+"""Seconds over which a lecture presses Run."""
+
+
+def markdown(
+    rows: Sequence[dict[str, Any]], visitors: Sequence[int], steps: int, think: float, core: float, gpu: float
+) -> str:
+    """All tables; `core` and `gpu` are what an hour of one costs."""
+    parts = (_overhead(rows), _replicas(rows), _shared(rows), _simulated(rows, visitors, steps, think, core, gpu))
+    return "\n".join(line for part in parts for line in part)
+
+
+def _of(rows: Sequence[dict[str, Any]], part: str) -> list[dict[str, Any]]:
+    return [each for each in rows if each["part"] == part]
+
+
+def _conditions(rows: Sequence[dict[str, Any]]) -> str:
+    loads = sorted({each["load_before"] for each in rows})
+    return f"On {rows[0]['machine']}; load of the machine before: {', '.join(map(str, loads))}."
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[Any]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"| {' | '.join('---:' for _ in head)} |"
+    for line in lines:
+        yield f"| {' | '.join(f'{each:,}' if isinstance(each, int) else str(each) for each in line)} |"
+    yield ""
+
+
+def _overhead(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    found = _of(rows, "overhead")
+    if not found:
+        return
+    yield "## What the engine costs"
+    yield ""
+    yield (
+        f"{found[0]['visitors']} visitors who press Run at once, in this process and at one replica with as many "
+        "threads, in turns; the time that passed over the steps of all."
+    )
+    yield _conditions(found)
+    yield ""
+    times = {name: [each["step_ms"] for each in found if each["engine"] == name] for name in ("local", "ray")}
+    rounds = [
+        [f"{place + 1}", *pair, f"{pair[1] / pair[0] - 1:+.1%}"]
+        for place, pair in enumerate(zip(*times.values(), strict=True))
+    ]
+    middle = [median(each) for each in times.values()]
+    rounds.append(["median", *(f"{each:.2f}" for each in middle), f"{middle[1] / middle[0] - 1:+.1%}"])
+    yield from _table(("round", "local · ms a step", "ray · ms a step", "overhead"), rounds)
+
+
+def _replicas(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    found = _of(rows, "replicas")
+    if not found:
+        return
+    yield "## Replicas on the same cores"
+    yield ""
+    yield _conditions(found)
+    yield ""
+    lines = [
+        [each["replicas"], each["visitors"], f"{each['step_ms']:.1f}", each["first_median_ms"], each["first_p95_ms"],
+         each["errors"]]
+        for each in found
+    ]  # fmt: skip
+    yield from _table(
+        ("replicas", "visitors", "ms a step of all", "first step, median · ms", "first step, p95 · ms", "errors"), lines
+    )
+
+
+def _shared(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    found = _of(rows, "shared")
+    if not found:
+        return
+    yield "## One core shared"
+    yield ""
+    yield f"A step of one of the visitors of a replica with one core, c(n). {_conditions(found)}"
+    yield ""
+    yield from _table(("visitors", "c(n) · ms"), [[each["visitors"], f"{each['step_ms']:.1f}"] for each in found])
+
+
+def _simulated(
+    rows: Sequence[dict[str, Any]], visitors: Sequence[int], steps: int, think: float, core: float, gpu: float
+) -> Iterator[str]:
+    found = _of(rows, "shared")
+    if not found:
+        return
+    measured = {each["visitors"]: each["step_ms"] / 1000 for each in found}
+    kinds = (Replica("a CPU core", measured, VISITORS, core), Replica("an H100", H100, VISITORS, gpu))
+    yield "## Simulated"
+    yield ""
+    yield (
+        f"Replicas with which {SHARE:.0%} of the clicks have their first step within {WITHIN:g} s. A run has {steps} "
+        f"steps; a visitor presses Run again {think:g} s after it, on average. In a lecture all press Run within "
+        f"{CLICKS:g} s. An hour of a core is taken as {core:g} dollars, of an H100 as {gpu:g}: see `--price`."
+    )
+    yield ""
+    lines = []
+    for number in visitors:
+        for kind in kinds:
+            for about, arrive in (("by and by", 0.0), ("a lecture", CLICKS)):
+                crowd = Crowd(number, steps, think, arrive)
+                replicas, first = needed(kind, crowd)
+                lines.append([number, kind.name, about, replicas, f"{first:.2f}", f"{replicas * kind.price:,.2f}"])
+    yield from _table(("visitors", "replica", "clicks", "replicas", "first step, p95 · s", "dollars an hour"), lines)
