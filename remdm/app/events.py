@@ -1,6 +1,7 @@
 """What the events of the page have in common: what their callbacks are given and give, and where they wait."""
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial, wraps
@@ -132,3 +133,18 @@ def ask_page(event: Event, script: str) -> tuple[Dependency, gr.State]:
     """Let an event ask the page: what to go on from, and the state that then holds what `script` returned, a string."""
     returned, answer = gr.Textbox(visible=False), gr.State("")  # a State would not take what the browser sends
     return on(event, lambda text: text, returned, answer, js=script), answer
+
+
+def read_table(text: Any) -> dict[str, Any]:
+    """What a script of the page says, by name: a browser can send anything in its place.
+
+    Raises:
+        ValueError: if it is not a JSON object.
+    """
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("The page sent something that this server does not know; load it again.")
+    return found

@@ -16,6 +16,8 @@ from gradio.blocks import Block, BlockFunction
 from gradio.components import Component
 from gradio.events import Dependency
 
+from remdm.app.errors import failure, refusal
+
 FEW = 4
 """So many controls are sent as they are."""
 GATHER = "(...values) => JSON.stringify(values)"
@@ -50,10 +52,19 @@ class Page(gr.Blocks):
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], state: Any, explicit_call: bool = False
     ) -> Any:
-        """The values of an event's inputs as its callback gets them."""
-        if block_fn._id in self.forms and not explicit_call:
-            inputs = spread(block_fn.inputs, inputs)
-        return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        """The values of an event's inputs as its callback gets them.
+
+        Raises:
+            gr.Error: in one short sentence, for what a control does not take.
+        """
+        try:
+            if block_fn._id in self.forms and not explicit_call:
+                inputs = spread(block_fn.inputs, inputs)
+            return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        except gr.Error as error:  # Gradio repeats a refused value at any length, in its log too
+            raise refusal(ValueError(error.message)) from error
+        except Exception as error:
+            raise failure(error) from error
 
 
 def spread(inputs: Sequence[Any], sent: Sequence[Any]) -> list[Any]:

@@ -33,15 +33,15 @@ def work(runs: Sequence[PreparedRun]) -> Work:
     )  # fmt: skip
 
 
-def affordable(runs: Sequence[PreparedRun]) -> None:
-    """Refuse runs of one click that together ask for more than one request may.
+def affordable(runs: Sequence[PreparedRun], times: int = 1) -> None:
+    """Refuse runs of one click, each made so many times, that together ask for more than one request may.
 
     Raises:
         ValueError: with how many times too much it is.
     """
     asked = [work([each]) for each in runs]
     on_gpu = runs[0].checkpoint.compute.device.type == "cuda"
-    limits.afford(sum(each.weights * each.passes * each.positions * each.steps for each in asked), on_gpu)
+    limits.afford(times * sum(each.weights * each.passes * each.positions * each.steps for each in asked), on_gpu)
 
 
 @lend(lambda run: seconds(work([run])))

@@ -72,12 +72,12 @@ class RunControls:
         """Let an event begin a job; `at_once` is what changes before its turn has come."""
         more = at_once or {}
 
-        def begin() -> Changes:
+        def begin(request: gr.Request) -> Changes:
             before = in_line()
             if before >= MOST_WAITING:
                 raise ValueError(f"{before} runs wait here already: try again in a minute")
             waiting = f"Waiting behind {before} …" if before else self.waiting
-            return {**self.busy(waiting), **more, self.ticket: RUNS.begin()}
+            return {**self.busy(waiting), **more, self.ticket: RUNS.begin(request.session_hash)}
 
         begun = on(event, begin, None, {*self.buttons, *more, self.ticket})
         inputs, outputs = {self.ticket, *inputs}, {*outputs, *self.buttons}

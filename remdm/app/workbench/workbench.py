@@ -14,7 +14,7 @@ from remdm.app.components.board import Comparison, Showing
 from remdm.app.components.controls import choices
 from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import stage
-from remdm.app.events import IN_ORDER, LATEST, Changes, Values, on
+from remdm.app.events import IN_ORDER, LATEST, SIDE_QUEUE, Changes, Values, on
 from remdm.app.samples import Sample
 from remdm.app.streams import affordable
 from remdm.app.workbench.acts import Act, acted, read_act
@@ -27,7 +27,7 @@ from remdm.app.workbench.results import Results, alone
 from remdm.app.workbench.schedule_preview import SchedulePreview
 from remdm.app.workbench.settings import Panel, another_seed
 from remdm.app.workbench.settings_events import Reactions
-from remdm.app.workbench.share import Link, own_lane, query_pairs
+from remdm.app.workbench.share import MOST_EDITS, Link, own_lane, query_pairs
 from remdm.app.workbench.writing import Writing
 from remdm.evaluation.measurement import Measurement
 from remdm.models.checkpoints import CheckpointError
@@ -107,7 +107,7 @@ class Workbench:
         on(results.tiles.select, self.picked, {self.controls.ticket, results.kept}, results.views, **IN_ORDER)
         opened = on(
             opener.upload, self.open_trace, opener,
-            {*results.outputs, self.controls.ticket, *self.panel.controls, *self.lanes.outputs},
+            {*results.outputs, self.controls.ticket, *self.panel.controls, *self.lanes.outputs}, **SIDE_QUEUE,
         )  # fmt: skip
         on(opened.success, self.settled, inputs, {self.asked, self.changed})
         changes = [each.change for each in inputs if each is not self.link]  # type: ignore[attr-defined]
@@ -193,8 +193,10 @@ class Workbench:
         showing = Showing(branches, group)
         edits = (*(before.edits if before else ()), act.text) if act else ()
 
+        earlier = before and before.shortened(MOST_EDITS - 1)
+
         def shown() -> Comparison:
-            return replace(showing.comparison, before=before, edits=edits)
+            return replace(showing.comparison, before=earlier, edits=edits)
 
         def ended(made: Comparison) -> Changes:
             return self.results.of_lanes(made, showing.end(made))
