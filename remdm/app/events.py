@@ -15,7 +15,7 @@ from gradio.events import Dependency
 
 from remdm.app.components.ranges import OutOfRange
 from remdm.app.errors import failure
-from remdm.app.gathered import FEW, Page, controls_of, listen_gathered
+from remdm.app.gathered import FEW, UNKNOWN, Page, controls_of, listen_gathered
 
 Changes = dict[Any, Any]
 """What a callback changes on the page: new values or properties by component."""
@@ -146,5 +146,12 @@ def read_table(text: Any) -> dict[str, Any]:
     except (ValueError, TypeError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ValueError("The page sent something that this server does not know; load it again.")
+        raise ValueError(UNKNOWN)
     return found
+
+
+def index_of(event: gr.EventData) -> int | None:
+    """Which of its parts a script of the page says that an event is about; None for anything but a place."""
+    asked = event._data if isinstance(event._data, dict) else {}
+    place = asked.get("index")
+    return place if type(place) is int and place >= 0 else None

@@ -77,3 +77,39 @@ def test_a_killed_run_leaves_no_half_written_trace(tmp_path):
         running.send_signal(signal.SIGKILL)
         running.wait()
     assert not target.exists() or load(target).steps
+
+
+STOPPED_EARLY = """
+import os, runpy, signal, sys
+def stop(event, _):
+    if event == "socket.bind" and not stopped:
+        stopped.append(os.kill(os.getpid(), signal.SIGTERM))
+stopped = []
+sys.addaudithook(stop)
+runpy.run_path("app.py", run_name="__main__")
+"""
+"""app.py, which is told to stop when it first asks for a port."""
+
+
+def test_a_server_that_is_stopped_while_it_starts_ends_quietly_and_leaves_nothing(tmp_path):
+    variables = {"GRADIO_SERVER_PORT": "7998", "TMPDIR": str(tmp_path), "GRADIO_SSR_MODE": "False"}
+    ran = command("-c", STOPPED_EARLY, **variables)
+    assert b"Traceback" not in ran.stderr and ran.returncode in (0, 130), ran.stderr[-400:]
+    assert not list(tmp_path.glob("remdm-*"))
+
+
+def test_the_folder_for_temporary_files_is_not_one_that_another_user_may_have_taken(tmp_path):
+    """Gradio's own is `gradio` in the common folder: here a file stands in its place."""
+    (tmp_path / "gradio").touch()
+    ran = command("-c", STOPPED_EARLY, GRADIO_SERVER_PORT="7998", TMPDIR=str(tmp_path), GRADIO_SSR_MODE="False")
+    assert b"Error" not in ran.stderr, ran.stderr[-400:]
+    ran = command("-c", "import app, os; print(os.environ['GRADIO_TEMP_DIR'])", TMPDIR=str(tmp_path))
+    assert Path(ran.stdout.decode().strip()).parent.parent == tmp_path
+
+
+def test_no_folder_for_temporary_files_at_all_is_one_sentence():
+    ran = command("-c", "import tempfile; tempfile.mkdtemp = lambda *_, **__: open('/proc/no/such')\nimport app")
+    assert ran.returncode == 1 and ran.stderr.count(b"\n") == 1
+    assert ran.stderr.startswith(
+        b"No folder for temporary files can be written (No such file or directory); set TMPDIR"
+    )

@@ -9,7 +9,7 @@ import gradio as gr
 from remdm.app.components.board import Showing
 from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import ScriptedHTML, stage
-from remdm.app.events import IN_ORDER, Changes, Values, ask_page, on, read_table
+from remdm.app.events import IN_ORDER, Changes, Values, ask_page, index_of, on, read_table
 from remdm.app.learn.recorded import Recorded
 from remdm.app.learn.stations import course
 from remdm.app.samples import Sample
@@ -56,8 +56,8 @@ class Learn:
 
     def picked(self, event: gr.EventData) -> Changes:
         """A station was opened, or another run of it was asked for."""
-        place, boards = getattr(event, "index", None), self.course.boards
-        if type(place) is not int or not 0 <= place < len(boards):
+        place, boards = index_of(event), self.course.boards
+        if place is None or place >= len(boards):
             return {self.board: gr.skip()}
         return {self.board: self.runs.message(boards[place]), self.made: ()}
 

@@ -42,7 +42,7 @@ class Asked:
         Raises:
             ValueError: with one sentence, for anything that the stage does not offer.
         """
-        asked = values[self.act]
+        asked = values[self.act] if isinstance(values[self.act], dict) else {}
         if asked.get("kind") == "lanes":
             count = asked.get("lanes")
             if type(count) is not int or count not in COUNTS:

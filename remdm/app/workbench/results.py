@@ -90,7 +90,10 @@ class Results:
 
     def chosen(self, values: Values) -> Changes:
         """Show another of the samples."""
-        return self.of_one(values[self.kept][values[self.samples]])
+        place, kept = values[self.samples], values[self.kept]
+        if place not in range(len(kept)):
+            raise ValueError("That sample is not there any more")
+        return self.of_one(kept[place])
 
     def opened(self, file: str) -> Changes:
         """Show a trace file of the visitor's.

@@ -14,7 +14,7 @@ from remdm.app.components.board import Comparison, Showing
 from remdm.app.components.controls import choices
 from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import stage
-from remdm.app.events import IN_ORDER, LATEST, SIDE_QUEUE, Changes, Values, on
+from remdm.app.events import IN_ORDER, LATEST, SIDE_QUEUE, Changes, Values, index_of, on
 from remdm.app.samples import Sample
 from remdm.app.streams import affordable
 from remdm.app.workbench.acts import Act, acted, read_act
@@ -260,9 +260,9 @@ class Workbench:
 
     def picked(self, values: Values, event: gr.EventData) -> Changes:
         """A tile was clicked: the player follows that sample, or shows it if the run is over."""
-        place, kept = getattr(event, "index", None), values[self.results.kept]
+        place, kept = index_of(event), values[self.results.kept]
         group = RUNS.group(values[self.controls.ticket])
-        if type(place) is not int or place < 0:
+        if place is None:
             return {self.player: gr.skip()}
         if group.runs and not group.stopped.is_set() and not group.runs[-1].end:  # it still runs
             group.focus = min(place, len(group.runs) - 1)

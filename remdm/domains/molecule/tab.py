@@ -165,6 +165,8 @@ class MoleculeTab:
 
     def measured(self, choice: str) -> tuple[Any, str]:
         """The figure of what was measured beforehand, and what it says about remasking."""
+        if not choice:
+            raise ValueError("Nothing was measured beforehand")
         property, guidance, steps = choice.split("|")
         found = spots(results.read(MEASURED), property, guidance, int(steps))
         counts = ", ".join(sorted({f"{spot.samples:,}" for spot in found}))
