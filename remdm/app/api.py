@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from remdm import limits
+from remdm.app.components.run_controls import wait_in_line
 from remdm.app.events import MODEL_QUEUE, guarded
 from remdm.app.streams import affordable, steps_of
 from remdm.app.workbench.share import read_link, sayable
@@ -40,6 +41,7 @@ def endpoint(domains: Mapping[str, Domain]) -> None:
         """
         if str(domain) not in domains:
             raise ValueError(f"domain must be one of {', '.join(domains)}, got {str(domain)[:40]}")
+        wait_in_line()  # its own turn has come; so many programs cannot keep the visitors of the page away for long
         named = _named(domains[domain], options)
         pairs = named | {"prompt": str(prompt), "sampler": str(sampler), "steps": str(steps), "seed": str(seed)}
         prepared = prepare(read_link(domains[domain], pairs).request)
@@ -64,7 +66,7 @@ def _named(domain: Domain, given: Any) -> dict[str, str]:
     Raises:
         ValueError: for what a link cannot say.
     """
-    if not isinstance(given, dict | None):
+    if not isinstance(given, Mapping | None):
         raise ValueError(f"options must be a table of names and values, got {str(given)[:40]}")
     known = sayable(domain)
     for name in given or ():

@@ -18,8 +18,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from remdm import limits
+from remdm.app.components import run_controls
 from remdm.app.components.board import of_samples
-from remdm.app.events import Given, index_of, read_table
+from remdm.app.components.run_controls import MOST_WAITING
+from remdm.app.events import MODEL_QUEUE, Given, index_of, read_table
 from remdm.app.gathered import chosen
 from remdm.app.page import page
 from remdm.app.scaling import MOST_KEPT
@@ -149,6 +151,26 @@ def test_what_takes_long_cannot_take_every_thread(app, name):
 def test_settings_do_not_wait(app):
     for name in ("Reactions.preset", "SchedulePreview.drawn", "Workbench.stale", "begins.<locals>.begin"):
         assert callback(app, name).concurrency_limit is None, name
+
+
+def waiting(monkeypatch, count):
+    """So many runs in line."""
+    line = {MODEL_QUEUE: SimpleNamespace(queue=[None] * count)}
+    served = SimpleNamespace(_queue=SimpleNamespace(event_queue_per_concurrency_id=line))
+    monkeypatch.setattr(run_controls.LocalContext, "blocks", SimpleNamespace(get=lambda: served))
+
+
+def test_whoever_waits_is_told_the_place_in_line_and_a_full_line_is_refused(app, bench, monkeypatch):
+    begin = callback(app, "begins.<locals>.begin").fn
+    endpoint = next(each for each in app.fns.values() if each.api_name == "sample").fn
+    visit = SimpleNamespace(session_hash="a")
+    for count, says in ((0, "Waiting …"), (1, "Waiting behind 1 …"), (MOST_WAITING - 1, "Waiting behind 31 …")):
+        waiting(monkeypatch, count)
+        assert says in [getattr(each, "value", None) for each in begin(visit).values()]
+    waiting(monkeypatch, MOST_WAITING)
+    for refused in (lambda: begin(visit), lambda: endpoint(visit)):
+        with pytest.raises(gr.Error, match="32 runs wait here already: try again in a minute"):
+            refused()
 
 
 # Work
@@ -292,6 +314,15 @@ def test_what_the_page_does_not_send_is_one_sentence(text):
 def test_an_event_about_nothing_is_none(data):
     assert index_of(SimpleNamespace(_data=data)) is None
     assert index_of(SimpleNamespace(_data={"index": 4})) == 4
+
+
+@pytest.mark.parametrize("sent", ["x" * 1_000_000, ["x" * 1_000_000], {"x": "y" * 1_000_000}, 10**400])
+def test_what_a_control_refuses_is_not_repeated_at_length(app, sent):
+    """Neither in the toast nor in the log, which print_exception would fill."""
+    lanes = callback(app, "Lanes.counted")
+    with pytest.raises(gr.Error) as refused:
+        asyncio.run(app.preprocess_data(lanes, [sent], None))
+    assert len(refused.value.message) < 600 and refused.value.print_exception is False
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from remdm import limits
 from remdm.app import samples
 from remdm.app.components.board import of_samples
 from remdm.app.samples import Sample, checked, file_of, opened
-from remdm.app.workbench.share import moving_picture, page_file
+from remdm.app.workbench.share import moving_picture, page_file, undrawn
 from remdm.domains.image.exports import contact_sheet
 from remdm.domains.image.tab import ImageTab
 from remdm.domains.molecule.tab import MoleculeTab
@@ -132,6 +132,15 @@ def test_a_gif_has_a_largest_size():
     long = replace(trace, words={token: word * 60 for token, word in trace.words.items()})
     assert shown(long)[1] <= TALLEST + 30
     assert shown(trace)[2] == MOST_FRAMES
+
+
+def test_letters_that_a_gif_cannot_show_are_named():
+    trace = load(RECORDED["text"])
+    assert undrawn(DOMAINS["text"], trace) == "", "its own words have shapes"
+    odd = dict(zip(trace.words, ("שלום", "漢字", "naïve", "😀", "Žluť"), strict=False))
+    found = undrawn(DOMAINS["text"], replace(trace, words={**trace.words, **odd}))
+    assert set("שלום漢字😀") <= set(found) and not set("navelu") & set(found)
+    assert undrawn(DOMAINS["image"], replace(load(RECORDED["image"]), words=odd)) == "", "cells without words"
 
 
 def test_a_gif_is_drawn_elsewhere():

@@ -28,6 +28,18 @@ def in_line() -> int:
     return len(line.queue) if line else 0
 
 
+def wait_in_line() -> int:
+    """How many runs wait before one that comes now.
+
+    Raises:
+        ValueError: if the line is full.
+    """
+    before = in_line()
+    if before >= MOST_WAITING:
+        raise ValueError(f"{before} runs wait here already: try again in a minute")
+    return before
+
+
 class RunControls:
     """A button that begins a job in the model's queue, Stop, and the ticket of the group that is under way."""
 
@@ -73,9 +85,7 @@ class RunControls:
         more = at_once or {}
 
         def begin(request: gr.Request) -> Changes:
-            before = in_line()
-            if before >= MOST_WAITING:
-                raise ValueError(f"{before} runs wait here already: try again in a minute")
+            before = wait_in_line()
             waiting = f"Waiting behind {before} …" if before else self.waiting
             return {**self.busy(waiting), **more, self.ticket: RUNS.begin(request.session_hash)}
 

@@ -170,6 +170,13 @@ def moving_picture(domain: Domain, trace: Trace) -> bytes:
     return own(trace) if own else film.gif(trace, layout=sample.layout)
 
 
+def undrawn(domain: Domain, trace: Trace) -> str:
+    """The letters of a run that its GIF cannot show."""
+    sample = Sample(trace, None, domain)
+    own = sample.layout == "grid" or (sample.model and sample.model.film)
+    return "" if own else film.lacking(trace)
+
+
 class Share:
     """The buttons of a workbench; its callbacks are the methods below."""
 
@@ -180,7 +187,8 @@ class Share:
             self.export = gr.Button("Export as page and GIF", size="sm", elem_id=f"{where}-export-page")
         self.link = gr.Textbox(
             label="Link", visible=False, interactive=False, buttons=["copy"], elem_id=f"{where}-link-text",
-            info="It makes the same again, and shows the same step and token.",
+            info="It makes the same again, and shows the same step and token. Another kind of processor may round "
+            "otherwise, and then write something else.",
         )  # fmt: skip
         self.files = gr.File(label="Exported", file_count="multiple", visible=False, elem_id=f"{where}-exported")
 
@@ -216,6 +224,8 @@ class Share:
                 with offered(f"{file_name(sample.trace)}.gif") as moving:
                     moving.write_bytes(drawn)
                 files.append(moving)
+                if lacking := APART.call(FILM_SECONDS, undrawn, sample.domain, sample.trace):
+                    gr.Warning(f"The GIF has boxes for letters that its font lacks: {lacking}. The page has them all.")
             except TooLong as error:
                 gr.Warning(f"The GIF was left out: {error}.")
         return {self.files: gr.File(value=[str(path) for path in files], visible=True)}
