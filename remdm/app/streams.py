@@ -27,8 +27,9 @@ def work(runs: Sequence[PreparedRun]) -> Work:
     first, loaded = runs[0].request, runs[0].checkpoint
     steps, length = len(build(first.settings)[1]), first.length * len(runs)
     draws = REDRAWN if first.settings.parts["transition"] == "ancestral" else (steps + 1) // 2  # all masks, each step
+    guided = bool(knobs(first.domain.ask)) or first.settings.answering.prompt_guidance != 1
     return Work(
-        total_parameters(loaded.denoiser.network), 2 if knobs(first.domain.ask) else 1, length,
+        total_parameters(loaded.denoiser.network), 2 if guided else 1, length,
         loaded.tokenizer.get_vocab_size(), steps, draws * length,
     )  # fmt: skip
 

@@ -25,11 +25,13 @@ from remdm.app.events import MODEL_QUEUE, Given, index_of, read_table
 from remdm.app.gathered import chosen
 from remdm.app.page import page
 from remdm.app.scaling import MOST_KEPT
+from remdm.app.streams import work
 from remdm.app.workbench.share import MOST_EDITS, query
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.registry import DOMAINS, measurements, tabs
 from remdm.evaluation import curves
 from remdm.evaluation.planted_errors import experiment
+from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import Frame
 from remdm.sampling.methods import settings
@@ -157,7 +159,7 @@ def waiting(monkeypatch, count):
     """So many runs in line."""
     line = {MODEL_QUEUE: SimpleNamespace(queue=[None] * count)}
     served = SimpleNamespace(_queue=SimpleNamespace(event_queue_per_concurrency_id=line))
-    monkeypatch.setattr(run_controls.LocalContext, "blocks", SimpleNamespace(get=lambda: served))
+    monkeypatch.setattr(run_controls.LocalContext, "blocks", SimpleNamespace(get=lambda _: served))
 
 
 def test_whoever_waits_is_told_the_place_in_line_and_a_full_line_is_refused(app, bench, monkeypatch):
@@ -196,6 +198,12 @@ def test_its_drafts_can_be_stopped_at_every_step():
     request = RunRequest(TEXT, STORIES, "", STORIES.length, settings("mdlm", 8), 1)
     doing = [what for what, _ in experiment(request, {"MDLM": settings("mdlm", 8)}, 5, 8)]
     assert doing.count("drafting") == 5 and doing.count("MDLM") == 4
+
+
+def test_a_run_that_asks_the_network_twice_a_step_counts_twice():
+    request = RunRequest(TEXT, STORIES, "", STORIES.length, settings("mdlm", 8), 1)
+    guided = replace(request, settings=settings("mdlm", 8, prompt_guidance=2.0))
+    assert [work([prepare(each)]).passes for each in (request, guided)] == [1, 2]
 
 
 def test_a_measurement_counts_the_steps_that_it_really_takes(app, public):
@@ -298,6 +306,26 @@ def test_a_run_of_the_endpoint_ends_with_its_visit(app):
         RUNS.leave("mine")
         time.sleep(0.05)
     assert ended and ended[0].startswith("This server stops now")
+
+
+# Links
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        ({"model": "kuleshov-group/udlm-qm9"}, "uniform noise"), ({"model": "../../etc"}, "not among the models"),
+        ({"domain": "music"}, "domain must be one of"), ({"edits": "[" * 1600}, "edits must be a list"),
+        ({"prompt": "x" * 3000}, "at most 2,000 letters"), ({"steps": "inf"}, "steps must be a whole number"),
+    ],
+)  # fmt: skip
+def test_a_link_that_cannot_be_followed_is_one_sentence_and_settings_live_on(app, bench, public, pairs, says):
+    followed = callback(app, "open_link.<locals>.opened").fn
+    with pytest.raises(gr.Error, match=f"This link cannot be followed: .*{says}") as toast:
+        followed(SimpleNamespace(query_params={"sampler": "mdlm", **pairs}))
+    assert toast.value.print_exception is False and len(toast.value.message) < 600
+    values = {each: each.value for each in (*bench.panel.inputs, *bench.lanes.inputs)}
+    assert bench._signature({**values, bench.panel.model: pairs.get("model", "x")}) == ""
 
 
 # What a script of the page says

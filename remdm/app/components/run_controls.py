@@ -23,7 +23,7 @@ MOST_WAITING = 32
 
 def in_line() -> int:
     """How many runs wait for their turn, in the server whose callback this is."""
-    served = LocalContext.blocks.get()
+    served = LocalContext.blocks.get(None)
     line = served._queue.event_queue_per_concurrency_id.get(MODEL_QUEUE) if served else None
     return len(line.queue) if line else 0
 
