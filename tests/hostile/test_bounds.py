@@ -1,6 +1,7 @@
 """What one request may make the server do: addresses, bodies, uploads, work, memory, threads; and nobody left over."""
 
 import asyncio
+import math
 import os
 import threading
 import time
@@ -263,14 +264,17 @@ def test_what_pages_may_ask_for_again_is_bounded_in_bytes(monkeypatch):
     assert [runs.get(each.run_id) is not None for each in opened] == [False] * 3 + [True] * 3
 
 
-def test_only_the_last_changes_by_hand_can_be_taken_back():
-    shown = of_samples([], [])
+@pytest.mark.parametrize(("room", "most"), [(math.inf, MOST_EDITS), (40_000, 4)])
+def test_only_the_last_changes_by_hand_can_be_taken_back(room, most):
+    trace = SimpleNamespace(held=10_000)
+    made = of_samples([SimpleNamespace(trace=trace)], ["run"])
+    shown = made
     for place in range(20):
-        shown = replace(of_samples([], []), before=shown.shortened(MOST_EDITS - 1), edits=(*shown.edits, str(place)))
+        shown = replace(made, before=shown.shortened(MOST_EDITS - 1, room), edits=(*shown.edits, str(place)))
     kept, each = 0, shown
     while each.before is not None:
         kept, each = kept + 1, each.before
-    assert kept == MOST_EDITS
+    assert kept == most
     with pytest.raises(ValueError, match="A link says at most 8 changes by hand"):
         query(shown, {})
 

@@ -72,9 +72,10 @@ class Comparison:
         """All of it in a few words."""
         return " · ".join(self.titles)
 
-    def shortened(self, most: int) -> "Comparison":
-        """The same with at most so many comparisons before it: what lies further back is not kept."""
-        before = self.before and self.before.shortened(most - 1) if most > 0 else None
+    def shortened(self, most: int, room: float) -> "Comparison":
+        """The same with at most so many comparisons before it, and in so many bytes: what lies further back goes."""
+        room -= sum(sample.trace.held for sample in self.samples)
+        before = self.before.shortened(most - 1, room) if self.before and most > 0 and room > 0 else None
         return replace(self, before=before)
 
     def message(self, **more: Any) -> str:

@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
+from remdm import limits
 from remdm.app.components.board import Comparison, Showing
 from remdm.app.components.controls import choices
 from remdm.app.components.run_controls import RunControls
@@ -193,7 +194,7 @@ class Workbench:
         showing = Showing(branches, group)
         edits = (*(before.edits if before else ()), act.text) if act else ()
 
-        earlier = before and before.shortened(MOST_EDITS - 1)
+        earlier = before and before.shortened(MOST_EDITS - 1, limits.current().held)
 
         def shown() -> Comparison:
             return replace(showing.comparison, before=earlier, edits=edits)
