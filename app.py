@@ -8,6 +8,8 @@ import sys
 import threading
 from contextlib import suppress
 
+from remdm.serving.temporary import own_folder
+
 # Nothing here tells anyone outside that it runs, and threads that wait for each other let others have the processor;
 # these have to stand before the imports.
 _FLAGS = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_WAIT_POLICY": "passive"}
@@ -16,6 +18,11 @@ for _flag, _value in _FLAGS.items():
 NAME, PORT = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("GRADIO_SERVER_PORT", "7860")
 if not (PORT.isdecimal() and 0 < int(PORT) < 65536):  # Gradio reads it too, as soon as it is imported
     sys.exit(f"GRADIO_SERVER_PORT must be a number from 1 to 65535, got {PORT[:80]}; unset it to use 7860.")
+
+try:  # Gradio's own folder has a name that another user of this machine may have taken
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(own_folder("page")))
+except OSError as error:
+    sys.exit(f"No folder for temporary files can be written ({error.strerror}); set TMPDIR to one that can.")
 
 gc.disable()  # everything that is made until the page stands will stay
 from remdm import limits

@@ -14,7 +14,7 @@ import torch
 from remdm.runs.domain import Domain
 from remdm.runs.planting import Change, changed
 from remdm.runs.position import behind
-from remdm.runs.record import Batch, Making, PreparedRun, TimedFrame, prepare
+from remdm.runs.record import Batch, Making, PreparedRun, TimedFrame, ensure_known, prepare
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import Frame, Trace, apply
 from remdm.sampling.coupled_noise import taken_up
@@ -150,6 +150,7 @@ def pane(branch: BranchRequest, preparing: Callable[[RunRequest], PreparedRun] =
     if prepared.checkpoint.mask_id != trace.mask_id:
         raise ValueError("This run was made by another version of the model; make one of your own first")
     state = state_after(trace, branch.step)
+    ensure_known(state.tokens[0].tolist(), prepared.checkpoint)
     walk = build(request.settings, int((~state.given).sum()))[1]
     t = trace.steps[branch.step - 1].s if branch.step else 1.0
     first = _next_index(trace, branch.step, request, walk)

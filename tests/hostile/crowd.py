@@ -1,10 +1,10 @@
 """A crowd of programs on one app: they open the page, run, leave in the middle, open files and come back.
 
-    python tests/hostile/crowd.py --visitors 16 --minutes 60 --visits 500 --table docs/reliability.md
+    python tests/hostile/crowd.py --visitors 16 --minutes 60 --visits 500 --table
 
 Each visit loads the page and its description, begins a run at the endpoint and waits for it, or leaves before its end;
 some upload a trace and open it on the page, as its button does. Afterwards one visit follows another. What it costs is
-printed, and written as a table. Browsers, which hold more, are in `remdm bench`.
+printed, with `--table` as the rows of docs/reliability.md. Browsers, which hold more, are in `remdm bench`.
 """
 
 import argparse
@@ -136,21 +136,13 @@ def one_by_one(studio: Studio, visits: int) -> list[float]:
     return memory
 
 
-def table(rows: list[tuple[str, str]], command: str) -> str:
-    """What was found, as a page of the documentation."""
-    head = (
-        f"# Reliability\n\nWritten by `python tests/hostile/crowd.py {command}`.\n\n| what | found |\n| --- | --- |\n"
-    )
-    return head + "".join(f"| {what} | {found} |\n" for what, found in rows)
-
-
 def main() -> None:
     """Print memory and ends; the status is 1 if a visit met with anything but a result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--visitors", type=int, default=16)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--visits", type=int, default=500, help="one after the other, afterwards")
-    parser.add_argument("--table", type=Path, help="also write the figures to this file")
+    parser.add_argument("--table", action="store_true", help="print the figures as rows of a table")
     args = parser.parse_args()
     studio = Studio()
     try:
@@ -190,9 +182,7 @@ def main() -> None:
         ("from SIGTERM to the end of the process", f"{stopping:.1f} s"),
     ]
     for what, found in rows:
-        print(f"{what}: {found}")
-    if args.table:
-        args.table.write_text(table(rows, " ".join(sys.argv[1:])), encoding="utf-8")
+        print(f"| {what} | {found} |" if args.table else f"{what}: {found}")
     sys.exit(bool(bad))
 
 

@@ -3,9 +3,10 @@
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from remdm import limits
 from remdm.app.samples import Sample
 from remdm.app.streams import Stream
 from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace
@@ -72,6 +73,12 @@ class Comparison:
     def title(self) -> str:
         """All of it in a few words."""
         return " · ".join(self.titles)
+
+    def shortened(self, most: int, room: float) -> "Comparison":
+        """The same with at most so many comparisons before it, and in so many bytes: what lies further back goes."""
+        room -= sum(sample.trace.held for sample in self.samples)
+        before = self.before.shortened(most - 1, room) if self.before and most > 0 and room > 0 else None
+        return replace(self, before=before)
 
     def message(self, **more: Any) -> str:
         """All of it as one message of the stage; more of it: `headline`, `play`."""
@@ -161,6 +168,7 @@ class Showing:
                     past.append(f"[{which},{write()}]")
             if self.group.stopped.is_set():
                 return
+            limits.hold(self.group.held)
             for first in range(0, len(turn), MOST_AT_ONCE):
                 yield messages.steps_message(self.id, turn[first : first + MOST_AT_ONCE])
         if not live:

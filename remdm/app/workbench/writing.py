@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 
+from remdm import limits
 from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import ScriptedHTML
 from remdm.app.components.tiles import Refresh
@@ -61,6 +62,7 @@ class Writing:
                 writes = [stream.take(step) for step in handful]
                 if group.stopped.is_set():
                     return []
+                limits.hold(group.held)
                 yield {self.player: steps_message(shown.run_id, ((0, write()) for write in writes if write))}
             samples.append(made(shown))
             yield {self.player: stream.end(samples[-1])}
@@ -81,6 +83,7 @@ class Writing:
             ]
             if group.stopped.is_set():
                 return []
+            limits.hold(group.held)
             if group.focus != focus:
                 focus = group.focus
                 yield {self.player: starts[focus]}  # the player asks for the steps before these
