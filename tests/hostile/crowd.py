@@ -15,6 +15,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -37,8 +38,9 @@ class Studio:
             probe.bind(("127.0.0.1", 0))
             self.address = f"http://127.0.0.1:{probe.getsockname()[1]}"
         env = {**os.environ, "GRADIO_SERVER_PORT": self.address.split(":")[2], "GRADIO_SERVER_NAME": "127.0.0.1"}
+        self.log = tempfile.TemporaryFile()  # not a pipe: nobody reads it meanwhile, and a full one stops the server
         self.process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE)  # fmt: skip
+                                        stderr=self.log)  # fmt: skip
         self.met: Counter[str] = Counter()
         self.waits: list[float] = []
         """Seconds from asking for a run to its end, of those that were waited for."""
@@ -49,6 +51,11 @@ class Studio:
             except OSError:
                 time.sleep(0.5)
         sys.exit("The app did not start.")
+
+    def written(self) -> bytes:
+        """What it has logged so far."""
+        self.log.seek(0)
+        return self.log.read()
 
     @property
     def memory(self) -> float:
@@ -150,12 +157,14 @@ def main() -> None:
         print(f"at rest: {rest:,.0f} MB", flush=True)
         crowded = crowd(studio, args.visitors, args.minutes)
         ended, waits = dict(studio.met), sorted(studio.waits)
+        print(dict(sorted(ended.items())), flush=True)
         alone = one_by_one(studio, args.visits)
     finally:
         asked = time.monotonic()
         studio.process.terminate()
-        studio.process.wait(30)
+        studio.process.wait(120)
         stopping = time.monotonic() - asked
+    log = studio.written()
     tenth = crowded[min(9, len(crowded) - 1)]
     bad = {name: count for name, count in studio.met.items() if name not in GOOD}
     rows = [
@@ -180,6 +189,7 @@ def main() -> None:
             ", ".join(f"{n} {name}" for name, n in bad.items()) or "none",
         ),
         ("from SIGTERM to the end of the process", f"{stopping:.1f} s"),
+        ("written to the log", f"{len(log) / 1000:,.0f} KB, {log.count(b'Traceback')} tracebacks"),
     ]
     for what, found in rows:
         print(f"| {what} | {found} |" if args.table else f"{what}: {found}")
