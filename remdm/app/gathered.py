@@ -64,8 +64,8 @@ class Page(gr.Blocks):
                 inputs = spread(block_fn.inputs, inputs)
             given = await super().preprocess_data(block_fn, inputs, state, explicit_call)
             return list(map(chosen, block_fn.inputs, given))
-        except gr.Error as error:  # Gradio repeats a refused value at any length, in its log too
-            raise refusal(ValueError(error.message)) from error
+        except gr.Error as error:  # Gradio repeats a refused value at any length, in its log too, and lists all choices
+            raise refusal(ValueError(error.message.partition(": [")[0])) from error
         except OSError as error:
             raise failure(error) from error
         except Exception as error:  # of another kind than the control's

@@ -101,9 +101,12 @@ def work(kind: Measurement, drawn: Drawn, count: int) -> tuple[float, bool]:
     With guidance a step takes two evaluations: counted for all.
     """
     made = sweep.bench(kind)
-    loaded, steps = made.checkpoint, len(build(drawn.cell.settings)[1])
+    loaded, (transition, walk) = made.checkpoint, build(drawn.cell.settings)
+    if loaded is None:  # a language that is known exactly has no network
+        return 0.0, False
     weights = total_parameters(loaded.denoiser.network)
-    return 2 * weights * loaded.length * steps * count * made.runs, loaded.compute.device.type == "cuda"
+    evaluations = 2 * len(walk) * transition.evaluations(loaded.length)
+    return evaluations * weights * loaded.length * count * made.runs, loaded.compute.device.type == "cuda"
 
 
 def more(kind: Measurement, drawn: Drawn, count: int, halt: threading.Event) -> Iterator[Drawn]:

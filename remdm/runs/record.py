@@ -256,7 +256,7 @@ def ensure_known(ids: Iterable[int], checkpoint: Checkpoint) -> None:
     """
     entries = max(checkpoint.tokenizer.get_vocab_size(), checkpoint.mask_id + 1)
     for token in ids:
-        if token >= entries:
+        if not 0 <= token < entries:
             raise ValueError(f"{token} is not a token of this model, so no run of it can go on from there")
 
 

@@ -4,6 +4,7 @@ Gradio reads bodies into memory, leaves what was uploaded of a file before a vis
 that nothing here uses: recordings of the screen, links to a session's state, an editor, calls past the queue.
 """
 
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ MOST_BODY = 1 << 20
 """Bytes of a request that uploads no file: all settings of a tab take some thousands."""
 FRAME = 1 << 16
 """Bytes that an upload may have around its file."""
+STALE = 60
+"""Seconds without a byte, after which a part of a file is left behind though another one is being uploaded."""
 MOST_UPLOADED = 512 << 20
 """Bytes of uploaded files that are kept: they are read at once, so the oldest may go."""
 
@@ -71,10 +74,9 @@ class Bounded:
 
     def _clear(self, server: Any) -> None:
         """Remove what aborted uploads left, and the oldest files beyond `MOST_UPLOADED`."""
-        if not self._uploading:
-            for part in Path(server.uploaded_file_dir).glob("tmp*"):
-                if part.is_file():
-                    part.unlink(missing_ok=True)
+        for part in Path(server.uploaded_file_dir).glob("tmp*"):
+            if part.is_file() and (not self._uploading or time.time() - part.stat().st_mtime > STALE):
+                part.unlink(missing_ok=True)
         remove_oldest([Path(file) for file in server.get_blocks().upload_file_set], MOST_UPLOADED)
 
 

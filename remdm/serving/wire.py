@@ -5,7 +5,7 @@ base64. Both sides check what they read.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from math import prod
 from typing import Any
@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from remdm.models.checkpoints import Checkpoint
 from remdm.models.network import Compute
 from remdm.runs.domain import Domain, Model
 from remdm.runs.position import Position
-from remdm.runs.record import Batch, PreparedRun, Row, TimedFrame
+from remdm.runs.record import Batch, PreparedRun, Row, TimedFrame, ensure_known
 from remdm.runs.request import RunRequest
 from remdm.runs.tokens import Issue
 from remdm.runs.trace_file import MAX_ID, MAX_LENGTH, frame_json, frame_of
@@ -106,15 +105,7 @@ def batch_of(content: Any, runs: tuple[PreparedRun, ...]) -> Batch:
     Raises:
         ValueError: for a place where they cannot stand, and for tokens that the model does not have.
     """
-    for each in runs:
-        _ensure_known(each.start, each.checkpoint)
     return Batch(runs, position_of(content.get("at"), runs))
-
-
-def _ensure_known(tokens: Sequence[int], checkpoint: Checkpoint) -> None:
-    """An id beyond the vocabulary would fail in a forward that others share."""
-    if not 0 <= min(tokens) <= max(tokens) < max(checkpoint.mask_id + 1, checkpoint.tokenizer.get_vocab_size()):
-        refuse("The request holds a token that the model does not have.")
 
 
 def row_json(row: Row) -> list[dict[str, Any] | None]:
@@ -206,7 +197,7 @@ def position_of(content: Any, runs: tuple[PreparedRun, ...]) -> Position | None:
         raise ValueError(f"at must say where the runs stood: {error}") from error
     if len(forwards) != len(runs) or len(drafts) != len(runs) or len(stand) not in (0, len(runs)):
         refuse("at must say where each of the runs stood.")
-    _ensure_known(tokens.flatten().tolist(), runs[0].checkpoint)
+    ensure_known(tokens.flatten().tolist(), runs[0].checkpoint)
     return Position(State(tokens, psi, given, mask_id), first, stand, forwards, drafts)
 
 

@@ -44,7 +44,7 @@ def shortened(word: str, longest: int) -> str:
 
 
 def _words(trace: Trace) -> dict[int, str]:
-    found = {token: shortened(word.strip(), LONGEST) or "␣" for token, word in trace.words.items()}
+    found = {token: shortened(word.strip(), LONGEST) or "·" for token, word in trace.words.items()}
     return found | {token: SPELLED[word] for token, word in found.items() if word in SPELLED}
 
 
@@ -52,7 +52,9 @@ def lacking(trace: Trace) -> str:
     """The letters of its tokens that the font has no shape for, a few of them."""
     font = ImageFont.load_default(SIZE)
     drawn = cache(lambda letter: (font.getmask(letter).size, bytes(font.getmask(letter))))
-    letters = dict.fromkeys(letter for word in _words(trace).values() for letter in word if letter.isprintable())
+    letters = dict.fromkeys(
+        letter for word in _words(trace).values() for letter in word if letter.isprintable() and letter != "�"
+    )
     missing = drawn("\U0010fffd")  # nobody's letter: what it looks like is the box
     return " ".join([letter for letter in islice(letters, MOST_LETTERS) if drawn(letter) == missing][:12])
 

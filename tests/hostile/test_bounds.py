@@ -37,7 +37,7 @@ from remdm.runs.trace import Frame
 from remdm.sampling.methods import settings
 from remdm.sampling.presets import METHODS
 from remdm.serving import streamed_runs
-from remdm.serving.bounds import MOST_BODY, Bounded, remove_oldest
+from remdm.serving.bounds import MOST_BODY, STALE, Bounded, remove_oldest
 from remdm.serving.budget import work
 from remdm.serving.streamed_runs import RUNS, Runs
 
@@ -117,12 +117,17 @@ def test_what_an_aborted_upload_left_is_removed(tmp_path):
     (tmp_path / "0abc").mkdir()
 
     async def goes_away(*_):
-        (tmp_path / "tmpabc").write_bytes(b"a part")
+        for name, age in (("tmpnew", 0), ("tmpold", 2 * STALE)):
+            (tmp_path / name).write_bytes(b"a part")
+            os.utime(tmp_path / name, (time.time() - age,) * 2)
         raise ClientDisconnect
 
-    scope = {"type": "http", "path": "/gradio_api/upload", "headers": [], "app": server}
-    asyncio.run(Bounded(goes_away)(scope, None, None))
-    assert [path.name for path in tmp_path.iterdir()] == ["0abc"]
+    bounded = Bounded(goes_away)
+    for others, left in ((1, ["0abc", "tmpnew"]), (0, ["0abc"])):
+        bounded._uploading = others
+        scope = {"type": "http", "path": "/gradio_api/upload", "headers": [], "app": server}
+        asyncio.run(bounded(scope, None, None))
+        assert sorted(path.name for path in tmp_path.iterdir()) == left
 
 
 def test_the_oldest_uploads_give_way(tmp_path):

@@ -14,6 +14,7 @@ from remdm.app.components.scripted_html import scripts, styles
 from remdm.app.events import SIDE_QUEUE, Changes, Values, ask_page, on, read_table
 from remdm.app.samples import Sample, file_name
 from remdm.app.workbench.lanes import AS_SET, FIRST_LANES, lane_text, read_lane
+from remdm.app.workbench.settings import short
 from remdm.models.network import compute
 from remdm.runs.branch import request_of
 from remdm.runs.domain import Domain
@@ -38,8 +39,6 @@ _COPY = """(query) => {
 NUMBERS = {name: knob(0, step=1, help="") for name in ("seed", "length")}
 """What a link says besides the settings and what the domain asks for."""
 MOST_EDITS, MOST_EDIT_TEXT = 8, 200
-MOST_PROMPT = 2000
-"""Letters, as in the page's own field."""
 FILM_SECONDS = 40
 """For drawing a GIF."""
 
@@ -129,11 +128,8 @@ def read_link(domain: Domain, pairs: Mapping[str, str]) -> Link:
     )
     chosen = settings(pairs.get("sampler", "remdm-loop"), **{"steps": 64} | given)
     model, wanted = domain.model(pairs.get("model")), domain.ask(**asked)
-    prompt = pairs.get("prompt", "")
-    if len(prompt) > MOST_PROMPT:
-        raise ValueError(f"prompt must have at most {MOST_PROMPT:,} letters, got {len(prompt):,}")
     request = RunRequest(
-        domain, model, prompt, numbers.get("length", model.length), chosen,
+        domain, model, short(pairs.get("prompt", "")), numbers.get("length", model.length), chosen,
         numbers.get("seed", 7), asked=wanted,
     )  # fmt: skip
     named = pairs.get("lanes", "*").split("|")
