@@ -40,7 +40,10 @@ CHANGED_TOGETHER = (
     "alpha_on=0.8, eta=0.25, t_off=0.1, t_on=0.9", "alpha_on=0.7, eta=0.42, t_off=0.15, t_on=0.9",
     "alpha_on=0.5, eta=1.0", "alpha_on=0.5, eta=1.0, t_off=0.3, t_on=0.9",
 )  # fmt: skip
-FIELD = ("star", "rcr", "p2", "margin", "entropy", "eb", "threshold", "factor")
+FIELD = (
+    "star", "rcr", "p2", "margin", "entropy", "eb", "threshold", "factor", "klass", "tolerator", "gibbs", "wino",
+    "saber", "t2m", "prism",
+)  # fmt: skip
 STORY_LENGTH = 160
 SHARE, POINTS = ".1%", "+.1%"
 
@@ -131,9 +134,10 @@ def text(ours: Ours) -> list[Section]:
           "the last t_off of the steps, without repair.",
           *ours.tables(together, QUALITY[:2]), _beyond(together, long, "at the paper's settings")], []),
         ("Text: samplers of the field",
-         ["Samplers that need no training either, each with the settings of its source (remdm/sampling/presets.py), "
-          "next to MDLM and ReMDM-cap. EB-Sampler and Fast-dLLM end when nothing is masked: T is the most steps that "
-          "they may take, so compare them by NFE. No sampler was tuned here but the study's.",
+         ["Samplers that need no training either, but for PRISM's head, each with the settings of its source "
+          "(remdm/sampling/presets.py), next to MDLM and ReMDM-cap. EB-Sampler, Fast-dLLM, KLASS, WINO and Saber end "
+          "when nothing is masked, so that T is the most steps that they may take; WINO asks the network up to four "
+          "times a step. Compare them by NFE. No sampler was tuned here but the study's.",
           *ours.tables([MDLM, CAP, STUDIED, DFM, *field], ("perfect", "correct", "token_entropy")),
           _beyond([MDLM, *field], each, "MDLM at the same T"),
           _beyond([CAP, *field], each, "ReMDM-cap at its paper's eta")], []),
