@@ -22,8 +22,8 @@ HEAD, HIDDEN = "head", "hidden"
 class Prism(Usual):
     """As many tokens are remasked as in ReMDM-cap: those that a trained head finds the least likely to be right.
 
-    The head reads what the network computes for x_theta anyway, so it costs no evaluation. Where a model has none, or on
-    demand, random thirds of the decoded tokens are hidden and the network's own probability is the score, for three
+    The head reads what the network computes for x_theta anyway, so it costs no evaluation. Where a model has none, or
+    on demand, random thirds of the decoded tokens are hidden and the network's own probability is the score, for three
     evaluations more. Masked positions decode by the posterior, so that as many masks are left as the schedule says.
     """
 
