@@ -15,17 +15,23 @@ from remdm.sampling.time_grid import Step
 from remdm.sampling.transfer import fetched
 from remdm.sampling.transition import StepRecord, Usual, decode, drawn, most_confident, remask
 
+HEAD, HIDDEN = "head", "hidden"
+
 
 @dataclass(frozen=True)
 class Prism(Usual):
     """As many tokens are remasked as in ReMDM-cap: those that a trained head finds the least likely to be right.
 
-    The head reads what the network computes for x_theta anyway, so it costs no evaluation. Where a model has none,
-    random thirds of the decoded tokens are hidden and the network's own probability is the score, for three evaluations
-    more. Masked positions decode by the posterior, so that as many masks are left as the schedule says.
+    The head reads what the network computes for x_theta anyway, so it costs no evaluation. Where a model has none, or
+    on demand, random thirds of the decoded tokens are hidden and the network's own probability is the score, for three
+    evaluations more. Masked positions decode by the posterior, so that as many masks are left as the schedule says.
     """
 
     eta: float = knob(0.04, 0, 1, step=0.001, symbol="η", help="The chance per step that a decoded token is remasked.")
+    score: str = knob(
+        HEAD, choices=(HEAD, HIDDEN), label="Scored by",
+        help="A trained head where the model has one, or the network with random thirds hidden.",
+    )  # fmt: skip
     t_switch: float = knob(0.5, 0, 1, symbol="t_switch", help="Remasking is on from this time down to 0.")
 
     def __post_init__(self) -> None:
@@ -53,7 +59,7 @@ class Prism(Usual):
         plain, log_x, judged = denoiser.unguided, None, None
         found: tuple[Tensor, ...] = ()
         hidden: list[Tensor] = []
-        if old.any() and plain.scored:
+        if old.any() and plain.scored and self.score == HEAD:
             judging = old.any(1, keepdim=True)
             # x_theta of the masks comes with it; of a sequence that has none, that of its tokens
             rows = decoded | (judging & masked) | (old & ~masked.any(1, keepdim=True))

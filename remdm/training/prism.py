@@ -1,8 +1,11 @@
 """Training of a PRISM head (arXiv 2510.01384): which of the network's own tokens are right, while it stays as it is.
 
-A clean sequence is noised to x_t; of its masks k are filled with draws from the network; the head sees what the network
-computes of that and learns of each of the k whether it is the clean token. What it learns is P(the token is right | all
-that is visible), the token itself among it.
+A clean sequence is noised to x_t; some of its masks are filled with draws from the network; the head sees what the
+network computes of that and learns of each of them whether it is the clean token. What it learns is P(the token is
+right | all that is visible), the token itself among it.
+
+The source fills 8 masks of 1,024 positions. Then errors stand alone in a true text, and in a text that the network
+wrote itself they do not (docs/log.md): here a random share of the masks is filled, up to all of them.
 """
 
 import time
@@ -32,13 +35,11 @@ class Lessons:
     Attributes:
         batch: (index, size) -> clean tokens int64 `[size, L]`.
         heldout: clean tokens that no batch contains, `[N, L]`.
-        fill: k, the masks that are filled.
         given: clean tokens `[B, L]` -> positions that are never masked, bool `[B, L]`.
     """
 
     batch: Callable[[int, int], Tensor]
     heldout: Tensor
-    fill: int
     given: Callable[[Tensor], Tensor] | None = None
 
 
@@ -49,7 +50,7 @@ def filled(network: Network, x: Tensor, lessons: Lessons, mask_id: int, generato
     Args:
         network: whose tokens they are.
         x: clean tokens, `[B, L]`.
-        lessons: k, and what is never masked.
+        lessons: what is never masked.
         mask_id: the mask's id.
         generator: of the times, the masks and the draws.
     """
@@ -61,7 +62,8 @@ def filled(network: Network, x: Tensor, lessons: Lessons, mask_id: int, generato
     drawn[masked] = torch.multinomial(log_x.exp(), 1, generator=generator)[:, 0]
     z, drawn, masked = (each.repeat(FILLINGS, 1) for each in (z, drawn, masked))
     order = torch.rand(z.shape, generator=generator).masked_fill(~masked, 2.0)
-    rows = masked & (order.argsort(1).argsort(1) < lessons.fill)
+    count = (torch.rand(len(z), 1, generator=generator) * masked.sum(1, keepdim=True)).ceil()
+    rows = masked & (order.argsort(1).argsort(1) < count)
     return torch.where(rows, drawn, z), rows
 
 
@@ -117,7 +119,7 @@ def train_prism(folder: Path, recipe: Recipe, checkpoint: Checkpoint, lessons: L
         if seconds - printed > PROGRESS_SECONDS:
             printed = seconds
             print(f"{seconds / 60:.2f} min, step {step:,}: loss {loss.item():.4f}", flush=True)
-    about = {"minutes": recipe.minutes, "batch": recipe.batch, "fill": lessons.fill, "step": step, "seed": recipe.seed}
+    about = {"minutes": recipe.minutes, "batch": recipe.batch, "step": step, "seed": recipe.seed}
     about |= heldout_scores(network, head.eval(), lessons, mask_id)
     save_prism(folder, head, about)
     print(about)

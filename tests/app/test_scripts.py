@@ -79,7 +79,9 @@ def test_what_the_page_holds_is_a_script_that_parses():
     assert node("--check", "-", input=text).returncode == 0 and "</script" not in text.lower()
 
 
-@pytest.mark.parametrize("domain, sampler", [("text", "remdm-conf"), ("text", "rcr"), ("molecule", "remdm-cap")])
+@pytest.mark.parametrize(
+    "domain, sampler", [("text", "remdm-conf"), ("text", "rcr"), ("molecule", "remdm-cap"), ("text", "wino")]
+)
 def test_what_the_page_saves_without_a_server_is_the_trace(domain, sampler):
     """All of it, but for the text, which only the model's tokenizer joins as it should."""
     model = DOMAINS[domain].models[0]
@@ -92,4 +94,5 @@ def test_what_the_page_saves_without_a_server_is_the_trace(domain, sampler):
     wanted = to_json(run.trace(shown.frames))
     saved = to_json(loads(ran.stdout.encode()))
     assert any(frame["remasked"] for frame in saved["steps"])
+    assert any("judged" in frame for frame in saved["steps"]) == (sampler == "wino") == (saved["version"] == 2)
     assert {**saved, "final": saved["final"]["ids"]} == {**wanted, "final": wanted["final"]["ids"]}

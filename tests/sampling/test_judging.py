@@ -418,9 +418,10 @@ def test_without_a_head_thirds_are_hidden_and_the_least_likely_go():
         def uniform(self, length):
             return torch.tensor([[0.1, 0.9, 0.2, 0.9]], dtype=torch.float64)
 
-    network = Rows((0.1, 0.9), (0.7, 0.3), (0.8, 0.2), (0.9, 0.1))
-    record = Prism(eta=0.3)(network, state_of([1, 1, 1, MASK]), LATE, Coins([1], greedy=True))
-    assert places(record.judged) == [0, 1, 2] and places(record.remasked) == [1, 2]
+    rows = ((0.1, 0.9), (0.7, 0.3), (0.8, 0.2), (0.9, 0.1))
+    for network, sampler in ((Rows(*rows), Prism(eta=0.3)), (Headed(ODDS[:4], *rows), Prism(eta=0.3, score="hidden"))):
+        record = sampler(network, state_of([1, 1, 1, MASK]), LATE, Coins([1], greedy=True))
+        assert places(record.judged) == [0, 1, 2] and places(record.remasked) == [1, 2]
 
 
 def test_the_decoded_share_is_alpha_whoever_is_chosen():

@@ -79,9 +79,7 @@ def train_countdown(folder: Path, recipe: Recipe) -> None:
 def train_countdown_prism(folder: Path, recipe: Recipe) -> None:
     """Train the head that scores the Countdown model's tokens, and write it to the model's folder."""
     late = problems.MIX[0][0]  # the mixture of problems that training ends with
-    lessons = Lessons(
-        lambda index, size: torch.from_numpy(problems.batch(late + index, size)), heldout(), fill=4, given=known
-    )
+    lessons = Lessons(lambda index, size: torch.from_numpy(problems.batch(late + index, size)), heldout(), known)
     train_prism(folder.parent / "countdown", recipe, load_embedded("countdown", compute("cpu")), lessons)
 
 

@@ -125,8 +125,8 @@ def train_stories_prism(folder: Path, recipe: Recipe) -> None:
     tokenizer = story_tokenizer()
     lessons = Lessons(
         lambda index, size: story_batch(tokenizer, index * size, size),
-        story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout"), fill=8,
-    )  # fmt: skip
+        story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout"),
+    )
     train_prism(folder.parent / "stories", recipe, load_embedded("stories", compute("cpu")), lessons)
 
 
