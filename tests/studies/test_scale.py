@@ -61,6 +61,7 @@ def figures():
         "errors": 0,
         "first_median_ms": 30,
         "first_p95_ms": 50,
+        "cpu_ms": 12.0,
     }
     yield from (
         {"part": "overhead", "engine": engine, "round": 0, "visitors": 8, "step_ms": ms, **about}
@@ -72,7 +73,10 @@ def figures():
 
 def test_the_page_says_what_the_figures_say():
     page = markdown(list(figures()), [16], 16, 30.0, 0.05, 3.0)
-    assert "| 1 | 10.0 | 10.5 | +5.0% |" in page and "| 2 | 64 | 9.0 | 30 | 50 | 0 |" in page
+    assert (
+        "| time passed | 10.00 | 10.50 | +5.0% | +5.0% to +5.0% |" in page
+        and "| 2 | 64 | 9.0 | 12.0 | 30 | 50 | 0 |" in page
+    )
     assert "| 16 | a CPU core | by and by | 1 |" in page and "an H100" in page
 
 

@@ -19,7 +19,7 @@ from remdm.studies.scale.report import markdown
 RESULTS = ASSETS / "results" / "scale.json"
 SHARED = (1, 2, 4, 8, 16)
 """Visitors of one replica."""
-OVERHEAD, CROWD, ROUNDS = 8, 64, 3
+OVERHEAD, CROWD, ROUNDS = 8, 64, 5
 STEPS = 32
 
 
@@ -39,34 +39,34 @@ def overhead(port: int) -> Iterator[dict[str, Any]]:
     """The same visitors at this process and at one replica with as many threads, in turns."""
     cores = os.cpu_count() or 1
     here = Local()
-    with deployment(port, "--replicas", "1", "--cpus", str(cores)) as address:
+    with deployment(port, "--replicas", "1", "--cpus", str(cores)) as (address, process):
         there = Remote(address)
         for engine in (here, there):
             visits(engine, 2, 4)
         for round_ in range(ROUNDS):
-            for name, engine in (("local", here), ("ray", there)):
-                came = visits(engine, OVERHEAD, STEPS)
+            for name, engine, more in (("local", here, 0), ("ray", there, process)):
+                came = visits(engine, OVERHEAD, STEPS, more)
                 yield {"part": "overhead", "engine": name, "round": round_, "visitors": OVERHEAD, **came.row}
 
 
 def shared(port: int) -> Iterator[dict[str, Any]]:
     """One replica with one core, and how many share it: what the simulation is fed with."""
-    with deployment(port, "--replicas", "1", "--cpus", "1") as address:
+    with deployment(port, "--replicas", "1", "--cpus", "1") as (address, process):
         engine = Remote(address)
         visits(engine, 2, 4)
         for visitors in SHARED:
-            yield {"part": "shared", "visitors": visitors, **visits(engine, visitors, STEPS).row}
+            yield {"part": "shared", "visitors": visitors, **visits(engine, visitors, STEPS, process).row}
 
 
 def replicas(port: int) -> Iterator[dict[str, Any]]:
     """As many visitors as one would see in a lecture, at 1, 2 and 4 replicas on the same cores."""
     cores = os.cpu_count() or 1
     for number in (1, 2, 4):
-        with deployment(port, "--replicas", str(number), "--cpus", str(cores / number)) as address:
+        with deployment(port, "--replicas", str(number), "--cpus", str(cores / number)) as (address, process):
             engine = Remote(address)
             visits(engine, 2 * number, 4)
             for visitors in (OVERHEAD, CROWD):
-                row = visits(engine, visitors, STEPS if visitors == OVERHEAD else STEPS // 2).row
+                row = visits(engine, visitors, STEPS if visitors == OVERHEAD else STEPS // 2, process).row
                 yield {"part": "replicas", "replicas": number, "visitors": visitors, **row}
 
 
@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> None:
             for row in PARTS[part](args.port):
                 rows.append({**row, "machine": machine, "load_before": load})
                 print(rows[-1], flush=True)
-        args.json.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+            lines = ",\n".join(json.dumps(each) for each in rows)
+            args.json.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     rows = _read(args.json)
     if not rows:
         raise ValueError(f"There are no figures in {args.json} yet; make some with --measure")
@@ -95,4 +96,4 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []

@@ -47,18 +47,18 @@ def _overhead(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield ""
     yield (
         f"{found[0]['visitors']} visitors who press Run at once, in this process and at one replica with as many "
-        "threads, in turns; the time that passed over the steps of all."
+        f"threads, in turns, {max(each['round'] for each in found) + 1} rounds; over the steps of all."
     )
     yield _conditions(found)
     yield ""
-    times = {name: [each["step_ms"] for each in found if each["engine"] == name] for name in ("local", "ray")}
-    rounds = [
-        [f"{place + 1}", *pair, f"{pair[1] / pair[0] - 1:+.1%}"]
-        for place, pair in enumerate(zip(*times.values(), strict=True))
-    ]
-    middle = [median(each) for each in times.values()]
-    rounds.append(["median", *(f"{each:.2f}" for each in middle), f"{middle[1] / middle[0] - 1:+.1%}"])
-    yield from _table(("round", "local · ms a step", "ray · ms a step", "overhead"), rounds)
+    lines = []
+    for about, key in (("time passed", "step_ms"), ("CPU, of all processes", "cpu_ms")):
+        times = {name: [each[key] for each in found if each["engine"] == name] for name in ("local", "ray")}
+        pairs = list(zip(*times.values(), strict=True))
+        ratios = [there / here - 1 for here, there in pairs]
+        middle = [f"{median(each):.2f}" for each in times.values()]
+        lines.append([about, *middle, f"{median(ratios):+.1%}", f"{min(ratios):+.1%} to {max(ratios):+.1%}"])
+    yield from _table(("a step", "local · ms", "ray · ms", "more, the median of the rounds", "in the rounds"), lines)
 
 
 def _replicas(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -70,12 +70,21 @@ def _replicas(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield _conditions(found)
     yield ""
     lines = [
-        [each["replicas"], each["visitors"], f"{each['step_ms']:.1f}", each["first_median_ms"], each["first_p95_ms"],
-         each["errors"]]
+        [each["replicas"], each["visitors"], f"{each['step_ms']:.1f}", f"{each['cpu_ms']:.1f}", each["first_median_ms"],
+         each["first_p95_ms"], each["errors"]]
         for each in found
     ]  # fmt: skip
     yield from _table(
-        ("replicas", "visitors", "ms a step of all", "first step, median · ms", "first step, p95 · ms", "errors"), lines
+        (
+            "replicas",
+            "visitors",
+            "a step of all · ms",
+            "CPU · ms",
+            "first step, median · ms",
+            "first step, p95 · ms",
+            "errors",
+        ),
+        lines,
     )
 
 
