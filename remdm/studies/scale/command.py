@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ import torch
 from remdm.paths import ASSETS
 from remdm.serving.engine import Local
 from remdm.serving.remote import Remote
-from remdm.studies.scale.crowd import deployment, visits
+from remdm.studies.scale.crowd import deployment, visits, work
 from remdm.studies.scale.report import markdown
 
 RESULTS = ASSETS / "results" / "scale.json"
 SHARED = (1, 2, 4, 8, 16)
 """Visitors of one replica."""
-OVERHEAD, CROWD, ROUNDS = 8, 64, 5
+OVERHEAD, CROWD, ROUNDS = 8, 64, 3
+IDLE = 8.0
+"""Seconds over which it is measured what a cluster takes that does nothing."""
 STEPS = 32
 
 
@@ -37,16 +40,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def overhead(port: int) -> Iterator[dict[str, Any]]:
     """The same visitors at this process and at one replica with as many threads, in turns."""
-    cores = os.cpu_count() or 1
     here = Local()
-    with deployment(port, "--replicas", "1", "--cpus", str(cores)) as (address, process):
-        there = Remote(address)
-        for engine in (here, there):
-            visits(engine, 2, 4)
-        for round_ in range(ROUNDS):
-            for name, engine, more in (("local", here, 0), ("ray", there, process)):
-                came = visits(engine, OVERHEAD, STEPS, more)
-                yield {"part": "overhead", "engine": name, "round": round_, "visitors": OVERHEAD, **came.row}
+    for threads in dict.fromkeys((1, os.cpu_count() or 1)):
+        torch.set_num_threads(threads)
+        with deployment(port, "--replicas", "1", "--cpus", str(threads)) as (address, process):
+            there = Remote(address)
+            for engine in (here, there):
+                visits(engine, OVERHEAD, 4)
+            before = work(process)
+            time.sleep(IDLE)
+            idle = (work(process) - before) / IDLE
+            for round_ in range(ROUNDS):
+                for name, engine, more in (("local", here, 0), ("ray", there, process)):
+                    row = visits(engine, OVERHEAD, STEPS, more).row
+                    about = {
+                        "engine": name,
+                        "threads": threads,
+                        "round": round_,
+                        "visitors": OVERHEAD,
+                        "idle": idle if more else 0,
+                    }
+                    yield {"part": "overhead", **about, **row}
 
 
 def shared(port: int) -> Iterator[dict[str, Any]]:

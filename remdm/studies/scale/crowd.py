@@ -30,6 +30,7 @@ class Came:
     steps: int
     seconds: float
     cpu: float
+    compute: str
     first: tuple[float, ...]
     errors: int
 
@@ -40,7 +41,7 @@ class Came:
         a_step = 1000 / max(self.steps, 1)
         return {
             "step_ms": round(a_step * self.seconds, 2), "cpu_ms": round(a_step * self.cpu, 2),
-            "steps": self.steps, "errors": self.errors,
+            "steps": self.steps, "errors": self.errors, "compute": self.compute,
             "first_median_ms": round(1000 * statistics.median(known)),
             "first_p95_ms": round(1000 * known[min(len(known) - 1, int(0.95 * len(known)))]),
         }  # fmt: skip
@@ -56,7 +57,7 @@ def visits(engine: Engine, visitors: int, steps: int, process: int = 0) -> Came:
     chosen = settings(SAMPLER, steps)
     prepared = [engine.prepare(RunRequest(domain, model, "", model.length, chosen, place)) for place in range(visitors)]
     taken, firsts, errors = [0] * visitors, [0.0] * visitors, [0] * visitors
-    begun, cpu = time.perf_counter(), time.process_time() + _work(process)
+    begun, cpu = time.perf_counter(), time.process_time() + work(process)
 
     def visit(place: int) -> None:
         try:
@@ -71,11 +72,13 @@ def visits(engine: Engine, visitors: int, steps: int, process: int = 0) -> Came:
         thread.start()
     for thread in threads:
         thread.join()
-    seconds, cpu = time.perf_counter() - begun, time.process_time() + _work(process) - cpu
-    return Came(sum(taken), seconds, cpu, tuple(filter(None, firsts)), sum(errors))
+    seconds, cpu = time.perf_counter() - begun, time.process_time() + work(process) - cpu
+    return Came(
+        sum(taken), seconds, cpu, prepared[0].checkpoint.compute.title, tuple(filter(None, firsts)), sum(errors)
+    )
 
 
-def _work(process: int) -> float:
+def work(process: int) -> float:
     """Seconds of CPU that a process and its descendants have taken (Linux); 0 for none."""
     if not process:
         return 0.0

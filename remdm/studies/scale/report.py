@@ -1,9 +1,10 @@
 """What was measured and what is simulated, as Markdown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
+from remdm.serving.engine import ENGINES
 from remdm.studies.scale.simulation import SHARE, WITHIN, Crowd, Replica, needed
 
 VISITORS = 16
@@ -12,6 +13,14 @@ H100 = {1: 0.0034, 8: 0.0056}
 """Seconds of a story step per run on an H100: alone, and with 8 that share forwards (README.md, On a GPU)."""
 CLICKS = 10.0
 """Seconds over which a lecture presses Run."""
+
+
+COSTS: dict[str, Callable[[dict[str, Any]], float]] = {
+    "time passed": lambda row: row["step_ms"],
+    "CPU, of all processes": lambda row: row["cpu_ms"],
+    "the same, less what the cluster takes idle": lambda row: row["cpu_ms"] - row["idle"] * row["step_ms"],
+}
+"""What a step costs, in milliseconds, from a row."""
 
 
 def markdown(
@@ -52,13 +61,15 @@ def _overhead(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield _conditions(found)
     yield ""
     lines = []
-    for about, key in (("time passed", "step_ms"), ("CPU, of all processes", "cpu_ms")):
-        times = {name: [each[key] for each in found if each["engine"] == name] for name in ("local", "ray")}
-        pairs = list(zip(*times.values(), strict=True))
-        ratios = [there / here - 1 for here, there in pairs]
-        middle = [f"{median(each):.2f}" for each in times.values()]
-        lines.append([about, *middle, f"{median(ratios):+.1%}", f"{min(ratios):+.1%} to {max(ratios):+.1%}"])
-    yield from _table(("a step", "local · ms", "ray · ms", "more, the median of the rounds", "in the rounds"), lines)
+    for threads in dict.fromkeys(each["threads"] for each in found):
+        pair = [[each for each in found if (each["engine"], each["threads"]) == (name, threads)] for name in ENGINES]
+        for about, figure in COSTS.items():
+            here, there = ([figure(each) for each in rows] for rows in pair)
+            more = [far / near - 1 for near, far in zip(here, there, strict=True)]
+            middle = [f"{median(each):.2f}" for each in (here, there)]
+            lines.append([threads, about, *middle, f"{median(more):+.1%}", f"{min(more):+.1%} to {max(more):+.1%}"])
+    head = ("threads", "a step", "local · ms", "ray · ms", "more, the median of the rounds", "in the rounds")
+    yield from _table(head, lines)
 
 
 def _replicas(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
