@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ from remdm.serving.batcher import VISITORS, shared
 from remdm.serving.budget import affordable
 from remdm.serving.remote import BUSY
 
+AHEAD = 4
+"""Lines of a run that are made before they are sent, at most."""
 BEAT = 2.0
 """Seconds between two words to whoever waits for a step or for its turn."""
 EVERY = 4
@@ -98,22 +101,19 @@ class Replica:
             self._here -= 1
 
     async def _made(self, content: Any) -> AsyncIterator[bytes]:
-        """Those of a run whose turn it is. The next step is made while a line is on its way."""
+        """Those of a run whose turn it is."""
         if self._holding is not None:
             held = asyncio.ensure_future(self._holding(wire.model_id(content)))
             async for beat in _beats(held):
                 yield beat
             held.exception()  # the run meets it again, and says it
-        loop, steps = asyncio.get_running_loop(), self.lines(content)
-        line = loop.run_in_executor(self._threads, next, steps, None)
-        while True:
-            async for beat in _beats(line):
-                yield beat
-            made = line.result()
-            if made is None:
-                return
-            line = loop.run_in_executor(self._threads, next, steps, None)
-            yield made
+        made = _Handed(asyncio.get_running_loop())
+        self._threads.submit(made.fill, self.lines(content))
+        try:
+            async for lines in made:
+                yield lines
+        finally:
+            made.leave()
 
     def lines(self, content: Any) -> Iterator[bytes]:
         """What a run's answer consists of, with an error as its last line where it has one."""
@@ -156,6 +156,48 @@ class Replica:
         if (wanted.device.type, wanted.card) != (here.device.type, here.card):
             raise ValueError(f"The replicas differ: this run began on {wanted.title}, and here is {here.title}.")
         return here if wanted.dtype == here.dtype else replace(here, dtype=wanted.dtype)
+
+
+class _Handed:
+    """Lines on their way from the thread of a run to the loop that sends them.
+
+    The thread does not wait for the loop at each step, which many runs share, but is never more than AHEAD lines ahead.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop, self._ready, self._room = loop, asyncio.Queue[bytes | None](), threading.Semaphore(AHEAD)
+        self._left = False
+
+    def fill(self, lines: Iterator[bytes]) -> None:
+        """Hand over all lines, in the run's thread; end as soon as nobody wants them any more."""
+        for line in lines:
+            self._room.acquire()
+            if self._left:
+                return
+            self._loop.call_soon_threadsafe(self._ready.put_nowait, line)
+        self._loop.call_soon_threadsafe(self._ready.put_nowait, None)
+
+    def leave(self) -> None:
+        """Nobody wants more."""
+        self._left = True
+        self._room.release()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            following = asyncio.ensure_future(self._ready.get())
+            try:
+                async for beat in _beats(following):
+                    yield beat
+                lines = [following.result()]
+            finally:
+                following.cancel()
+            while not self._ready.empty():  # what has come meanwhile goes with it
+                lines.append(self._ready.get_nowait())
+            self._room.release(len(lines))
+            if whole := b"".join(line for line in lines if line is not None):
+                yield whole
+            if lines[-1] is None:
+                return
 
 
 async def _beats(awaited: asyncio.Future) -> AsyncIterator[bytes]:

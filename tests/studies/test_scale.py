@@ -1,8 +1,12 @@
 """The model of a deployment: queues whose answers are known, and the page that is made of figures."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from remdm.cli import main
+from remdm.studies.scale.command import RESULTS
 from remdm.studies.scale.report import markdown
 from remdm.studies.scale.simulation import WITHIN, Crowd, Replica, Simulation, needed
 
@@ -61,9 +65,19 @@ def figures():
         "errors": 0,
         "first_median_ms": 30,
         "first_p95_ms": 50,
+        "cpu_ms": 12.0,
     }
     yield from (
-        {"part": "overhead", "engine": engine, "round": 0, "visitors": 8, "step_ms": ms, **about}
+        {
+            "part": "overhead",
+            "engine": engine,
+            "threads": 2,
+            "idle": 0.1,
+            "round": 0,
+            "visitors": 8,
+            "step_ms": ms,
+            **about,
+        }
         for engine, ms in (("local", 10.0), ("ray", 10.5))
     )
     yield {"part": "replicas", "replicas": 2, "visitors": 64, "step_ms": 9.0, **about}
@@ -72,7 +86,10 @@ def figures():
 
 def test_the_page_says_what_the_figures_say():
     page = markdown(list(figures()), [16], 16, 30.0, 0.05, 3.0)
-    assert "| 1 | 10.0 | 10.5 | +5.0% |" in page and "| 2 | 64 | 9.0 | 30 | 50 | 0 |" in page
+    assert (
+        "| 2 | time passed | 10.00 | 10.50 | +5.0% | +5.0% to +5.0% |" in page
+        and "| 2 | 64 | 9.0 | 12.0 | 30 | 50 | 0 |" in page
+    )
     assert "| 16 | a CPU core | by and by | 1 |" in page and "an H100" in page
 
 
@@ -80,3 +97,10 @@ def test_without_figures_there_is_one_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["scale", "--json", str(tmp_path / "none.json")])
     assert "There are no figures" in capsys.readouterr().err
+
+
+def test_the_page_of_the_documentation_is_what_the_command_prints():
+    rows = json.loads(RESULTS.read_text(encoding="utf-8"))
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8").splitlines()
+    printed = markdown(rows, [16, 64], 64, 30.0, 0.05, 3.0).splitlines()
+    assert len(printed) > 40 and [line for line in printed if line not in page] == []

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ import torch
 from remdm.paths import ASSETS
 from remdm.serving.engine import Local
 from remdm.serving.remote import Remote
-from remdm.studies.scale.crowd import deployment, visits
+from remdm.studies.scale.crowd import deployment, visits, work
 from remdm.studies.scale.report import markdown
 
 RESULTS = ASSETS / "results" / "scale.json"
 SHARED = (1, 2, 4, 8, 16)
 """Visitors of one replica."""
 OVERHEAD, CROWD, ROUNDS = 8, 64, 3
+IDLE = 8.0
+"""Seconds over which it is measured what a cluster takes that does nothing."""
 STEPS = 32
 
 
@@ -37,36 +40,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def overhead(port: int) -> Iterator[dict[str, Any]]:
     """The same visitors at this process and at one replica with as many threads, in turns."""
-    cores = os.cpu_count() or 1
     here = Local()
-    with deployment(port, "--replicas", "1", "--cpus", str(cores)) as address:
-        there = Remote(address)
-        for engine in (here, there):
-            visits(engine, 2, 4)
-        for round_ in range(ROUNDS):
-            for name, engine in (("local", here), ("ray", there)):
-                came = visits(engine, OVERHEAD, STEPS)
-                yield {"part": "overhead", "engine": name, "round": round_, "visitors": OVERHEAD, **came.row}
+    for threads in dict.fromkeys((1, os.cpu_count() or 1)):
+        torch.set_num_threads(threads)
+        with deployment(port, "--replicas", "1", "--cpus", str(threads)) as (address, process):
+            there = Remote(address)
+            for engine in (here, there):
+                visits(engine, OVERHEAD, 4)
+            before = work(process)
+            time.sleep(IDLE)
+            idle = (work(process) - before) / IDLE
+            for round_ in range(ROUNDS):
+                for name, engine, more in (("local", here, 0), ("ray", there, process)):
+                    row = visits(engine, OVERHEAD, STEPS, more).row
+                    about = {
+                        "engine": name,
+                        "threads": threads,
+                        "round": round_,
+                        "visitors": OVERHEAD,
+                        "idle": idle if more else 0,
+                    }
+                    yield {"part": "overhead", **about, **row}
 
 
 def shared(port: int) -> Iterator[dict[str, Any]]:
     """One replica with one core, and how many share it: what the simulation is fed with."""
-    with deployment(port, "--replicas", "1", "--cpus", "1") as address:
+    with deployment(port, "--replicas", "1", "--cpus", "1") as (address, process):
         engine = Remote(address)
         visits(engine, 2, 4)
         for visitors in SHARED:
-            yield {"part": "shared", "visitors": visitors, **visits(engine, visitors, STEPS).row}
+            yield {"part": "shared", "visitors": visitors, **visits(engine, visitors, STEPS, process).row}
 
 
 def replicas(port: int) -> Iterator[dict[str, Any]]:
     """As many visitors as one would see in a lecture, at 1, 2 and 4 replicas on the same cores."""
     cores = os.cpu_count() or 1
     for number in (1, 2, 4):
-        with deployment(port, "--replicas", str(number), "--cpus", str(cores / number)) as address:
+        with deployment(port, "--replicas", str(number), "--cpus", str(cores / number)) as (address, process):
             engine = Remote(address)
             visits(engine, 2 * number, 4)
             for visitors in (OVERHEAD, CROWD):
-                row = visits(engine, visitors, STEPS if visitors == OVERHEAD else STEPS // 2).row
+                row = visits(engine, visitors, STEPS if visitors == OVERHEAD else STEPS // 2, process).row
                 yield {"part": "replicas", "replicas": number, "visitors": visitors, **row}
 
 
@@ -87,7 +101,8 @@ def run(args: argparse.Namespace) -> None:
             for row in PARTS[part](args.port):
                 rows.append({**row, "machine": machine, "load_before": load})
                 print(rows[-1], flush=True)
-        args.json.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+            lines = ",\n".join(json.dumps(each) for each in rows)
+            args.json.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     rows = _read(args.json)
     if not rows:
         raise ValueError(f"There are no figures in {args.json} yet; make some with --measure")
@@ -95,4 +110,4 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []

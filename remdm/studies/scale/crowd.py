@@ -1,13 +1,15 @@
 """Visitors who press Run at once, at this process or at replicas: what a step takes, and when the first is there."""
 
+import os
 import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from remdm.domains.registry import DOMAINS
@@ -23,10 +25,12 @@ SAMPLER = "remdm-loop"
 
 @dataclass(frozen=True)
 class Came:
-    """What came of some visitors: steps and seconds in all, seconds to each first step, and how many met an error."""
+    """What came of some visitors: steps, seconds and seconds of CPU in all, seconds to each first step, and errors."""
 
     steps: int
     seconds: float
+    cpu: float
+    compute: str
     first: tuple[float, ...]
     errors: int
 
@@ -34,21 +38,26 @@ class Came:
     def row(self) -> dict[str, Any]:
         """Figures for a file, in milliseconds; `step` is the time that passed over the steps of all."""
         known = sorted(self.first) or [float("nan")]
+        a_step = 1000 / max(self.steps, 1)
         return {
-            "step_ms": round(1000 * self.seconds / max(self.steps, 1), 2), "steps": self.steps, "errors": self.errors,
+            "step_ms": round(a_step * self.seconds, 2), "cpu_ms": round(a_step * self.cpu, 2),
+            "steps": self.steps, "errors": self.errors, "compute": self.compute,
             "first_median_ms": round(1000 * statistics.median(known)),
             "first_p95_ms": round(1000 * known[min(len(known) - 1, int(0.95 * len(known)))]),
         }  # fmt: skip
 
 
-def visits(engine: Engine, visitors: int, steps: int) -> Came:
-    """A story of each visitor, all begun at once, each in a thread of its own as on the page."""
+def visits(engine: Engine, visitors: int, steps: int, process: int = 0) -> Came:
+    """A story of each visitor, all begun at once, each in a thread of its own as on the page.
+
+    The CPU is counted of this process, and of another one with all that it has started.
+    """
     domain = DOMAINS["text"]
     model = domain.models[0]
     chosen = settings(SAMPLER, steps)
     prepared = [engine.prepare(RunRequest(domain, model, "", model.length, chosen, place)) for place in range(visitors)]
     taken, firsts, errors = [0] * visitors, [0.0] * visitors, [0] * visitors
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time() + work(process)
 
     def visit(place: int) -> None:
         try:
@@ -63,13 +72,31 @@ def visits(engine: Engine, visitors: int, steps: int) -> Came:
         thread.start()
     for thread in threads:
         thread.join()
-    seconds = time.perf_counter() - begun
-    return Came(sum(taken), seconds, tuple(filter(None, firsts)), sum(errors))
+    seconds, cpu = time.perf_counter() - begun, time.process_time() + work(process) - cpu
+    return Came(
+        sum(taken), seconds, cpu, prepared[0].checkpoint.compute.title, tuple(filter(None, firsts)), sum(errors)
+    )
+
+
+def work(process: int) -> float:
+    """Seconds of CPU that a process and its descendants have taken (Linux); 0 for none."""
+    if not process:
+        return 0.0
+    taken, parents = {}, {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            fields = file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            number = int(file.parent.name)
+            parents[number], taken[number] = int(fields[1]), int(fields[11]) + int(fields[12])
+    family = {process}
+    while more := {each for each, parent in parents.items() if parent in family} - family:
+        family |= more
+    return sum(taken.get(each, 0) for each in family) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def deployment(port: int, *flags: str) -> Iterator[str]:
-    """The address of replicas on this machine, from `remdm serve` with these flags.
+def deployment(port: int, *flags: str) -> Iterator[tuple[str, int]]:
+    """The address and the process id of replicas on this machine, from `remdm serve` with these flags.
 
     Raises:
         ValueError: if it does not start, with what it said last.
@@ -87,7 +114,7 @@ def deployment(port: int, *flags: str) -> Iterator[str]:
         else:
             raise ValueError(f"remdm serve did not start: {line.strip()}")
         late.cancel()
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         late.cancel()
         process.terminate()

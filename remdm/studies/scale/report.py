@@ -1,9 +1,10 @@
 """What was measured and what is simulated, as Markdown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
+from remdm.serving.engine import ENGINES
 from remdm.studies.scale.simulation import SHARE, WITHIN, Crowd, Replica, needed
 
 VISITORS = 16
@@ -12,6 +13,14 @@ H100 = {1: 0.0034, 8: 0.0056}
 """Seconds of a story step per run on an H100: alone, and with 8 that share forwards (README.md, On a GPU)."""
 CLICKS = 10.0
 """Seconds over which a lecture presses Run."""
+
+
+COSTS: dict[str, Callable[[dict[str, Any]], float]] = {
+    "time passed": lambda row: row["step_ms"],
+    "CPU, of all processes": lambda row: row["cpu_ms"],
+    "the same, less what the cluster takes idle": lambda row: row["cpu_ms"] - row["idle"] * row["step_ms"],
+}
+"""What a step costs, in milliseconds, from a row."""
 
 
 def markdown(
@@ -47,18 +56,20 @@ def _overhead(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield ""
     yield (
         f"{found[0]['visitors']} visitors who press Run at once, in this process and at one replica with as many "
-        "threads, in turns; the time that passed over the steps of all."
+        f"threads, in turns, {max(each['round'] for each in found) + 1} rounds; over the steps of all."
     )
     yield _conditions(found)
     yield ""
-    times = {name: [each["step_ms"] for each in found if each["engine"] == name] for name in ("local", "ray")}
-    rounds = [
-        [f"{place + 1}", *pair, f"{pair[1] / pair[0] - 1:+.1%}"]
-        for place, pair in enumerate(zip(*times.values(), strict=True))
-    ]
-    middle = [median(each) for each in times.values()]
-    rounds.append(["median", *(f"{each:.2f}" for each in middle), f"{middle[1] / middle[0] - 1:+.1%}"])
-    yield from _table(("round", "local · ms a step", "ray · ms a step", "overhead"), rounds)
+    lines = []
+    for threads in dict.fromkeys(each["threads"] for each in found):
+        pair = [[each for each in found if (each["engine"], each["threads"]) == (name, threads)] for name in ENGINES]
+        for about, figure in COSTS.items():
+            here, there = ([figure(each) for each in rows] for rows in pair)
+            more = [far / near - 1 for near, far in zip(here, there, strict=True)]
+            middle = [f"{median(each):.2f}" for each in (here, there)]
+            lines.append([threads, about, *middle, f"{median(more):+.1%}", f"{min(more):+.1%} to {max(more):+.1%}"])
+    head = ("threads", "a step", "local · ms", "ray · ms", "more, the median of the rounds", "in the rounds")
+    yield from _table(head, lines)
 
 
 def _replicas(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -70,12 +81,21 @@ def _replicas(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield _conditions(found)
     yield ""
     lines = [
-        [each["replicas"], each["visitors"], f"{each['step_ms']:.1f}", each["first_median_ms"], each["first_p95_ms"],
-         each["errors"]]
+        [each["replicas"], each["visitors"], f"{each['step_ms']:.1f}", f"{each['cpu_ms']:.1f}", each["first_median_ms"],
+         each["first_p95_ms"], each["errors"]]
         for each in found
     ]  # fmt: skip
     yield from _table(
-        ("replicas", "visitors", "ms a step of all", "first step, median · ms", "first step, p95 · ms", "errors"), lines
+        (
+            "replicas",
+            "visitors",
+            "a step of all · ms",
+            "CPU · ms",
+            "first step, median · ms",
+            "first step, p95 · ms",
+            "errors",
+        ),
+        lines,
     )
 
 
