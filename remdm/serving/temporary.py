@@ -25,6 +25,11 @@ def _folder() -> TemporaryDirectory:
         return TemporaryDirectory(prefix="remdm-", dir=ELSEWHERE, ignore_cleanup_errors=True)
 
 
+def remove() -> None:
+    """Remove this process's folder."""
+    _folder().cleanup()
+
+
 def own_folder(name: str) -> Path:
     """A part of this process's folder.
 

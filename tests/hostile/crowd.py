@@ -38,9 +38,10 @@ class Studio:
             probe.bind(("127.0.0.1", 0))
             self.address = f"http://127.0.0.1:{probe.getsockname()[1]}"
         env = {**os.environ, "GRADIO_SERVER_PORT": self.address.split(":")[2], "GRADIO_SERVER_NAME": "127.0.0.1"}
-        self.log = tempfile.TemporaryFile()  # not a pipe: nobody reads it meanwhile, and a full one stops the server
-        self.process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL,
-                                        stderr=self.log)  # fmt: skip
+        self._log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=env, stdout=self._log, stderr=subprocess.STDOUT
+        )
         self.met: Counter[str] = Counter()
         self.waits: list[float] = []
         """Seconds from asking for a run to its end, of those that were waited for."""
@@ -52,16 +53,17 @@ class Studio:
                 time.sleep(0.5)
         sys.exit("The app did not start.")
 
-    def written(self) -> bytes:
-        """What it has logged so far."""
-        self.log.seek(0)
-        return self.log.read()
-
     @property
     def memory(self) -> float:
         """Resident memory in MB."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
+
+    @property
+    def log(self) -> str:
+        """What it printed."""
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace")
 
     def visit(self, source: random.Random, leaves: float = 0.3) -> None:
         """One visit, counted by how it ended."""
@@ -157,14 +159,15 @@ def main() -> None:
         print(f"at rest: {rest:,.0f} MB", flush=True)
         crowded = crowd(studio, args.visitors, args.minutes)
         ended, waits = dict(studio.met), sorted(studio.waits)
-        print(dict(sorted(ended.items())), flush=True)
         alone = one_by_one(studio, args.visits)
     finally:
         asked = time.monotonic()
         studio.process.terminate()
-        studio.process.wait(120)
+        try:
+            studio.process.wait(60)
+        except subprocess.TimeoutExpired:  # told below
+            studio.process.kill()
         stopping = time.monotonic() - asked
-    log = studio.written()
     tenth = crowded[min(9, len(crowded) - 1)]
     bad = {name: count for name, count in studio.met.items() if name not in GOOD}
     rows = [
@@ -189,7 +192,7 @@ def main() -> None:
             ", ".join(f"{n} {name}" for name, n in bad.items()) or "none",
         ),
         ("from SIGTERM to the end of the process", f"{stopping:.1f} s"),
-        ("written to the log", f"{len(log) / 1000:,.0f} KB, {log.count(b'Traceback')} tracebacks"),
+        ("log of the server", f"{len(studio.log) / 1000:.1f} kB, {studio.log.count('Traceback')} tracebacks"),
     ]
     for what, found in rows:
         print(f"| {what} | {found} |" if args.table else f"{what}: {found}")
