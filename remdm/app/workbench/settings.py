@@ -184,7 +184,7 @@ class Panel:
         chosen = self._settings(values)
         length = whole("length", values[self.length], *model.lengths) if model.lengths else model.length
         seed, watch = whole("seed", values[self.seed], 0, MAX_SEED), values[self.recorded] == "all"
-        prompt = short(values[self.prompt] or "")
+        prompt = short(str(values[self.prompt] or ""))
         first = RunRequest(
             self.domain, model, prompt, length, chosen, seed, asked=asked, watch=watch, coupled=True, drafts=watch
         )
