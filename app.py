@@ -8,12 +8,19 @@ import sys
 import threading
 from contextlib import suppress
 
+from remdm.serving import temporary
+
 # Nothing here tells anyone outside that it runs; these have to stand before the imports.
 for _flag, _value in {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}.items():
     os.environ.setdefault(_flag, _value)
 NAME, PORT = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("GRADIO_SERVER_PORT", "7860")
 if not (PORT.isdecimal() and 0 < int(PORT) < 65536):  # Gradio reads it too, as soon as it is imported
     sys.exit(f"GRADIO_SERVER_PORT must be a number from 1 to 65535, got {PORT[:80]}; unset it to use 7860.")
+
+try:  # Gradio's own folder has a name that another user of this machine may have taken
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(temporary.own_folder("page")))
+except OSError as error:
+    sys.exit(f"No folder for temporary files can be written ({error.strerror}); set TMPDIR to one that can.")
 
 gc.disable()  # everything that is made until the page stands will stay
 from remdm import limits
@@ -27,6 +34,7 @@ except ValueError as error:
 with stubs.unwritten():
     from remdm.app.page import launch_arguments, page
     from remdm.domains import registry
+    from remdm.serving.apart import APART
     from remdm.serving.streamed_runs import RUNS
 
 GRACE = 2
@@ -58,3 +66,7 @@ if __name__ == "__main__":
             demo.launch(server_name=NAME, server_port=int(PORT), **launch_arguments())
     except OSError as error:
         sys.exit(f"The page cannot be served at {NAME}:{PORT} ({error}); choose another GRADIO_SERVER_PORT.")
+    APART.close()
+    temporary.remove()
+    sys.stdout.flush()
+    os._exit(0)  # at once: to take apart what an hour's visits left takes half a minute, and nobody needs it

@@ -21,6 +21,7 @@ class Limits:
         name: of the row.
         work: multiplications of one request's network evaluations: weights x positions x steps x samples; 200 times as
             many on a GPU.
+        held: bytes of memory that the runs of one click, or an opened file, may take.
         sessions: whose state is kept; the one that came first gives way.
         any_model: whether any hub id or folder may be named, or only what is listed or below REMDM_MODELS.
         downloads: bytes that all downloaded models may take on disk.
@@ -29,6 +30,7 @@ class Limits:
 
     name: str
     work: float = math.inf
+    held: float = math.inf
     sessions: int = 1000
     any_model: bool = True
     downloads: float = math.inf
@@ -36,8 +38,8 @@ class Limits:
 
 
 COMMAND = Limits("command line")
-PAGE = Limits("page", work=1e16, sessions=200)
-PUBLIC = Limits("public page", work=5e13, sessions=100, any_model=False, downloads=40e9)
+PAGE = Limits("page", work=1e16, held=1 << 30, sessions=200)
+PUBLIC = Limits("public page", work=5e13, held=48 << 20, sessions=100, any_model=False, downloads=40e9)
 ON_GPU = 200
 """How much more a GPU may be asked for than a CPU."""
 
@@ -102,4 +104,17 @@ def afford(work: float, on_gpu: bool = False) -> None:
         raise ValueError(
             f"This asks for {work / allowed:.1f} times as much as this server computes for one request (weights x "
             "positions x steps x samples): take fewer steps or samples, or a smaller model"
+        )
+
+
+def hold(size: float) -> None:
+    """Refuse runs that have come to take more memory than those of one click may.
+
+    Raises:
+        ValueError: with the most.
+    """
+    if size > current().held:
+        raise ValueError(
+            f"These runs take more than the {current().held / 1e6:.0f} MB of memory that this server keeps for one "
+            "request: take fewer steps or samples, or remask less"
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from remdm import cli
+from remdm import cli, limits
 from remdm.app.components.controls import label
 from remdm.domains.registry import DOMAINS
 from remdm.sampling.denoiser import Truncation
@@ -112,3 +112,21 @@ def test_the_glossary_names_what_there_is(row):
     for name in re.findall(r"`([^`]+)`", f"{code} {meaning}"):
         assert name in identifiers()
     assert page in page_texts()
+
+
+def test_the_tests_that_documents_name_exist():
+    named = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", read("docs/reliability.md")))
+    assert len(named) > 80
+    assert not [(file, name) for file, name in named if f"def {name}(" not in read(file)]
+
+
+def test_the_table_of_limits_says_what_the_limits_are():
+    rows = {line.split("|")[1].strip(): line for line in read("docs/reliability.md").splitlines() if line[:2] == "| "}
+    page, public = limits.PAGE, limits.PUBLIC
+    assert f"{page.work:.0e} | {public.work:.0e}".replace("e+", "e") in rows["work of one request, on a CPU"]
+    held = rows["memory that the runs of one click, or an opened file, may take"]
+    assert f"{page.held / 1e6:,.0f} MB | {public.held / 1e6:.0f} MB" in held
+    visits = rows["visits whose state is kept; the one that came first gives way"]
+    assert f"| {page.sessions} | {public.sessions} |" in visits
+    assert rows["a file that is uploaded"].count(f"{public.upload / 1e6:.0f} MB") == 3
+    assert f"{public.downloads / 1e9:.0f} GB" in rows["downloaded models on disk"]

@@ -1,6 +1,7 @@
 """What the events of the page have in common: what their callbacks are given and give, and where they wait."""
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial, wraps
@@ -14,7 +15,7 @@ from gradio.events import Dependency
 
 from remdm.app.components.ranges import OutOfRange
 from remdm.app.errors import failure
-from remdm.app.gathered import FEW, Page, controls_of, listen_gathered
+from remdm.app.gathered import FEW, UNKNOWN, Page, controls_of, listen_gathered
 
 Changes = dict[Any, Any]
 """What a callback changes on the page: new values or properties by component."""
@@ -132,3 +133,25 @@ def ask_page(event: Event, script: str) -> tuple[Dependency, gr.State]:
     """Let an event ask the page: what to go on from, and the state that then holds what `script` returned, a string."""
     returned, answer = gr.Textbox(visible=False), gr.State("")  # a State would not take what the browser sends
     return on(event, lambda text: text, returned, answer, js=script), answer
+
+
+def read_table(text: Any) -> dict[str, Any]:
+    """What a script of the page says, by name: a browser can send anything in its place.
+
+    Raises:
+        ValueError: if it is not a JSON object.
+    """
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(UNKNOWN)
+    return found
+
+
+def index_of(event: gr.EventData) -> int | None:
+    """Which of its parts a script of the page says that an event is about; None for anything but a place."""
+    asked = event._data if isinstance(event._data, dict) else {}
+    place = asked.get("index")
+    return place if type(place) is int and place >= 0 else None

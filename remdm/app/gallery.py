@@ -1,18 +1,17 @@
 """The gallery: recorded runs with an instructive error or repair. No model is needed to look at them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import gradio as gr
 from gradio.components import Component
 
 from remdm.app.components.scripted_html import stage
-from remdm.app.errors import refusal
-from remdm.app.events import LATEST, Changes, on
+from remdm.app.events import LATEST, SIDE_QUEUE, Changes, on
 from remdm.app.samples import Sample, checked, opened
 from remdm.runs.domain import Domain
-from remdm.runs.trace import Trace, TraceError
+from remdm.runs.trace import TraceError
 from remdm.runs.trace_file import load
 
 ABOUT = """Recorded runs that show something: one that goes wrong, and one that finds its way back. They play without a
@@ -25,17 +24,17 @@ def pieces(folder: Path) -> list[dict[str, str]]:
     return json.loads(index.read_text(encoding="utf-8")) if index.is_file() else []
 
 
-def seen(file: Path, domains: Mapping[str, Domain], check: Callable[[Domain, Trace], Sample] = checked) -> Sample:
+def seen(file: Path, domains: Mapping[str, Domain]) -> Sample:
     """A trace of any domain with its errors found anew.
 
     Raises:
-        TraceError: if it is none, or of a domain that is not known here; what `check` raises.
+        TraceError: if it is not one, or of a domain that is not known here.
     """
     trace = load(file)
     domain = domains.get(trace.run.get("domain", ""))
     if domain is None:
         raise TraceError(f"Its domain is none of {', '.join(domains)}.")
-    return check(domain, trace)
+    return checked(domain, trace)
 
 
 class Gallery:
@@ -61,7 +60,7 @@ class Gallery:
                 )
                 self.player = stage(self.sample(0).message() if titles else None, elem_id="gallery-player")
         on(self.which.input, self.chosen, self.which, {self.text, self.player}, **LATEST)
-        on(self.opened.upload, self.open_trace, self.opened, {self.which, self.text, self.player})
+        on(self.opened.upload, self.open_trace, self.opened, {self.which, self.text, self.player}, **SIDE_QUEUE)
 
     @property
     def outputs(self) -> set[Component]:
@@ -89,9 +88,6 @@ class Gallery:
 
     def open_trace(self, file: str) -> Changes:
         """Show a trace file of the visitor's, of any domain."""
-        try:
-            sample = seen(Path(file), self.domains, opened)
-        except TraceError as error:
-            raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
+        sample = opened(file, self.domains)
         text = f"A {sample.domain.title.lower()} run of yours."
         return {self.which: None, self.text: text, self.player: sample.message(sample.opened_as)}

@@ -16,6 +16,9 @@ from gradio.blocks import Block, BlockFunction
 from gradio.components import Component
 from gradio.events import Dependency
 
+from remdm.app.components.ranges import OutOfRange
+from remdm.app.errors import failure, refusal
+
 FEW = 4
 """So many controls are sent as they are."""
 GATHER = "(...values) => JSON.stringify(values)"
@@ -25,6 +28,7 @@ SETTLE = """() => {
   waiting[id] = setTimeout(() => document.getElementById(id)?.click(), 60);
 }"""
 """Of a burst of changes, such as a preset that turns ten controls, only the last one is answered."""
+UNKNOWN = "The page sent something that this server does not know: load it again"
 Listen = Callable[..., Dependency]
 
 
@@ -50,10 +54,35 @@ class Page(gr.Blocks):
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], state: Any, explicit_call: bool = False
     ) -> Any:
-        """The values of an event's inputs as its callback gets them."""
-        if block_fn._id in self.forms and not explicit_call:
-            inputs = spread(block_fn.inputs, inputs)
-        return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        """The values of an event's inputs as its callback gets them.
+
+        Raises:
+            gr.Error: in one short sentence, for what a control does not take.
+        """
+        try:
+            if block_fn._id in self.forms and not explicit_call:
+                inputs = spread(block_fn.inputs, inputs)
+            given = await super().preprocess_data(block_fn, inputs, state, explicit_call)
+            return list(map(chosen, block_fn.inputs, given))
+        except gr.Error as error:  # Gradio repeats a refused value at any length, in its log too
+            raise refusal(ValueError(error.message)) from error
+        except OSError as error:
+            raise failure(error) from error
+        except Exception as error:  # of another kind than the control's
+            raise refusal(ValueError(UNKNOWN)) from error
+
+
+def chosen(control: Block, value: Any) -> Any:
+    """A value, or `OutOfRange` for what the page never sends for a choice: nothing, or one where there may be many."""
+    if not isinstance(control, gr.Radio | gr.Dropdown | gr.CheckboxGroup):
+        return value
+    several = isinstance(control, gr.CheckboxGroup) or getattr(control, "multiselect", False)
+    missing = value is None and control.value is not None
+    if missing or (value is not None and isinstance(value, list) != bool(several)) or isinstance(value, dict):
+        kind = "a list of" if several else "one of"
+        got = "nothing" if value is None else str(value)[:40]
+        return OutOfRange(f"{control.label} must be {kind} its choices, got {got}")
+    return value
 
 
 def spread(inputs: Sequence[Any], sent: Sequence[Any]) -> list[Any]:
@@ -67,7 +96,7 @@ def spread(inputs: Sequence[Any], sent: Sequence[Any]) -> list[Any]:
         if len(values) != sum(not each.stateful for each in inputs) or not isinstance(values, list):
             raise ValueError("not as many values as controls")
     except (IndexError, TypeError, ValueError) as error:
-        raise gr.Error("The page did not send its settings: reload it.", print_exception=False) from error
+        raise refusal(ValueError(UNKNOWN)) from error
     controls = iter(values)
     return [None if each.stateful else next(controls) for each in inputs]
 

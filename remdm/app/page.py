@@ -10,7 +10,7 @@ from remdm import limits
 from remdm.app.api import endpoint
 from remdm.app.components.scripted_html import head, sheet
 from remdm.app.errors import refusal
-from remdm.app.events import Changes, on
+from remdm.app.events import Changes, guarded, on
 from remdm.app.gallery import Gallery
 from remdm.app.gathered import Page
 from remdm.app.learn.learn import Learn
@@ -24,8 +24,10 @@ from remdm.models.checkpoints import CheckpointError
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.serving.batcher import VISITORS
+from remdm.serving.bounds import Bounded
 from remdm.serving.headers import Guarded
 from remdm.serving.packing import Packed
+from remdm.serving.streamed_runs import RUNS
 
 RECORDED = ASSETS / "recorded"
 BAR = """<a class="skip" href="#skip">Skip to the stage</a><h1>ReMDM Studio</h1>
@@ -56,7 +58,7 @@ def page(
     with Page(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
         # Here, for it looks through all that is on the page. `RunControls` bounds the runs in line, so that
         # settings are heard however long that line is.
-        app.queue(max_size=1024, default_concurrency_limit=VISITORS)
+        app.queue(max_size=1024, default_concurrency_limit=VISITORS, api_open=False)
         gr.HTML(BAR, elem_classes="bar", padding=False)
         built = {}
         with gr.Tabs(elem_classes="domains", overflow_behavior="wrap") as chosen:
@@ -79,8 +81,14 @@ def page(
                 gallery = Gallery(domains, ASSETS / "gallery")
         open_link(app, chosen, {name: getattr(tab, "bench", tab) for name, tab in built.items()}, gallery)
         endpoint(domains)
+        app.unload(guarded(left))
         gr.Markdown(FOOT, elem_classes="foot")
     return app
+
+
+def left(request: gr.Request) -> None:
+    """A visitor went away: nobody waits for what was under way."""
+    RUNS.leave(request.session_hash)
 
 
 def open_link(app: gr.Blocks, tabs: gr.Tabs, benches: Mapping[str, Workbench], gallery: Gallery) -> None:
@@ -131,7 +139,7 @@ def launch_arguments() -> dict:
         "css": sheet(),
         "head": head(),
         "footer_links": ["settings"],
-        "app_kwargs": {"middleware": [Middleware(Guarded), Middleware(Packed)], "openapi_url": None},
+        "app_kwargs": {"middleware": [Middleware(each) for each in (Guarded, Bounded, Packed)], "openapi_url": None},
         "max_file_size": limits.current().upload,
         "state_session_capacity": limits.current().sessions,
     }

@@ -1,29 +1,26 @@
 """What a visitor has made or opened: a trace with what the checker says of each of its steps."""
 
 import secrets
-import shutil
-import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
 
+from remdm import limits
 from remdm.runs.domain import Domain, Model
 from remdm.runs.tokens import Issue, TokenView
 from remdm.runs.trace import Trace, TraceError, replay
-from remdm.runs.trace_file import save
+from remdm.runs.trace_file import load, save
 from remdm.serving.apart import APART, TooLong
+from remdm.serving.temporary import offered
 from remdm.views import messages
 
 MOST_CHECKED = 4_000_000
 """Positions x steps of a trace that are still checked."""
 OPENING_SECONDS = 40
-"""For checking and drawing a trace that a visitor opened."""
+"""For reading, checking and drawing a trace that a visitor opened."""
 LONGEST_WORD = 64
 """Letters of a token that is still checked and drawn as its model's."""
-KEPT_SECONDS = 3600
 
 Found = tuple[tuple[Issue, ...], ...]
 Scenes = list[dict | None]
@@ -120,50 +117,58 @@ def fits(trace: Trace, model: Model) -> bool:
     return not too_long and all(len(word) <= LONGEST_WORD for word in trace.words.values())
 
 
-def opened(domain: Domain, trace: Trace) -> Sample:
-    """A trace from a visitor's file, checked and drawn where that stops nobody else and can be ended.
+def opened(file: Any, domains: Mapping[str, Domain]) -> Sample:
+    """A trace from a visitor's file, read, checked and drawn where that stops nobody else and can be ended.
 
     Raises:
-        TraceError: if it takes too long.
+        TraceError: in one sentence, for a file that is not a trace of these domains, takes too long or holds too much.
     """
     try:
-        issues, drawn = APART.call(OPENING_SECONDS, _found, domain, trace)
+        if not isinstance(file, str):
+            raise TraceError("Choose a file first.")
+        trace, issues, drawn = APART.call(OPENING_SECONDS, _read, Path(file), dict(domains), limits.current().held)
     except TooLong as error:
-        raise TraceError(f"To check and draw it is too much here: {error}") from error
-    return Sample(trace, issues, domain, drawn)
+        raise TraceError(f"This file cannot be shown. To read, check and draw it is too much here: {error}") from error
+    except TraceError as error:
+        raise TraceError(f"This file cannot be shown. {error}") from error
+    return Sample(trace, issues, domains[trace.run["domain"]], drawn)
 
 
-def _found(domain: Domain, trace: Trace) -> tuple[Found | None, Scenes | None]:
+def _read(file: Path, domains: Mapping[str, Domain], most: float) -> tuple[Trace, Found | None, Scenes | None]:
+    trace = load(file)
+    domain = domains.get(trace.run.get("domain", ""))
+    if domain is None:
+        raise TraceError(
+            f"It belongs to the domain {str(trace.run.get('domain'))[:40]}; here it must be {' or '.join(domains)}."
+        )
+    too_much = f"It takes more than {most / 1e6:.0f} MB of memory, the most that this server keeps of a file."
+    if trace.held > most:
+        raise TraceError(too_much)
     sample = checked(domain, trace)
-    return sample.issues, sample.scenes()
+    drawn, issues = sample.scenes(), sample.issues
+    shown = sum(len(str(each)) for each in drawn or ()) + 300 * sum(map(len, issues or ()))
+    if trace.held + shown > most:
+        raise TraceError(too_much)
+    return trace, issues, drawn
 
 
 def _view(trace: Trace, ids: Iterable[int]) -> TokenView:
     return TokenView(tuple(map(int, ids)), trace.mask_id, trace.words)
 
 
-@cache
-def _own_folder() -> TemporaryDirectory:
-    """That of this process alone, for the files that it offers; it goes with the process."""
-    return TemporaryDirectory(prefix="remdm-")
+def file_name(trace: Trace) -> str:
+    """What a file of a run is called, without its ending."""
+    name = "-".join(str(trace.run.get(part, ""))[:40] for part in ("domain", "sampler", "steps", "seed", "index"))
+    safe = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter == "-"))
+    return safe.strip("-") or "trace"
 
 
 def file_of(trace: Trace) -> str:
-    """The path of a fresh trace file, named after its run; the page copies it, so old ones can go.
+    """The path of a fresh trace file.
 
     Raises:
         ValueError: if it cannot be written.
     """
-    name = "-".join(str(trace.run.get(part, ""))[:40] for part in ("domain", "sampler", "steps", "seed", "index"))
-    safe = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter == "-"))
-    try:
-        root = Path(_own_folder().name)
-        for old in root.iterdir():
-            with suppress(OSError):  # another thread may be clearing up too
-                if time.time() - old.stat().st_mtime > KEPT_SECONDS:
-                    shutil.rmtree(old)
-        path = Path(mkdtemp(dir=root)) / f"{safe.strip('-') or 'trace'}.json.gz"
+    with offered(f"{file_name(trace)}.json.gz") as path:
         save(trace, path)
-    except OSError as error:
-        raise ValueError(f"This server cannot write the file ({error.strerror}); the run itself stays") from error
     return str(path)

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from remdm import limits
 from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values, on
@@ -37,7 +38,7 @@ end: rare words can hardly win, the less so the smaller the steps. Perplexity fa
 better, and entropy falls with it. Measured on a language of 50,257 words whose every probability is known, by MDLM
 without a nucleus (`python -m remdm precision`); with 64 bits nothing of it is left. This app decides apart, and in 64
 bits, who decodes, so that its own 32 bits matter little."""
-MOST_SAMPLES = 512
+MOST_SAMPLES, MOST_KEPT = 512, 4096
 Kept = Mapping[tuple[str, str, int], Drawn]
 """The visitor's own measurements, by domain, sampler and steps."""
 
@@ -208,6 +209,9 @@ class Scaling:
         wanted = whole("samples", values[self.count], 1, MOST_SAMPLES)
         key = (view.domain, sampler, whole("steps", values[self.steps], 1, MOST_STEPS))
         there = kept.get(key) or curves.begin(kind, sampler, key[2])
+        if sum(map(len, kept.values())) + wanted > MOST_KEPT:
+            raise ValueError(f"{MOST_KEPT:,} samples are the most that is kept here: clear your measurements first")
+        limits.afford(*curves.work(kind, there, wanted))
         goal = len(there) + wanted
         yield self.controls.busy(f"Measuring … {len(there)} of {goal}")
         for drawn in curves.more(kind, there, wanted, group.stopped):

@@ -27,21 +27,22 @@ def work(runs: Sequence[PreparedRun]) -> Work:
     first, loaded = runs[0].request, runs[0].checkpoint
     steps, length = len(build(first.settings)[1]), first.length * len(runs)
     draws = REDRAWN if first.settings.parts["transition"] == "ancestral" else (steps + 1) // 2  # all masks, each step
+    guided = bool(knobs(first.domain.ask)) or first.settings.answering.prompt_guidance != 1
     return Work(
-        total_parameters(loaded.denoiser.network), 2 if knobs(first.domain.ask) else 1, length,
+        total_parameters(loaded.denoiser.network), 2 if guided else 1, length,
         loaded.tokenizer.get_vocab_size(), steps, draws * length,
     )  # fmt: skip
 
 
-def affordable(runs: Sequence[PreparedRun]) -> None:
-    """Refuse runs of one click that together ask for more than one request may.
+def affordable(runs: Sequence[PreparedRun], times: int = 1) -> None:
+    """Refuse runs of one click, each made so many times, that together ask for more than one request may.
 
     Raises:
         ValueError: with how many times too much it is.
     """
     asked = [work([each]) for each in runs]
     on_gpu = runs[0].checkpoint.compute.device.type == "cuda"
-    limits.afford(sum(each.weights * each.passes * each.positions * each.steps for each in asked), on_gpu)
+    limits.afford(times * sum(each.weights * each.passes * each.positions * each.steps for each in asked), on_gpu)
 
 
 @lend(lambda run: seconds(work([run])))

@@ -12,6 +12,7 @@ from remdm.evaluation.metrics.statistics import pooled
 from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.results import Row, newest
 from remdm.evaluation.sweeps.samples import DATA, Cell, Samples, Stopped, until
+from remdm.models.checkpoints import total_parameters
 from remdm.sampling.methods import build
 from remdm.sampling.presets import METHODS
 from remdm.views.curves import Point
@@ -92,6 +93,17 @@ def begin(kind: Measurement, sampler: str, steps: int, seed: int = 0) -> Drawn:
     cell = kind.cell(sampler, steps, seed)
     build(cell.settings)
     return Drawn(cell)
+
+
+def work(kind: Measurement, drawn: Drawn, count: int) -> tuple[float, bool]:
+    """What `count` more samples ask for, weights x positions x steps x samples, and whether a GPU does it.
+
+    With guidance a step takes two evaluations: counted for all.
+    """
+    made = sweep.bench(kind)
+    loaded, steps = made.checkpoint, len(build(drawn.cell.settings)[1])
+    weights = total_parameters(loaded.denoiser.network)
+    return 2 * weights * loaded.length * steps * count * made.runs, loaded.compute.device.type == "cuda"
 
 
 def more(kind: Measurement, drawn: Drawn, count: int, halt: threading.Event) -> Iterator[Drawn]:

@@ -70,8 +70,10 @@ class Planted:
     t: float
 
 
-def planted(request: RunRequest, step: int, count: int) -> Planted:
+def planted(request: RunRequest, step: int, count: int) -> Iterator[Planted | None]:
     """Draft `count` runs of a request up to a step and plant an unlikely token at a random decoded position of each.
+
+    None after each step, the states at the end.
 
     Raises:
         ValueError: for a step outside the run, if nothing is decoded there yet, or for too many runs.
@@ -91,6 +93,7 @@ def planted(request: RunRequest, step: int, count: int) -> Planted:
         state = record.after
         if record.step.index == step - 1:
             break
+        yield None
     rows = torch.zeros_like(state.given)
     for row, seed in enumerate(seeds):
         words = runs[0].view(state.tokens[row].tolist()).printed
@@ -114,7 +117,7 @@ def planted(request: RunRequest, step: int, count: int) -> Planted:
         torch.cat([changed_tokens, state.tokens]), torch.cat([changed_psi, state.psi]), state.given.repeat(2, 1),
         state.mask_id,
     )  # fmt: skip
-    return Planted(both, rows.int().argmax(1), wrong[:, 0], right, walk[step - 1].s)
+    yield Planted(both, rows.int().argmax(1), wrong[:, 0], right, walk[step - 1].s)
 
 
 def followed(request: RunRequest, chosen: Settings, step: int, made: Planted) -> Iterator[Tally | None]:
@@ -147,7 +150,10 @@ def experiment(
     """Plant, then follow with each sampler in turn: (what is being done, the tallies so far)."""
     tallies: dict[str, Tally] = {}
     yield "drafting", dict(tallies)
-    made = planted(request, step, count)
+    for made in planted(request, step, count):
+        if made is None:
+            yield "drafting", dict(tallies)
+    assert made is not None  # the last one
     for name, chosen in samplers.items():
         for found in followed(request, chosen, step, made):
             if found is not None:

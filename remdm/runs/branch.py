@@ -13,7 +13,7 @@ import torch
 
 from remdm.runs.domain import Domain
 from remdm.runs.planting import Change, changed
-from remdm.runs.record import PreparedRun, TimedFrame, prepare, recorded
+from remdm.runs.record import PreparedRun, TimedFrame, ensure_known, prepare, recorded
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import Frame, Trace, apply
 from remdm.sampling.coupled_noise import taken_up
@@ -153,6 +153,7 @@ def pane(branch: BranchRequest) -> Pane:
     if prepared.checkpoint.mask_id != trace.mask_id:
         raise ValueError("This run was made by another version of the model; make one of your own first")
     state = state_after(trace, branch.step)
+    ensure_known(state.tokens[0].tolist(), prepared.checkpoint)
     walk = build(request.settings, int((~state.given).sum()))[1]
     t = trace.steps[branch.step - 1].s if branch.step else 1.0
     first = _next_index(trace, branch.step, request, walk)

@@ -205,6 +205,7 @@ def prepare(request: RunRequest) -> PreparedRun:
     if request.start is None and request.model.draw and not request.prompt.strip():
         request = replace(request, prompt=request.model.draw(seed))
     given = request.start
+    ensure_known(given or (), checkpoint)
     start = torch.tensor(given) if given else request.model.start(request.prompt, request.length, checkpoint)
     if request.model.lengths is None and len(start) != request.length:
         raise ValueError(f"start must hold {request.length} ids, got {len(start)}")
@@ -216,6 +217,18 @@ def prepare(request: RunRequest) -> PreparedRun:
     expected = len(build(request.settings, int((start == checkpoint.mask_id).sum()))[1])
     _ensure_kept(request.length, expected)
     return PreparedRun(request, checkpoint, tuple(start.tolist()), expected)
+
+
+def ensure_known(ids: Iterable[int], checkpoint: Checkpoint) -> None:
+    """Refuse ids from elsewhere that a model does not have: on a GPU these would end every run there.
+
+    Raises:
+        ValueError: with the first of them.
+    """
+    entries = max(checkpoint.tokenizer.get_vocab_size(), checkpoint.mask_id + 1)
+    for token in ids:
+        if token >= entries:
+            raise ValueError(f"{token} is not a token of this model, so no run of it can go on from there")
 
 
 def _ensure_kept(length: int, steps: int) -> None:

@@ -48,6 +48,14 @@ class Frame:
         """sigma at a position."""
         return self.sigma[position] if isinstance(self.sigma, tuple) else self.sigma
 
+    @cached_property
+    def held(self) -> int:
+        """About how many bytes of memory it takes."""
+        pairs = len(self.drafts) + sum(map(len, self.alternatives))
+        sigmas = len(self.sigma) if isinstance(self.sigma, tuple) else 1
+        numbers = len(self.remasked) + len(self.weights) + sigmas
+        return 800 + self.confidence.nbytes + 150 * len(self.decoded) + 110 * pairs + 32 * numbers
+
     @property
     def sigma_max(self) -> float:
         """The bound of this step: min(1, (1 - alpha_s) / alpha_t), ReMDM eq. 7."""
@@ -80,6 +88,11 @@ class Trace:
     def given(self) -> tuple[int, ...]:
         """Positions that the prompt fixed."""
         return tuple(place for place, token in enumerate(self.start) if token != self.mask_id)
+
+    @property
+    def held(self) -> int:
+        """About how many bytes of memory it takes."""
+        return sum(frame.held for frame in self.steps) + 150 * len(self.words) + 32 * self.length
 
     @cached_property
     def final(self) -> tuple[int, ...]:

@@ -11,7 +11,8 @@ from remdm.runs.record import PreparedRun, TimedFrame
 from remdm.runs.tokens import Issue
 from remdm.runs.trace import Frame
 
-KEPT = 256
+KEPT, HELD = 256, 256 << 20
+"""Runs, and about how many bytes of them: what a page may still ask for."""
 MAX_ASKED = 20_000
 
 
@@ -29,6 +30,8 @@ class StreamedRun:
     start: str = ""
     end: str = ""
     steps: list[Step] = field(default_factory=list)
+    held: int = 0
+    """About how many bytes of memory the steps take."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -46,6 +49,7 @@ class StreamedRun:
         with self._lock:
             if not self.stopped.is_set():
                 self.steps.append((step, write))
+                self.held += step.frame.held
             return not self.stopped.is_set()
 
     def stop(self) -> None:
@@ -59,7 +63,7 @@ class RunGroup:
     """What one click began: whether it was stopped, its runs, and which of them the visitor looks at.
 
     `ending` says what the page shows once it was stopped, for runs side by side; `last_messages` are the messages sent
-    then, by component.
+    then, by component. `session` is the visit that it belongs to.
     """
 
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -67,6 +71,12 @@ class RunGroup:
     focus: int = 0
     ending: Callable[[], dict] | None = None
     last_messages: dict[Any, str] = field(default_factory=dict)
+    session: str | None = None
+
+    @property
+    def held(self) -> int:
+        """About how many bytes of memory its runs take so far."""
+        return sum(shown.held for shown in self.runs)
 
     def stop(self) -> None:
         """End all of it; nothing is added any more."""
@@ -87,11 +97,11 @@ class Runs:
         self._groups: OrderedDict[str, RunGroup] = OrderedDict()
         self.closing = threading.Event()
 
-    def begin(self) -> str:
-        """A ticket for a new group of runs, which can be stopped before any of them has begun."""
+    def begin(self, session: str | None = None) -> str:
+        """A ticket for a new group of runs of a visit, which can be stopped before any of them has begun."""
         ticket = secrets.token_urlsafe(12)
         with self._lock:
-            self._groups[ticket] = RunGroup()
+            self._groups[ticket] = RunGroup(session=session)
             while len(self._groups) > self._kept:
                 self._groups.popitem(last=False)
         return ticket
@@ -101,6 +111,12 @@ class Runs:
         self.closing.set()
         for group in list(self._groups.values()):
             group.stop()
+
+    def leave(self, session: str | None) -> None:
+        """A visit has ended: end its runs, also those that are in the middle of a batch."""
+        for group in list(self._groups.values()):
+            if session and group.session == session:
+                group.stop()
 
     def group(self, ticket: str | None) -> RunGroup:
         """The group of a ticket; one that nobody else holds for a ticket that is not known (any more)."""
@@ -112,8 +128,9 @@ class Runs:
         with self._lock:
             group.runs.append(shown)
             self._runs[shown.run_id] = shown
-            while len(self._runs) > self._kept:
-                self._runs.popitem(last=False)
+            held = sum(each.held for each in self._runs.values())
+            while len(self._runs) > self._kept or held > HELD:
+                held -= self._runs.popitem(last=False)[1].held
         return shown
 
     def get(self, run_id: str | None) -> StreamedRun | None:

@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
+from itertools import islice
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -22,6 +23,8 @@ TALLEST = 2400
 """Pixels of a frame; what stands below is left out."""
 LONGEST = 24
 """Letters of a token."""
+MOST_LETTERS = 2000
+"""Different ones that are looked for in the font."""
 WIDTH, SIZE, LINE, GAP, EDGE = 720, 17, 30, 4, 18
 CELL = 24
 """Of a square of cells: too small for words."""
@@ -41,8 +44,19 @@ def shortened(word: str, longest: int) -> str:
 
 
 def _words(trace: Trace) -> dict[int, str]:
-    found = {token: shortened(word.strip(), LONGEST) or "␣" for token, word in trace.words.items()}
+    found = {token: shortened(word.strip(), LONGEST) or "·" for token, word in trace.words.items()}
     return found | {token: SPELLED[word] for token, word in found.items() if word in SPELLED}
+
+
+def lacking(trace: Trace) -> str:
+    """The letters of its tokens that the font has no shape for, a few of them."""
+    font = ImageFont.load_default(SIZE)
+    drawn = cache(lambda letter: (font.getmask(letter).size, bytes(font.getmask(letter))))
+    letters = dict.fromkeys(
+        letter for word in _words(trace).values() for letter in word if letter.isprintable() and letter != "�"
+    )
+    missing = drawn("\U0010fffd")  # nobody's letter: what it looks like is the box
+    return " ".join([letter for letter in islice(letters, MOST_LETTERS) if drawn(letter) == missing][:12])
 
 
 def _square(length: int) -> list[Box]:

@@ -42,6 +42,15 @@ def test_the_example_of_the_readme_gives_the_text_and_a_trace(app, client, tmp_p
         ({"options": {"eta": "a"}}, "eta must be a number"),
         ({"options": {"model": "/etc"}}, "/etc"),
         ({"domain": "molecule", "prompt": "x"}, "is not a SMILES token"),
+        ({"options": {"etaa": 1}}, "etaa is not one of the options model, length"),
+        ({"options": {"sampler": "mdlm"}}, "sampler is not one of the options"),
+        ({"options": ["eta"]}, "options must be a table of names and values"),
+        ({"options": {"eta": {"a": [1]}}}, "eta must be a number"),
+        ({"prompt": ["a"], "steps": 2}, "does not know the word"),
+        ({"prompt": "a " * 2000}, "prompt must have at most 2,000 letters, got 4,000"),
+        ({"domain": ["text"]}, "domain must be one of text"),
+        ({"sampler": {"a": 1}}, "sampler must be one of"),
+        ({"steps": None}, "steps must be a whole number"),
     ],
 )
 def test_what_is_invalid_is_one_sentence(client, asked, says):

@@ -39,6 +39,6 @@ def test_a_form_is_spread_over_the_inputs():
 
 @pytest.mark.parametrize("sent", [[], [None], [7], ["no json"], ["7"], ["[1]"], ["[1, 2, 3]"], ['{"a": 1, "b": 2}']])
 def test_anything_else_is_one_sentence(sent):
-    with pytest.raises(gr.Error, match="reload it") as caught:
+    with pytest.raises(gr.Error, match="load it again") as caught:
         spread([Dial(1, 5, step=1), gr.Textbox()], sent)
     assert caught.value.print_exception is False

@@ -4,11 +4,13 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
 from result_rows import row, write
+from torch.nn import Linear
 
 from remdm.app.scaling import Scaling
 from remdm.app.workbench.recommended import Recommended
@@ -22,6 +24,7 @@ from remdm.evaluation.sweeps import results
 from remdm.evaluation.sweeps.samples import Free
 from remdm.evaluation.tuning import recommended
 from remdm.models.ideal import letters
+from remdm.models.network import compute
 from remdm.sampling.methods import settings
 from remdm.sampling.presets import METHODS
 from remdm.views.curves import figure, look, table
@@ -102,7 +105,8 @@ def toy() -> Measurement:
             def draws(cell):
                 return [Free(language, replace(cell, seed=cell.seed + k), 5) for k in (0, 1)]
 
-            return [Bench("toy", "0", None, draws, lambda cell, groups: score(groups))]
+            loaded = SimpleNamespace(denoiser=SimpleNamespace(network=Linear(2, 2)), length=5, compute=compute("cpu"))
+            return [Bench("toy", "0", loaded, draws, lambda cell, groups: score(groups))]
 
     return Toy()
 

@@ -122,7 +122,7 @@ def visit(port: int, told: list[str]) -> None:
 
     try:
         client = Client(f"http://127.0.0.1:{port}", verbose=False)
-        made = client.predict(prompt="", steps=1024, options={"sampler": "remdm-conf"}, api_name="/sample")
+        made = client.predict(prompt="", sampler="remdm-conf", steps=1024, api_name="/sample")
         told.append(f"a result of {len(made[0])} letters")
     except Exception as error:
         told.append(f"{type(error).__name__}: {error}")

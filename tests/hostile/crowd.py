@@ -1,10 +1,10 @@
 """A crowd of programs on one app: they open the page, run, leave in the middle, open files and come back.
 
-    python tests/hostile/crowd.py --visitors 16 --minutes 60 --visits 500 --table docs/reliability.md
+    python tests/hostile/crowd.py --visitors 16 --minutes 60 --visits 500 --table
 
 Each visit loads the page and its description, begins a run at the endpoint and waits for it, or leaves before its end;
 some upload a trace and open it on the page, as its button does. Afterwards one visit follows another. What it costs is
-printed, and written as a table. Browsers, which hold more, are in `remdm bench`.
+printed, with `--table` as the rows of docs/reliability.md. Browsers, which hold more, are in `remdm bench`.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -37,8 +38,10 @@ class Studio:
             probe.bind(("127.0.0.1", 0))
             self.address = f"http://127.0.0.1:{probe.getsockname()[1]}"
         env = {**os.environ, "GRADIO_SERVER_PORT": self.address.split(":")[2], "GRADIO_SERVER_NAME": "127.0.0.1"}
-        self.process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE)  # fmt: skip
+        self._log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=env, stdout=self._log, stderr=subprocess.STDOUT
+        )
         self.met: Counter[str] = Counter()
         self.waits: list[float] = []
         """Seconds from asking for a run to its end, of those that were waited for."""
@@ -55,6 +58,12 @@ class Studio:
         """Resident memory in MB."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
+
+    @property
+    def log(self) -> str:
+        """What it printed."""
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace")
 
     def visit(self, source: random.Random, leaves: float = 0.3) -> None:
         """One visit, counted by how it ended."""
@@ -136,21 +145,13 @@ def one_by_one(studio: Studio, visits: int) -> list[float]:
     return memory
 
 
-def table(rows: list[tuple[str, str]], command: str) -> str:
-    """What was found, as a page of the documentation."""
-    head = (
-        f"# Reliability\n\nWritten by `python tests/hostile/crowd.py {command}`.\n\n| what | found |\n| --- | --- |\n"
-    )
-    return head + "".join(f"| {what} | {found} |\n" for what, found in rows)
-
-
 def main() -> None:
     """Print memory and ends; the status is 1 if a visit met with anything but a result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--visitors", type=int, default=16)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--visits", type=int, default=500, help="one after the other, afterwards")
-    parser.add_argument("--table", type=Path, help="also write the figures to this file")
+    parser.add_argument("--table", action="store_true", help="print the figures as rows of a table")
     args = parser.parse_args()
     studio = Studio()
     try:
@@ -162,7 +163,10 @@ def main() -> None:
     finally:
         asked = time.monotonic()
         studio.process.terminate()
-        studio.process.wait(30)
+        try:
+            studio.process.wait(60)
+        except subprocess.TimeoutExpired:  # told below
+            studio.process.kill()
         stopping = time.monotonic() - asked
     tenth = crowded[min(9, len(crowded) - 1)]
     bad = {name: count for name, count in studio.met.items() if name not in GOOD}
@@ -188,11 +192,10 @@ def main() -> None:
             ", ".join(f"{n} {name}" for name, n in bad.items()) or "none",
         ),
         ("from SIGTERM to the end of the process", f"{stopping:.1f} s"),
+        ("log of the server", f"{len(studio.log) / 1000:.1f} kB, {studio.log.count('Traceback')} tracebacks"),
     ]
     for what, found in rows:
-        print(f"{what}: {found}")
-    if args.table:
-        args.table.write_text(table(rows, " ".join(sys.argv[1:])), encoding="utf-8")
+        print(f"| {what} | {found} |" if args.table else f"{what}: {found}")
     sys.exit(bool(bad))
 
 

@@ -2,11 +2,17 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from conftest import _running as running
+from gradio_client import Client
 
 from remdm import cli
 from remdm.runs.trace_file import load
@@ -77,3 +83,94 @@ def test_a_killed_run_leaves_no_half_written_trace(tmp_path):
         running.send_signal(signal.SIGKILL)
         running.wait()
     assert not target.exists() or load(target).steps
+
+
+STOPPED_EARLY = """
+import os, runpy, signal, sys
+def stop(event, _):
+    if event == "socket.bind" and not stopped:
+        stopped.append(os.kill(os.getpid(), signal.SIGTERM))
+stopped = []
+sys.addaudithook(stop)
+runpy.run_path("app.py", run_name="__main__")
+"""
+"""app.py, which is told to stop when it first asks for a port."""
+
+
+def test_a_server_that_is_stopped_while_it_starts_ends_quietly_and_leaves_nothing(tmp_path):
+    variables = {"GRADIO_SERVER_PORT": "7998", "TMPDIR": str(tmp_path), "GRADIO_SSR_MODE": "False"}
+    ran = command("-c", STOPPED_EARLY, **variables)
+    assert b"Traceback" not in ran.stderr and ran.returncode in (0, 130), ran.stderr[-400:]
+    assert not list(tmp_path.glob("remdm-*"))
+
+
+def test_the_folder_for_temporary_files_is_not_one_that_another_user_may_have_taken(tmp_path):
+    """Gradio's own is `gradio` in the common folder: here a file stands in its place."""
+    (tmp_path / "gradio").touch()
+    ran = command("-c", STOPPED_EARLY, GRADIO_SERVER_PORT="7998", TMPDIR=str(tmp_path), GRADIO_SSR_MODE="False")
+    assert b"Error" not in ran.stderr, ran.stderr[-400:]
+    ran = command("-c", "import app, os; print(os.environ['GRADIO_TEMP_DIR'])", TMPDIR=str(tmp_path))
+    assert Path(ran.stdout.decode().strip()).parent.parent == tmp_path
+
+
+def test_no_folder_for_temporary_files_at_all_is_one_sentence():
+    ran = command("-c", "import tempfile; tempfile.mkdtemp = lambda *_, **__: open('/proc/no/such')\nimport app")
+    assert ran.returncode == 1 and ran.stderr.count(b"\n") == 1
+    assert ran.stderr.startswith(
+        b"No folder for temporary files can be written (No such file or directory); set TMPDIR"
+    )
+
+
+def test_a_port_that_is_taken_is_one_sentence():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ran = command("app.py", GRADIO_SERVER_PORT=port, GRADIO_SERVER_NAME="127.0.0.1", GRADIO_SSR_MODE="False")
+    assert ran.returncode == 1 and ran.stderr.count(b"\n") == 1
+    assert ran.stderr.startswith(f"The page cannot be served at 127.0.0.1:{port}".encode())
+
+
+class Prefixed(BaseHTTPRequestHandler):
+    """A reverse proxy that serves an app below /studio."""
+
+    app = ""
+
+    def do_GET(self):
+        assert self.path.startswith("/studio/"), f"{self.path} leaves the prefix"
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        more = {"X-Forwarded-Host": self.headers["Host"], "X-Forwarded-Proto": "http"}
+        asked = urllib.request.Request(
+            self.app + self.path.removeprefix("/studio"), body or None, {**dict(self.headers), **more},
+            method=self.command,
+        )  # fmt: skip
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            self.send_response(answer.status)
+            for name in ("Content-Type", "Content-Encoding", "Content-Security-Policy"):
+                if answer.headers[name]:
+                    self.send_header(name, answer.headers[name])
+            self.end_headers()
+            while part := answer.read1(1 << 16):
+                self.wfile.write(part)
+                self.wfile.flush()
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.slow
+def test_the_page_and_its_endpoint_live_below_a_prefix(tmp_path):
+    with running(tmp_path, GRADIO_SSR_MODE="False", GRADIO_ROOT_PATH="/studio") as served:
+        handler = type("Handler", (Prefixed,), {"app": served.address})
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+            threading.Thread(target=proxy.serve_forever, daemon=True).start()
+            address = f"http://127.0.0.1:{proxy.server_port}/studio/"
+            with urllib.request.urlopen(address) as page:
+                assert b"ReMDM Studio" in page.read() and page.headers["Content-Security-Policy"]
+            client = Client(address, verbose=False)
+            text, trace = client.predict(prompt="", steps=4, api_name="/sample")
+            client.close()
+            proxy.shutdown()
+    assert text and len(trace["steps"]) >= 4

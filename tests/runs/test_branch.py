@@ -161,6 +161,6 @@ def test_planting_in_many_runs_tells_samplers_apart(order):
     again = [dict(tallies) for _, tallies in experiment(order, samplers, 10, 8)][-1]
     assert again == tallies, "the same seeds, the same errors"
     with pytest.raises(ValueError, match="step must lie between 1 and 15"):
-        planted(order, 0, 2)
+        list(planted(order, 0, 2))
     with pytest.raises(ValueError, match="runs must be a whole number from 1 to 256"):
-        planted(order, 5, 10**6)
+        list(planted(order, 5, 10**6))

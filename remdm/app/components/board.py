@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from remdm import limits
 from remdm.app.samples import Sample
 from remdm.app.streams import Stream, affordable, work
 from remdm.runs.branch import BranchRequest, Pane, pane, pane_trace, side_by_side
@@ -70,6 +71,12 @@ class Comparison:
     def title(self) -> str:
         """All of it in a few words."""
         return " · ".join(self.titles)
+
+    def shortened(self, most: int, room: float) -> "Comparison":
+        """The same with at most so many comparisons before it, and in so many bytes: what lies further back goes."""
+        room -= sum(sample.trace.held for sample in self.samples)
+        before = self.before.shortened(most - 1, room) if self.before and most > 0 and room > 0 else None
+        return replace(self, before=before)
 
     def message(self, **more: Any) -> str:
         """All of it as one message of the stage; more of it: `headline`, `play`."""
@@ -165,6 +172,7 @@ class Showing:
                 fresh |= {which} if live else set()
             if self.group.stopped.is_set():
                 return
+            limits.hold(self.group.held)
         if not live:
             yield opening % ",".join(past)
         if turn:

@@ -23,9 +23,21 @@ MOST_WAITING = 32
 
 def in_line() -> int:
     """How many runs wait for their turn, in the server whose callback this is."""
-    served = LocalContext.blocks.get()
+    served = LocalContext.blocks.get(None)
     line = served._queue.event_queue_per_concurrency_id.get(MODEL_QUEUE) if served else None
     return len(line.queue) if line else 0
+
+
+def wait_in_line() -> int:
+    """How many runs wait before one that comes now.
+
+    Raises:
+        ValueError: if the line is full.
+    """
+    before = in_line()
+    if before >= MOST_WAITING:
+        raise ValueError(f"{before} runs wait here already: try again in a minute")
+    return before
 
 
 class RunControls:
@@ -72,12 +84,10 @@ class RunControls:
         """Let an event begin a job; `at_once` is what changes before its turn has come."""
         more = at_once or {}
 
-        def begin() -> Changes:
-            before = in_line()
-            if before >= MOST_WAITING:
-                raise ValueError(f"{before} runs wait here already: try again in a minute")
+        def begin(request: gr.Request) -> Changes:
+            before = wait_in_line()
             waiting = f"Waiting behind {before} …" if before else self.waiting
-            return {**self.busy(waiting), **more, self.ticket: RUNS.begin()}
+            return {**self.busy(waiting), **more, self.ticket: RUNS.begin(request.session_hash)}
 
         begun = on(event, begin, None, {*self.buttons, *more, self.ticket})
         inputs, outputs = {self.ticket, *inputs}, {*outputs, *self.buttons}

@@ -1,17 +1,15 @@
 """Learn: five stations of a minute, each with recorded runs on the stage and one thing to do that checks itself."""
 
-import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import gradio as gr
 
 from remdm.app.components.board import Showing
 from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import ScriptedHTML, stage
-from remdm.app.events import IN_ORDER, Changes, Values, ask_page, on
+from remdm.app.events import IN_ORDER, Changes, Values, ask_page, index_of, on, read_table
 from remdm.app.learn.recorded import Recorded
 from remdm.app.learn.stations import course
 from remdm.app.samples import Sample
@@ -58,8 +56,8 @@ class Learn:
 
     def picked(self, event: gr.EventData) -> Changes:
         """A station was opened, or another run of it was asked for."""
-        place, boards = getattr(event, "index", None), self.course.boards
-        if type(place) is not int or not 0 <= place < len(boards):
+        place, boards = index_of(event), self.course.boards
+        if place is None or place >= len(boards):
             return {self.board: gr.skip()}
         return {self.board: self.runs.message(boards[place]), self.made: ()}
 
@@ -97,7 +95,7 @@ def where(text: str, shown: tuple[Sample, ...]) -> tuple[int, int, int]:
     Raises:
         ValueError: where no word is chosen, or nothing follows the step.
     """
-    found: dict[str, Any] = json.loads(text or "{}")
+    found = read_table(text)
     place, position, step = (found.get(name) for name in ("lane", "position", "step"))
     if type(place) is not int or not 0 <= place < len(shown):
         raise ValueError("Click a word on the stage first: the one that becomes wrong")

@@ -6,7 +6,7 @@ import gradio as gr
 from gradio.components import Component
 
 from remdm.app.components.scripted_html import ScriptedHTML
-from remdm.app.events import EACH, Changes, Values, on
+from remdm.app.events import EACH, SIDE_QUEUE, Changes, Values, on
 from remdm.app.workbench.acts import alternatives, read_act
 from remdm.app.workbench.lanes import COUNTS, Lanes
 from remdm.app.workbench.settings import Panel
@@ -25,7 +25,7 @@ class Asked:
     def __init__(self, player: ScriptedHTML, panel: Panel, lanes: Lanes, reactions: Reactions, made: gr.State) -> None:
         self.player, self.panel, self.lanes, self.reactions, self.made = player, panel, lanes, reactions, made
         self.act = gr.State()
-        on(player.edit, self.alternatives, {made}, player, **EACH)
+        on(player.edit, self.alternatives, {made}, player, **EACH, **SIDE_QUEUE)
         noted = on(player.submit, self.noted, None, self.act)
         self.settled = on(
             noted.success, self.read, {self.act, made, panel.steps, panel.model, *lanes.inputs},
@@ -42,7 +42,7 @@ class Asked:
         Raises:
             ValueError: with one sentence, for anything that the stage does not offer.
         """
-        asked = values[self.act]
+        asked = values[self.act] if isinstance(values[self.act], dict) else {}
         if asked.get("kind") == "lanes":
             count = asked.get("lanes")
             if type(count) is not int or count not in COUNTS:

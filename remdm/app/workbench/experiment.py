@@ -1,6 +1,7 @@
 """Once is chance: an error is planted in many runs, and each sampler follows it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import gradio as gr
 
@@ -8,9 +9,11 @@ from remdm.app.components.controls import choices
 from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values
+from remdm.app.streams import affordable
 from remdm.app.workbench.lanes import AS_SET, resettled
 from remdm.app.workbench.settings import Panel
 from remdm.evaluation.planted_errors import HEADINGS, experiment, row
+from remdm.runs.record import prepare
 from remdm.sampling.presets import METHODS
 from remdm.serving.streamed_runs import RunGroup
 from remdm.views.comparison import grid
@@ -59,6 +62,11 @@ class PlantMany:
             METHODS[each or settings.sampler].title + ("" if each else " (as set)"): resettled(settings, each, {})
             for each in values[self.samplers]
         }
+        if not chosen:
+            raise ValueError("Choose at least one sampler")
+        prepared = prepare(request)  # each follows as many runs without the error as with it
+        each = [prepared, *(replace(prepared, request=replace(request, settings=one)) for one in chosen.values())]
+        affordable(each, 2 * count)
         step = max(1, round(values[self.share] * steps))
         caption = (
             f"{count} runs, an unlikely token planted in each after step {step} of {steps}; shares with Wilson's 95 % "

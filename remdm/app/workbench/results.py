@@ -1,7 +1,6 @@
 """What a run leaves behind under the stage, and what the stage shows again: samples, numbers, files, opened traces."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import gradio as gr
 from gradio.components import Component
@@ -9,14 +8,11 @@ from gradio.components import Component
 from remdm.app.components.board import Comparison, of_samples
 from remdm.app.components.scripted_html import ScriptedHTML, tiles
 from remdm.app.components.tiles import finished
-from remdm.app.errors import refusal
 from remdm.app.events import Changes, Values
 from remdm.app.samples import Sample, opened
 from remdm.app.workbench.outcome import Outcome
 from remdm.app.workbench.share import Share
 from remdm.runs.domain import Domain
-from remdm.runs.trace import TraceError
-from remdm.runs.trace_file import load
 from remdm.views.comparison import table
 from remdm.views.messages import title
 
@@ -94,21 +90,18 @@ class Results:
 
     def chosen(self, values: Values) -> Changes:
         """Show another of the samples."""
-        return self.of_one(values[self.kept][values[self.samples]])
+        place, kept = values[self.samples], values[self.kept]
+        if place not in range(len(kept)):
+            raise ValueError("That sample is not there any more")
+        return self.of_one(kept[place])
 
     def opened(self, file: str) -> Changes:
         """Show a trace file of the visitor's.
 
         Raises:
-            gr.Error: with one sentence, for a file that is not one or does not fit its model.
+            TraceError: with one sentence, for a file that cannot be shown.
         """
-        try:
-            trace = load(Path(file))
-            if trace.run.get("domain") != self.domain.name:
-                raise TraceError(f"It belongs to the domain {str(trace.run.get('domain'))[:40]}.")
-            sample = opened(self.domain, trace)
-        except TraceError as error:
-            raise refusal(TraceError(f"This file cannot be shown. {error}")) from error
+        sample = opened(file, {self.domain.name: self.domain})
         return {**self.of([sample]), self.player: sample.message(sample.opened_as)}
 
 

@@ -26,6 +26,8 @@ from remdm.sampling.schedule import SCHEDULES
 FIRST = "remdm-loop"
 FIRST_STEPS = 64
 MOST_STEPS = 1024
+MOST_PROMPT = 2000
+"""Letters."""
 STRENGTH = ("eta",)
 """The knobs that stand in the strip."""
 
@@ -72,7 +74,7 @@ class Panel:
         self.about = gr.Markdown(model.about, elem_classes="hint")
         with self._strip:
             self.prompt = gr.Textbox(
-                label="Start with", lines=1, max_lines=5, max_length=2000, elem_id=self._id("prompt"),
+                label="Start with", lines=1, max_lines=5, max_length=MOST_PROMPT, elem_id=self._id("prompt"),
                 elem_classes="whole", placeholder=model.placeholder, info=model.prompt_help,
                 visible=bool(model.prompt_help),
             )  # fmt: skip
@@ -182,7 +184,7 @@ class Panel:
         chosen = self._settings(values)
         length = whole("length", values[self.length], *model.lengths) if model.lengths else model.length
         seed, watch = whole("seed", values[self.seed], 0, MAX_SEED), values[self.recorded] == "all"
-        prompt = values[self.prompt] or ""
+        prompt = short(str(values[self.prompt] or ""))
         first = RunRequest(
             self.domain, model, prompt, length, chosen, seed, asked=asked, watch=watch, coupled=True, drafts=watch
         )
@@ -212,7 +214,7 @@ class Panel:
         model = request.model
         return {
             **self.turned_to(request.settings), self.model: model.name, self.about: model.about,
-            self.prompt: request.prompt[:2000], self.seed: request.seed, self.samples: 1,
+            self.prompt: request.prompt, self.seed: request.seed, self.samples: 1,
             self.steps: request.settings.steps, self.length: length_of(model, request.length),
             self.recorded: "all" if request.watch else "decoded",
             **{control: getattr(request.asked, name) for name, control in self.asked.items()},
@@ -258,6 +260,17 @@ def filled(name: str, each: Field, value: Any) -> Any:
     if value is None:
         raise ValueError(f"{name} is empty; give it a value.")
     return canonical(each, value)
+
+
+def short(prompt: str) -> str:
+    """A prompt that the page takes.
+
+    Raises:
+        ValueError: for one that is longer.
+    """
+    if len(prompt) > MOST_PROMPT:
+        raise ValueError(f"prompt must have at most {MOST_PROMPT:,} letters, got {len(prompt):,}")
+    return prompt
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:

@@ -1,7 +1,7 @@
 """Share: a link to what the stage shows, and the same as one HTML file and as a GIF."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ import gradio as gr
 
 from remdm.app.components.board import Comparison
 from remdm.app.components.scripted_html import scripts, styles
-from remdm.app.events import Changes, Values, ask_page, on
-from remdm.app.samples import Sample, file_of
+from remdm.app.events import SIDE_QUEUE, Changes, Values, ask_page, on, read_table
+from remdm.app.samples import Sample, file_name
 from remdm.app.workbench.lanes import AS_SET, FIRST_LANES, lane_text, read_lane
+from remdm.app.workbench.settings import short
 from remdm.models.network import compute
 from remdm.runs.branch import request_of
 from remdm.runs.domain import Domain
@@ -22,6 +23,7 @@ from remdm.runs.trace import Trace
 from remdm.sampling.knobs import knob, knobs, parse
 from remdm.sampling.methods import options, settings
 from remdm.serving.apart import APART, TooLong
+from remdm.serving.temporary import offered
 from remdm.views import film, standalone
 from remdm.views.messages import title
 
@@ -67,6 +69,8 @@ def query(shown: Comparison, at: Mapping[str, Any]) -> str:
     Raises:
         ValueError: for what no link can make again.
     """
+    if len(shown.edits) > MOST_EDITS:
+        raise ValueError(f"A link says at most {MOST_EDITS} changes by hand; export it as a page instead.")
     root = shown
     while root.before is not None:
         root = root.before
@@ -106,6 +110,12 @@ class Link:
     edits: tuple[Mapping[str, Any], ...]
 
 
+def sayable(domain: Domain) -> tuple[str, ...]:
+    """What a link of a domain can say besides the prompt, the sampler, T and the seed."""
+    names = ("model", *NUMBERS, *options(), *knobs(domain.ask))
+    return tuple(dict.fromkeys(name for name in names if name not in ("steps", "seed")))
+
+
 def read_link(domain: Domain, pairs: Mapping[str, str]) -> Link:
     """A link, checked.
 
@@ -119,7 +129,7 @@ def read_link(domain: Domain, pairs: Mapping[str, str]) -> Link:
     chosen = settings(pairs.get("sampler", "remdm-loop"), **{"steps": 64} | given)
     model, wanted = domain.model(pairs.get("model")), domain.ask(**asked)
     request = RunRequest(
-        domain, model, pairs.get("prompt", "")[:2000], numbers.get("length", model.length), chosen,
+        domain, model, short(pairs.get("prompt", "")), numbers.get("length", model.length), chosen,
         numbers.get("seed", 7), asked=wanted,
     )  # fmt: skip
     named = pairs.get("lanes", "*").split("|")
@@ -133,7 +143,7 @@ def _edits(text: str) -> list[dict[str, Any]]:
     try:
         found = json.loads(text[: MOST_EDITS * MOST_EDIT_TEXT])
         edits = [dict(zip(names, each, strict=True)) for each in found]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError("edits must be a list of what was done by hand") from error
     if len(edits) > MOST_EDITS:
         raise ValueError(f"edits must be at most {MOST_EDITS}, got {len(edits)}")
@@ -143,13 +153,9 @@ def _edits(text: str) -> list[dict[str, Any]]:
 def page_file(shown: Comparison) -> Path:
     """What the stage shows as one HTML file."""
     first = shown.samples[0].trace
-    path = Path(file_of(first))
-    path = path.with_name(f"{path.name.removesuffix('.json.gz')}.html")
     name = title(first.run) if len(shown.samples) == 1 else f"{shown.title}, {title(first.run)}"
-    try:
+    with offered(f"{file_name(first)}.html") as path:
         path.write_text(standalone.page(name, shown.message(), scripts(), styles()), encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"This server cannot write the page ({error.strerror}); the run itself stays") from error
     return path
 
 
@@ -158,6 +164,13 @@ def moving_picture(domain: Domain, trace: Trace) -> bytes:
     sample = Sample(trace, None, domain)
     own = sample.model.film if sample.model else None
     return own(trace) if own else film.gif(trace, layout=sample.layout)
+
+
+def undrawn(domain: Domain, trace: Trace) -> str:
+    """The letters of a run that its GIF cannot show."""
+    sample = Sample(trace, None, domain)
+    own = sample.layout == "grid" or (sample.model and sample.model.film)
+    return "" if own else film.lacking(trace)
 
 
 class Share:
@@ -170,7 +183,8 @@ class Share:
             self.export = gr.Button("Export as page and GIF", size="sm", elem_id=f"{where}-export-page")
         self.link = gr.Textbox(
             label="Link", visible=False, interactive=False, buttons=["copy"], elem_id=f"{where}-link-text",
-            info="It makes the same again, and shows the same step and token.",
+            info="It makes the same again, and shows the same step and token. Another kind of processor may round "
+            "otherwise, and then write something else.",
         )  # fmt: skip
         self.files = gr.File(label="Exported", file_count="multiple", visible=False, elem_id=f"{where}-exported")
 
@@ -178,9 +192,9 @@ class Share:
         """Connects it to what the stage shows, and to the run whose numbers stand below."""
         self.made, self.shown = made, shown
         asked, self.at = ask_page(self.copy.click, ON_STAGE % self.where)
-        linked = on(asked.then, self.linked, {made, self.at}, self.link)
+        linked = on(asked.then, self.linked, {made, self.at}, self.link, **SIDE_QUEUE)
         on(linked.success, None, self.link, self.link, js=_COPY)
-        on(self.export.click, self.exported, {made, shown}, self.files)
+        on(self.export.click, self.exported, {made, shown}, self.files, **SIDE_QUEUE)
 
     @property
     def outdated(self) -> Changes:
@@ -191,7 +205,7 @@ class Share:
         """The link's query for what the stage shows."""
         if values[self.made] is None:
             raise ValueError("There is nothing to share yet; write something first.")
-        text = query(values[self.made], json.loads(values[self.at] or "{}"))
+        text = query(values[self.made], read_table(values[self.at]))
         return {self.link: gr.Textbox(value=text, visible=True)}
 
     def exported(self, values: Values) -> Changes:
@@ -199,12 +213,15 @@ class Share:
         made, sample = values[self.made], values[self.shown]
         if made is None or sample is None:
             raise ValueError("There is nothing to export yet; write something first.")
-        files: Sequence[Path] = [page_file(made)]
+        files = [page_file(made)]
         if sample.trace.steps:
             try:
-                moving = files[0].with_suffix(".gif")
-                moving.write_bytes(APART.call(FILM_SECONDS, moving_picture, sample.domain, sample.trace))
-                files = [*files, moving]
+                drawn = APART.call(FILM_SECONDS, moving_picture, sample.domain, sample.trace)
+                with offered(f"{file_name(sample.trace)}.gif") as moving:
+                    moving.write_bytes(drawn)
+                files.append(moving)
+                if lacking := APART.call(FILM_SECONDS, undrawn, sample.domain, sample.trace):
+                    gr.Warning(f"The GIF has boxes for letters that its font lacks: {lacking}. The page has them all.")
             except TooLong as error:
                 gr.Warning(f"The GIF was left out: {error}.")
         return {self.files: gr.File(value=[str(path) for path in files], visible=True)}

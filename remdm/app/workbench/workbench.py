@@ -10,11 +10,12 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
+from remdm import limits
 from remdm.app.components.board import Comparison, Showing
 from remdm.app.components.controls import choices
 from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import stage
-from remdm.app.events import IN_ORDER, LATEST, Changes, Values, on
+from remdm.app.events import IN_ORDER, LATEST, SIDE_QUEUE, Changes, Values, index_of, on
 from remdm.app.samples import Sample
 from remdm.app.streams import affordable
 from remdm.app.workbench.acts import Act, acted, read_act
@@ -27,7 +28,7 @@ from remdm.app.workbench.results import Results, alone
 from remdm.app.workbench.schedule_preview import SchedulePreview
 from remdm.app.workbench.settings import Panel, another_seed
 from remdm.app.workbench.settings_events import Reactions
-from remdm.app.workbench.share import Link, own_lane, query_pairs
+from remdm.app.workbench.share import MOST_EDITS, Link, own_lane, query_pairs
 from remdm.app.workbench.writing import Writing
 from remdm.evaluation.measurement import Measurement
 from remdm.models.checkpoints import CheckpointError
@@ -107,7 +108,7 @@ class Workbench:
         on(results.tiles.select, self.picked, {self.controls.ticket, results.kept}, results.views, **IN_ORDER)
         opened = on(
             opener.upload, self.open_trace, opener,
-            {*results.outputs, self.controls.ticket, *self.panel.controls, *self.lanes.outputs},
+            {*results.outputs, self.controls.ticket, *self.panel.controls, *self.lanes.outputs}, **SIDE_QUEUE,
         )  # fmt: skip
         on(opened.success, self.settled, inputs, {self.asked, self.changed})
         changes = [each.change for each in inputs if each is not self.link]  # type: ignore[attr-defined]
@@ -193,8 +194,10 @@ class Workbench:
         showing = Showing(branches, group)
         edits = (*(before.edits if before else ()), act.text) if act else ()
 
+        earlier = before and before.shortened(MOST_EDITS - 1, limits.current().held)
+
         def shown() -> Comparison:
-            return replace(showing.comparison, before=before, edits=edits)
+            return replace(showing.comparison, before=earlier, edits=edits)
 
         def ended(made: Comparison) -> Changes:
             return self.results.of_lanes(made, showing.end(made))
@@ -258,9 +261,9 @@ class Workbench:
 
     def picked(self, values: Values, event: gr.EventData) -> Changes:
         """A tile was clicked: the player follows that sample, or shows it if the run is over."""
-        place, kept = getattr(event, "index", None), values[self.results.kept]
+        place, kept = index_of(event), values[self.results.kept]
         group = RUNS.group(values[self.controls.ticket])
-        if type(place) is not int or place < 0:
+        if place is None:
             return {self.player: gr.skip()}
         if group.runs and not group.stopped.is_set() and not group.runs[-1].end:  # it still runs
             group.focus = min(place, len(group.runs) - 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 
+from remdm import limits
 from remdm.app.components.run_controls import RunControls
 from remdm.app.components.scripted_html import ScriptedHTML
 from remdm.app.components.tiles import Refresh
@@ -59,6 +60,7 @@ class Writing:
                 write = stream.take(step)
                 if write is None:
                     return []
+                limits.hold(group.held)
                 yield {self.player: write()}
             samples.append(made(shown))
             yield {self.player: stream.end(samples[-1])}
@@ -76,6 +78,7 @@ class Writing:
             writes = [stream.take(one) if one else None for stream, one in zip(streams, step, strict=True)]
             if group.stopped.is_set():
                 return []
+            limits.hold(group.held)
             if group.focus != focus:
                 focus = group.focus
                 yield {self.player: starts[focus]}  # the player asks for the steps before this one

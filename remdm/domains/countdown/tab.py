@@ -19,7 +19,7 @@ from remdm.models.checkpoints import total_parameters
 from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
-from remdm.sampling.methods import Settings, settings
+from remdm.sampling.methods import Settings, build, settings
 from remdm.sampling.presets import METHODS
 from remdm.serving.streamed_runs import RunGroup
 from remdm.views.bars import Entry, board
@@ -85,8 +85,9 @@ class CountdownTab:
         chosen = {_title(name): self._settings(name, steps, values) for name in values[self.samplers]}
         restarts = {_title(name): count for name, (_, count) in AGAIN.items()}
         loaded = self.model.load(compute())
-        denoiser, answers = loaded.denoiser, sum(restarts.get(name, 1) for name in chosen) * problems * seeds
-        limits.afford(total_parameters(denoiser.network) * loaded.length * steps * answers)
+        denoiser, weights = loaded.denoiser, total_parameters(loaded.denoiser.network)
+        made = sum(len(build(each)[1]) * restarts.get(name, 1) for name, each in chosen.items())
+        limits.afford(weights * loaded.length * made * problems * seeds, loaded.compute.device.type == "cuda")
         for standings in Race(denoiser, chosen, problems, range(seeds), restarts, group.stopped).run():
             if group.stopped.is_set():
                 return

@@ -2,8 +2,6 @@
 
 import json
 import random
-import secrets
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from remdm.app.events import Values, ask_page, on
-from remdm.app.samples import Sample
+from remdm.app.events import SIDE_QUEUE, Values, ask_page, on
+from remdm.app.samples import Sample, file_name
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.image import conditions
 from remdm.domains.image.exports import animation, contact_sheet
@@ -21,6 +19,8 @@ from remdm.models.network import compute
 from remdm.runs.domain import Domain
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import Trace
+from remdm.serving.apart import APART
+from remdm.serving.temporary import offered
 
 SAME = "the chosen category"
 MARKED = "() => window.ReMDMPictures.request()"
@@ -28,6 +28,8 @@ PRESET = "() => window.ReMDMPictures.preset({})"
 HELP = """Switch on *Mark cells to redraw* under the picture and drag over it, or take a preset. Marked cells go back
 to the mask; all others stay given, and the model fits the new ones to them."""
 MOST_JSON = 64_000
+DRAWING_SECONDS = 40
+"""For a file of pictures."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def read_redraw_request(text: str | None) -> RedrawRequest:
         ids, marked = found["ids"], found["marked"]
         fine = all(isinstance(part, list) and all(type(x) is int and 0 <= x < 1 << 20 for x in part)
                    for part in (ids, marked))  # fmt: skip
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         fine = False
     if not fine or any(place >= len(ids) for place in marked):
         raise ValueError("There is no picture yet; press Run first.")
@@ -111,7 +113,7 @@ class ImageTab:
         self._runs_on(self.outpaint, PRESET.format("'All but the middle'"))
         self._runs_on(self.half, PRESET.format("'Left half'"), always_another=True)
         for button, make, suffix in ((self.sheet, contact_sheet, "png"), (self.gif, animation, "gif")):
-            on(button.click, self._filing(make, suffix), self.bench.results.shown, self.file)
+            on(button.click, self._filing(make, suffix), self.bench.results.shown, self.file, **SIDE_QUEUE)
 
     def _runs_on(self, button: gr.Button, script: str, always_another: bool = False) -> None:
         """A click on the button redraws the cells that the page marks, `always_another`: as another category."""
@@ -128,9 +130,10 @@ class ImageTab:
     def _filing(self, make: Callable[[Trace], bytes], suffix: str) -> Callable[[Sample | None], Any]:
         def file(shown: Sample | None) -> Any:
             if shown is None:
-                raise gr.Error("There is no picture yet; press Run first.", print_exception=False)
-            path = Path(tempfile.mkdtemp(prefix="remdm-")) / f"picture-{secrets.token_hex(4)}.{suffix}"
-            path.write_bytes(make(shown.trace))
+                raise ValueError("There is no picture yet; press Run first.")
+            drawn = APART.call(DRAWING_SECONDS, make, shown.trace)
+            with offered(f"{file_name(shown.trace)}.{suffix}") as path:
+                path.write_bytes(drawn)
             return gr.Image(value=str(path), visible=True)
 
         return file

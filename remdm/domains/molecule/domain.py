@@ -275,7 +275,8 @@ QM9 = Model(
     tile=tile,
     numbers=numbers,
     charts=charts,
-    prompt_help="A SMILES fragment: its tokens stay as given. _ is one blank; a final ... lets the molecule go on.",
+    prompt_help="A SMILES fragment: its tokens stay as given. _ is one blank, a digit behind it a ring's; a final ... "
+    "lets the molecule go on.",
     placeholder="Empty: any molecule",
 )
 

@@ -1,7 +1,7 @@
 """The molecule tab: the workbench, settings that do well on QM9, files, and the frontier of novelty and property."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.sampling.knobs import knobs
+from remdm.sampling.methods import build
 from remdm.sampling.presets import METHODS
 from remdm.serving.streamed_runs import RunGroup
+from remdm.serving.temporary import offered
 from remdm.views.frontier import Spot, figure
 
 MEASURED = ASSETS / "results" / "molecule.csv"
@@ -129,15 +131,14 @@ class MoleculeTab:
 
     def exported(self, kept: list[Sample]) -> Changes:
         """Fresh files of the samples that are shown."""
-        strings = [smiles(view.ids) for view in (sample.view for sample in kept) if not view.masked]
-        if not strings:
-            return {button: gr.DownloadButton(value=None, interactive=False) for button in self.files.values()}
-        folder, facts = Path(tempfile.mkdtemp(prefix="remdm-")), novelty.load(FOLDER)
-        changes: Changes = {}
-        for ending, (_, write) in FILES.items():
-            path = folder / f"molecules.{ending}"
-            path.write_text(write(strings, facts), encoding="utf-8")
-            changes[self.files[ending]] = gr.DownloadButton(value=str(path), interactive=True)
+        views = [sample.view for sample in kept if sample.model]  # RDKit need not be ready for anything else
+        strings = [smiles(view.ids) for view in views if not view.masked]
+        changes: Changes = {button: gr.DownloadButton(value=None, interactive=False) for button in self.files.values()}
+        with suppress(ValueError):  # a server that cannot write them shows the run all the same
+            for ending, (_, write) in FILES.items() if strings else ():
+                with offered(f"molecules.{ending}") as path:
+                    path.write_text(write(strings, novelty.load(FOLDER)), encoding="utf-8")
+                changes[self.files[ending]] = gr.DownloadButton(value=str(path), interactive=True)
         return changes
 
     # The frontier
@@ -150,7 +151,8 @@ class MoleculeTab:
         checkpoint = self.domain.models[0].load(compute())
         running = Frontier(checkpoint, Asked(property, guidance), chosen, scales, count, halt=group.stopped)
         weights = total_parameters(checkpoint.denoiser.network)
-        limits.afford(2 * weights * checkpoint.length * steps * running.total)
+        made = sum(len(build(each)[1]) for each in chosen.values()) * len(scales) * count
+        limits.afford(2 * weights * checkpoint.length * made, checkpoint.compute.device.type == "cuda")
         for found in running.run():
             if group.stopped.is_set():
                 return
@@ -163,6 +165,8 @@ class MoleculeTab:
 
     def measured(self, choice: str) -> tuple[Any, str]:
         """The figure of what was measured beforehand, and what it says about remasking."""
+        if not choice:
+            raise ValueError("Nothing was measured beforehand")
         property, guidance, steps = choice.split("|")
         found = spots(results.read(MEASURED), property, guidance, int(steps))
         counts = ", ".join(sorted({f"{spot.samples:,}" for spot in found}))
