@@ -41,7 +41,7 @@ class Source:
 TEXT_FILES = (
     "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
-    "model.safetensors.index.json", "chat_template.jinja",
+    "model.safetensors.index.json", "chat_template.jinja", "prism.json",
 )  # fmt: skip
 
 
