@@ -452,7 +452,8 @@ def test_scaling_shows_what_was_measured_and_adds_a_cell_of_ones_own(studio):
     studio.show("Measure")
     studio.show("Scaling")
     page.wait_for_selector("#scaling-chart .main-svg", state="attached")
-    lines = "document.querySelector('#scaling-chart .js-plotly-plot').data.map(each => [each.name, each.marker.symbol])"
+    data = "document.querySelector('#scaling-chart .js-plotly-plot').data"
+    lines = f"{data}.filter(each => each.marker).map(each => [each.name, each.marker.symbol])"
     there = page.evaluate(lines)
     assert len(there) > 3 and not any(symbol.endswith("-open") for _, symbol in there)
     page.locator("#scaling-steps input[type=number]").fill("4")
