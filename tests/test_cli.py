@@ -127,3 +127,22 @@ def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])
     assert stopped.value.code == 0 and f"usage: remdm {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("asked", ["molecule --sampler remdm-cap --steps 6", "countdown --sampler llada --steps 4",
+                                   "molecule --sampler threshold --steps 8"])  # fmt: skip
+def test_runs_in_one_batch_are_those_that_are_made_alone(asked, tmp_path, monkeypatch):
+    cli.main(["sample", *asked.split(), "--count", "3", "--out", str(tmp_path / "together")])
+    monkeypatch.setattr("remdm.cli.sample.at_once", lambda *_: 1)
+    cli.main(["sample", *asked.split(), "--count", "3", "--out", str(tmp_path / "alone")])
+    together, alone = ([load(path) for path in sorted((tmp_path / each).iterdir())] for each in ("together", "alone"))
+    assert len(together) == 3
+    for one, other in zip(together, alone, strict=True):
+        assert (one.run, one.text) == (other.run, other.text)
+        assert [_done(frame) for frame in one.steps] == [_done(frame) for frame in other.steps]
+
+
+def _done(frame):
+    """What a step did; products of several rows are rounded otherwise in float32."""
+    written = [(place, token, pytest.approx(p, abs=1e-5)) for place, token, p in frame.decoded]
+    return frame.phase, frame.forwards, frame.remasked, written

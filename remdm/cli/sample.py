@@ -2,16 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import Field
 from pathlib import Path
 
 from remdm.domains.registry import DOMAINS
 from remdm.hub.listing import get
-from remdm.models.network import DEVICES
+from remdm.models.network import AT_ONCE, DEVICES
 from remdm.runs.domain import Domain, Model
-from remdm.runs.record import BrokenRun, record
+from remdm.runs.record import BrokenRun, Making, PreparedRun, record_together
 from remdm.runs.request import RunRequest
+from remdm.runs.trace import Trace
 from remdm.runs.trace_file import save
 from remdm.sampling import methods
 from remdm.sampling.knobs import knobs, parse
@@ -20,6 +21,7 @@ from remdm.sampling.presets import METHODS
 from remdm.serving.engine import ENGINES, from_environment
 from remdm.serving.engine import chosen as chosen_engine
 from remdm.serving.remote import ADDRESS
+from remdm.serving.wire import MOST_RUNS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,36 +138,51 @@ def run(args: argparse.Namespace) -> None:
     engine = chosen_engine(args.engine, args.address)
     making = None if args.engine == "local" else engine.rows  # alone here, it needs no seat
     length, watch = model.length if args.length is None else args.length, args.confidence == "all"
-    for index, target in enumerate(targets):
-        request = RunRequest(
-            domain,
-            model,
-            args.prompt,
-            length,
-            settings,
-            args.seed,
-            index,
-            args.device,
-            extra,
-            watch=watch,
-            drafts=args.drafts,
-        )
-        if model.fetch is not None:
-            get(model.name, args.device)
+    if model.fetch is not None:
+        get(model.name, args.device)
+    for target in targets[:1]:
         if target is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)  # before the run, which would be lost
-        try:
-            prepared = engine.prepare(request)
-            for note in prepared.notes if index == 0 else ():
-                print(f"remdm: {note}", file=sys.stderr)
-            trace = record(prepared, making)
-        except BrokenRun as broken:
-            if target is not None and broken.trace.steps:
-                save(broken.trace, target)
-                raise ValueError(f"{broken} What was made before is in {target}.") from broken
-            raise
-        if target is None:
-            print(trace.text)
-            continue
-        save(trace, target)
-        print(target)
+            target.parent.mkdir(parents=True, exist_ok=True)  # before the runs, which would be lost
+    size = at_once(model, length, settings)
+    for first in range(0, args.count, size):
+        prepared = [
+            engine.prepare(
+                RunRequest(
+                    domain, model, args.prompt, length, settings, args.seed, index, args.device, extra, watch=watch,
+                    drafts=args.drafts,
+                )
+            )
+            for index in range(first, min(first + size, args.count))
+        ]  # fmt: skip
+        for note in prepared[0].notes if first == 0 else ():
+            print(f"remdm: {note}", file=sys.stderr)
+        _write(prepared, targets[first : first + size], making)
+
+
+def at_once(model: Model, length: int, settings: Settings) -> int:
+    """How many runs are made in one batch.
+
+    One of a public model, whose batch may need more memory than there is, and one of those in blocks, since prompts may
+    leave unlike numbers of blocks.
+    """
+    alone = model.fetch is not None or settings.answering.block_length
+    return 1 if alone else max(1, min(AT_ONCE // length, MOST_RUNS))
+
+
+def _write(prepared: Sequence[PreparedRun], targets: Sequence[Path | None], making: Making | None) -> None:
+    """Make runs in one batch, and write or print them; of runs that break off what was made before."""
+    broken: BrokenRun | None = None
+    try:
+        traces: Sequence[Trace] = record_together(prepared, making)
+    except BrokenRun as error:
+        broken, traces = error, error.traces
+    kept = [target for target, trace in zip(targets, traces, strict=True) if target and (trace.steps or not broken)]
+    for target, trace in zip(targets, traces, strict=True):
+        if target in kept:
+            save(trace, target)
+        if broken is None:
+            print(trace.text if target is None else target)
+    if broken is not None and kept:
+        raise ValueError(f"{broken} What was made before is in {', '.join(map(str, kept))}.") from broken
+    if broken is not None:
+        raise broken

@@ -272,11 +272,11 @@ def together(requests: Sequence[RunRequest]) -> Batch:
 
 
 class BrokenRun(ValueError):
-    """A run that could not go on; `trace` holds the steps before."""
+    """Runs that could not go on; `traces` hold the steps before, one for each."""
 
-    def __init__(self, why: Exception, trace: Trace) -> None:
-        super().__init__(f"The run broke off after {len(trace.steps)} steps. {why}")
-        self.trace = trace
+    def __init__(self, why: Exception, traces: Sequence[Trace]) -> None:
+        super().__init__(f"The run broke off after {max(len(each.steps) for each in traces)} steps. {why}")
+        self.traces = traces
 
 
 def record(asked: RunRequest | PreparedRun, making: Making | None = None) -> Trace:
@@ -285,11 +285,22 @@ def record(asked: RunRequest | PreparedRun, making: Making | None = None) -> Tra
     Raises:
         ValueError: as `prepare`. BrokenRun: where a step fails, with the steps before it.
     """
-    prepared = asked if isinstance(asked, PreparedRun) else prepare(asked)
-    frames: list[Frame] = []
+    return record_together((asked if isinstance(asked, PreparedRun) else prepare(asked),), making)[0]
+
+
+def record_together(runs: Sequence[PreparedRun], making: Making | None = None) -> list[Trace]:
+    """Whole runs of one model and one setting, made in one batch; the traces are those of runs made alone, but for float32 rounding.
+
+    Raises:
+        BrokenRun: where a step fails, with the steps before it.
+    """
+    frames: list[list[Frame]] = [[] for _ in runs]
     try:
-        for step in prepared.steps(making):
-            frames.append(step.frame)
+        for row in (making or Batch.steps)(Batch(tuple(runs))):
+            for own, step in zip(frames, row, strict=True):
+                if step is not None:
+                    own.append(step.frame)
     except (ValueError, RuntimeError) as error:  # RuntimeError: torch's, out of memory among them
-        raise BrokenRun(error, prepared.trace(frames)) from error
-    return prepared.trace(frames)
+        made = [each.trace(own) for each, own in zip(runs, frames, strict=True)]
+        raise BrokenRun(error, made) from error
+    return [each.trace(own) for each, own in zip(runs, frames, strict=True)]
