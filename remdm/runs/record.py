@@ -289,7 +289,7 @@ def record(asked: RunRequest | PreparedRun, making: Making | None = None) -> Tra
 
 
 def record_together(runs: Sequence[PreparedRun], making: Making | None = None) -> list[Trace]:
-    """Whole runs of one model and one setting, made in one batch; the traces are those of runs made alone, but for float32 rounding.
+    """Whole runs of one model and one setting, made in one batch: as if alone, but for the rounding of float32.
 
     Raises:
         BrokenRun: where a step fails, with the steps before it.
