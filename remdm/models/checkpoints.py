@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -164,3 +164,15 @@ def read_tokenizer(file: Path) -> Tokenizer:
 def total_parameters(network: nn.Module) -> int:
     """Number of weights of a network."""
     return sum(weight.numel() for weight in network.parameters())
+
+
+def ensure_known(ids: Iterable[int], checkpoint: Checkpoint) -> None:
+    """Refuse ids from elsewhere that a model does not have: on a GPU these would end every run there.
+
+    Raises:
+        ValueError: with the first of them.
+    """
+    entries = max(checkpoint.tokenizer.get_vocab_size(), checkpoint.mask_id + 1)
+    for token in ids:
+        if not 0 <= token < entries:
+            raise ValueError(f"{token} is not a token of this model, so no run of it can go on from there")

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from remdm.models.checkpoints import ensure_known
 from remdm.runs.domain import Domain
 from remdm.runs.planting import Change, changed
 from remdm.runs.position import behind
-from remdm.runs.record import Batch, Making, PreparedRun, TimedFrame, ensure_known, prepare
+from remdm.runs.record import Batch, Making, PreparedRun, TimedFrame, prepare
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import Frame, Trace, apply
 from remdm.sampling.coupled_noise import taken_up

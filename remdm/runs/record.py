@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from remdm.models.checkpoints import Checkpoint
+from remdm.models.checkpoints import Checkpoint, ensure_known
 from remdm.models.network import Compute, compute
 from remdm.runs.frames import drafted, frame
 from remdm.runs.position import Position
@@ -246,18 +246,6 @@ def prepare(request: RunRequest, where: Compute | None = None) -> PreparedRun:
     expected = len(build(request.settings, int((start == checkpoint.mask_id).sum()))[1])
     _ensure_kept(request.length, expected)
     return PreparedRun(request, checkpoint, tuple(start.tolist()), expected)
-
-
-def ensure_known(ids: Iterable[int], checkpoint: Checkpoint) -> None:
-    """Refuse ids from elsewhere that a model does not have: on a GPU these would end every run there.
-
-    Raises:
-        ValueError: with the first of them.
-    """
-    entries = max(checkpoint.tokenizer.get_vocab_size(), checkpoint.mask_id + 1)
-    for token in ids:
-        if not 0 <= token < entries:
-            raise ValueError(f"{token} is not a token of this model, so no run of it can go on from there")
 
 
 def _ensure_kept(length: int, steps: int) -> None:

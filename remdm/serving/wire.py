@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from remdm.models.checkpoints import ensure_known
 from remdm.models.network import Compute
 from remdm.runs.domain import Domain, Model
 from remdm.runs.position import Position
-from remdm.runs.record import Batch, PreparedRun, Row, TimedFrame, ensure_known
+from remdm.runs.record import Batch, PreparedRun, Row, TimedFrame
 from remdm.runs.request import RunRequest
 from remdm.runs.tokens import Issue
 from remdm.runs.trace_file import MAX_ID, MAX_LENGTH, frame_json, frame_of
