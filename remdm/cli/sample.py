@@ -166,7 +166,7 @@ def at_once(model: Model, length: int, settings: Settings) -> int:
     leave unlike numbers of blocks.
     """
     alone = model.fetch is not None or settings.answering.block_length
-    return 1 if alone else max(1, min(AT_ONCE // length, MOST_RUNS))
+    return 1 if alone else max(1, min(AT_ONCE // max(length, 1), MOST_RUNS))
 
 
 def _write(prepared: Sequence[PreparedRun], targets: Sequence[Path | None], making: Making | None) -> None:

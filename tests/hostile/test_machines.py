@@ -53,7 +53,7 @@ def test_the_page_is_built_in_any_encoding(variables):
 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path, capsys, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("remdm.cli.sample.record", lambda run: pytest.fail("it ran"))
+    monkeypatch.setattr("remdm.cli.sample.record_together", lambda *_: pytest.fail("it ran"))
     for out in (tmp_path / "file" / "a.json", Path("/proc/no/such/a.json")):
         with pytest.raises(SystemExit) as ended:
             cli.main(["sample", "text", "--steps", "2", "--out", str(out)])
