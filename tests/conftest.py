@@ -20,8 +20,8 @@ import pytest
 import torch
 from browser import ARGUMENTS, found
 from playwright._impl._driver import compute_driver_executable
-from playwright.sync_api import BrowserContext, sync_playwright
-from studio import WIDE, Studio
+from playwright.sync_api import BrowserContext, Error, sync_playwright
+from studio import STANDS, WIDE, Studio
 
 torch.set_num_threads(1)  # the tests are small, and their numbers should not depend on the machine's cores
 
@@ -176,6 +176,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="Ray is not installed here: make ray"))
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="this machine shows no CUDA device"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A browser test that fails says how the open pages stand: what fails once in a hundred times is not seen again."""
+    report = yield
+    if report.when == "call" and report.failed and "browse" in item.funcargs:
+        browser = item.funcargs["browse"].__self__
+        for page in (page for context in browser.contexts for page in context.pages):
+            try:
+                report.sections.append(("an open page", page.evaluate(STANDS)))
+            except Error as error:
+                report.sections.append(("an open page", str(error)))
+    return report
 
 
 def pytest_collection_finish() -> None:

@@ -28,6 +28,14 @@ SETTINGS = """where => {
 OPEN_DRAWER = """.bench.drawer > .side { position: static !important; width: 100% !important; height: auto !important;
   order: 5; box-shadow: none !important; }"""
 """All settings stand below the stage, so that none of them lies over it."""
+STANDS = """() => JSON.stringify({
+  address: location.href,
+  stages: [...document.querySelectorAll(".rp")].filter((each) => each.clientWidth).map((each) => ({ ...each.dataset })),
+  off: [...document.querySelectorAll("button:disabled")].map((each) => each.innerText).filter(Boolean),
+  status: [...document.querySelectorAll("[role=status]")].map((each) => each.innerText).filter(Boolean),
+  toasts: (window.toasts || []).map((each) => each.innerText),
+}, null, 1)"""
+"""How a page stands, for the report of a test that failed there."""
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -63,7 +71,7 @@ class Studio:
     def lanes(self, count: int) -> None:
         """So many runs side by side."""
         if self.player.get_attribute("data-panes") != str(count):
-            self.player.locator(f'[data-lanes="{count}"]').click()
+            self.player.locator(f'[data-lanes="{count}"]').press("Enter")  # a click may meet a stage that is moving
             self.page.wait_for_selector(f'{self.selector}[data-panes="{count}"]:not([data-live])')
             self.ready()
 

@@ -245,6 +245,7 @@ def test_one_lane_two_and_four_tell_the_same_story(arrived):
     page.wait_for_selector(f"{BOARD}[data-panes='1']:not([data-live])")
     alone = ended(page, 12)
     assert alone["ids"] == two[1]["ids"]
+    expect(page.locator("#text-changed")).not_to_contain_text("Changed")
     tokens, heat = (page.locator(f"{BOARD} [data-role={role}]").bounding_box() for role in ("tokens", "heatmap"))
     assert heat["x"] >= tokens["x"] + tokens["width"] and abs(heat["y"] - tokens["y"]) < 8, "the map is at the right"
     page.locator("#text-run").click()

@@ -97,7 +97,7 @@ class Workbench:
         results, opener = self.results, self.results.outcome.opened
         self.controls.others = [self.write, opener, self.many.controls.run]
         inputs = {*self.panel.inputs, *self.lanes.inputs, self.link}
-        job = {*inputs, self.asks.act, results.made}
+        job = {*inputs, self.asks.act, results.made, self.asked}
         outputs = {*results.outputs, self.asked, self.link, self.panel.seed}
         begins = lambda event, work: self.controls.begins(event, work, job, outputs, results.at_once)
         running = [
@@ -256,7 +256,9 @@ class Workbench:
         elif act == "undo" and shown is not None and shown.before is not None:
             yield self.results.of_lanes(shown.before, shown.before.message())
         elif act == "alone" and shown is not None and len(shown.samples) > 1:
-            yield self.results.of_one(shown.samples[min(own_lane(len(shown.samples)), len(shown.samples) - 1)])
+            same = values[self.asked] == self._signature({**values, self.lanes.count: len(shown.samples)})
+            now = {self.asked: self._signature(values)} if same else {}
+            yield self.results.of_one(shown.samples[min(own_lane(len(shown.samples)), len(shown.samples) - 1)]) | now
         else:
             yield from self.run(values, group)
 
