@@ -81,13 +81,13 @@ class Page(gr.Blocks):
         if not (isinstance(predictions, dict) and predictions and all(each in outputs for each in predictions)):
             return await super().postprocess_data(block_fn, predictions, state)
         changed = [each for each in outputs if each in predictions and predictions[each] != gr.skip()]
-        told: dict[Block, Any] = {each: None if each.stateful else gr.skip() for each in outputs}
+        answers: dict[Block, Any] = {each: None if each.stateful else gr.skip() for each in outputs}
         if changed:
             part, values = copy(block_fn), [predictions[each] for each in changed]
             part.outputs = changed
             made = await super().postprocess_data(part, values if len(values) > 1 else values[0], state)
-            told.update(zip(changed, made, strict=True))
-        return list(told.values())
+            answers.update(zip(changed, made, strict=True))
+        return list(answers.values())
 
 
 def chosen(control: Block, value: Any) -> Any:

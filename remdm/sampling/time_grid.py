@@ -127,8 +127,8 @@ class Plateau:
     (1 - alpha_on) / alpha_on, 0.111 at 0.9: a larger eta changes nothing.
     """
 
-    t_on: float = knob(0.55, 0, 1, symbol="t_on", help="When the loop begins, as the share of steps still to come.")
-    t_off: float = knob(0.05, 0, 1, symbol="t_off", help="When the loop ends, as the share of steps still to come.")
+    t_on: float = knob(0.55, 0, 1, symbol="t_on", help="When it begins: the share of steps still to come.")
+    t_off: float = knob(0.05, 0, 1, symbol="t_off", help="When it ends: the share of steps still to come.")
     alpha_on: float = knob(0.9, 0.01, 0.99, symbol="α(t_on)", help="The share of tokens decoded while the loop runs.")
 
     def __post_init__(self) -> None:

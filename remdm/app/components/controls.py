@@ -14,7 +14,7 @@ from remdm.sampling.methods import TABLES, applicable, part_knobs, settings
 from remdm.sampling.presets import METHODS
 
 LABELS = {
-    "eta": "Strength", "eta_cap": "Cap", "eta_rescale": "Share of it", "t_on": "Loop begins", "t_off": "Loop ends",
+    "eta": "Strength", "eta_cap": "Cap", "eta_rescale": "Share of it", "t_on": "Begins at", "t_off": "Ends at",
     "alpha_on": "Decoded in loop", "t_switch": "Remask from", "masked_sigma": "Masked positions use",
     "choice_temperature": "Choice temperature", "swaps": "Swapped a step", "nucleus_p": "Nucleus",
     "temperature": "Temperature", "nucleus": "Token that crosses p",
