@@ -156,7 +156,7 @@ def page_row(domain: str, geometry: str, sampler_ms: float, steps: int = 128) ->
     a_step = 1000 * (best.last - best.first) / max(1, best.steps - 1)
     return row(
         "page", geometry, a_step, sampler_ms, first_step_ms=1000 * sorted(each.first for each in visits)[1],
-        settled_ms=1000 * (best.seconds - best.last), steps_per_second=1000 / a_step, step_bytes=best.bytes // best.steps, page_bytes=whole,
-        page_bytes_packed=packed, cold_start_s=cold, cold_start_cpu_s=cold_work, memory_mb=round(after),
-        memory_before_model_mb=round(empty),
+        settled_ms=1000 * (best.seconds - best.last), steps_per_second=1000 / a_step,
+        step_bytes=best.bytes // best.steps, page_bytes=whole, page_bytes_packed=packed, cold_start_s=cold,
+        cold_start_cpu_s=cold_work, memory_mb=round(after), memory_before_model_mb=round(empty),
     )  # fmt: skip
