@@ -1,7 +1,7 @@
 """Share: a link to what the stage shows, and the same as one HTML file and as a GIF."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ _COPY = """(query) => {
 NUMBERS = {name: knob(0, step=1, help="") for name in ("seed", "length")}
 """What a link says besides the settings and what the domain asks for."""
 MOST_EDITS, MOST_EDIT_TEXT = 8, 200
+EXPORT = "Export as page and GIF"
 FILM_SECONDS = 40
 """For drawing a GIF."""
 
@@ -180,7 +181,7 @@ class Share:
         self.where = where
         with gr.Row(elem_classes="files"):
             self.copy = gr.Button("Copy a link to this", size="sm", elem_id=f"{where}-link")
-            self.export = gr.Button("Export as page and GIF", size="sm", elem_id=f"{where}-export-page")
+            self.export = gr.Button(EXPORT, size="sm", elem_id=f"{where}-export-page")
         self.link = gr.Textbox(
             label="Link", visible=False, interactive=False, buttons=["copy"], elem_id=f"{where}-link-text",
             info="It makes the same again, and shows the same step and token. Another kind of processor may round "
@@ -194,7 +195,7 @@ class Share:
         asked, self.at = ask_page(self.copy.click, ON_STAGE % self.where)
         linked = on(asked.then, self.linked, {made, self.at}, self.link, **SIDE_QUEUE)
         on(linked.success, None, self.link, self.link, js=_COPY)
-        on(self.export.click, self.exported, {made, shown}, self.files, **SIDE_QUEUE)
+        on(self.export.click, self.exported, {made, shown}, {self.files, self.export}, **SIDE_QUEUE)
 
     @property
     def outdated(self) -> Changes:
@@ -208,20 +209,30 @@ class Share:
         text = query(values[self.made], read_table(values[self.at]))
         return {self.link: gr.Textbox(value=text, visible=True)}
 
-    def exported(self, values: Values) -> Changes:
-        """What the stage shows as one HTML file, and the run in its last lane as a GIF."""
+    def exported(self, values: Values) -> Iterator[Changes]:
+        """What the stage shows as one HTML file, and the run in its last lane as a GIF, which comes later."""
         made, sample = values[self.made], values[self.shown]
         if made is None or sample is None:
             raise ValueError("There is nothing to export yet; write something first.")
         files = [page_file(made)]
-        if sample.trace.steps:
-            try:
-                drawn = APART.call(FILM_SECONDS, moving_picture, sample.domain, sample.trace)
-                with offered(f"{file_name(sample.trace)}.gif") as moving:
-                    moving.write_bytes(drawn)
-                files.append(moving)
-                if lacking := APART.call(FILM_SECONDS, undrawn, sample.domain, sample.trace):
-                    gr.Warning(f"The GIF has boxes for letters that its font lacks: {lacking}. The page has them all.")
-            except TooLong as error:
-                gr.Warning(f"The GIF was left out: {error}.")
-        return {self.files: gr.File(value=[str(path) for path in files], visible=True)}
+        offer = lambda: {self.files: gr.File(value=[str(path) for path in files], visible=True)}
+        yield {**offer(), self.export: gr.Button("Drawing the GIF …", interactive=False)}
+        failed: Exception | None = None
+        try:
+            if sample.trace.steps:
+                files.append(self._gif(sample))
+        except TooLong as error:
+            gr.Warning(f"The GIF was left out: {error}.")
+        except Exception as error:  # the button comes back first
+            failed = error
+        yield {**offer(), self.export: gr.Button(EXPORT, interactive=True)}
+        if failed:
+            raise failed
+
+    def _gif(self, sample: Sample) -> Path:
+        drawn = APART.call(FILM_SECONDS, moving_picture, sample.domain, sample.trace)
+        with offered(f"{file_name(sample.trace)}.gif") as moving:
+            moving.write_bytes(drawn)
+        if lacking := APART.call(FILM_SECONDS, undrawn, sample.domain, sample.trace):
+            gr.Warning(f"The GIF has boxes for letters that its font lacks: {lacking}. The page has them all.")
+        return moving
