@@ -148,7 +148,7 @@ def test_the_command_prints_and_writes_its_rows(monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--only", "nowhere"], "only must be any of owt-1024, .*page, click, arrival, scrub, got nowhere"),
+        (["--only", "nowhere"], "only must be any of owt-1024, .*page, click, arrival, scrub, command, got nowhere"),
         (["--repeats", "0"], "repeats must"),
     ],
 )
@@ -181,10 +181,19 @@ def test_a_target_is_met_by_rows_alone():
     long, short = (row("step", name, ours, 100.0, dtype="bfloat16", not_network=share)
                    for name, ours, share in (("owt-1024", 25.0, 0.05), ("smiles-32", 5.0, 0.5)))  # fmt: skip
     rows = [long, short, row("scrub", "256x512", 1.0, 16.7, frames_per_second=59.9, late_frames=1)]
-    assert [each.state for each in verdicts(rows)] == [MISSED, MET, UNKNOWN, MET, UNKNOWN, UNKNOWN, UNKNOWN]
-    assert [each.state for each in verdicts([])] == [UNKNOWN] * 7
+    assert [each.state for each in verdicts(rows)][:7] == [MISSED, MET, UNKNOWN, MET, UNKNOWN, UNKNOWN, UNKNOWN]
+    assert {each.state for each in verdicts([])} == {UNKNOWN}
     slow = {**long, "dtype": "float32", "ratio": 5.5, "not_network": 0.2}
     assert [each.state for each in verdicts([slow, row("click", "stories", 301.0, 300.0)])][:3] == [MET, MISSED, MISSED]
+
+
+def test_what_gains_least_decides():
+    rows = [row("batch", "molecule", 1.0, 9.0), row("batch", "countdown", 1.0, 4.0), row("neighbour", "x", 1.2, 1.0),
+            row("start", "--help", 400.0, 500.0), row("start", "sample text", 2600.0, 2500.0)]  # fmt: skip
+    states = {each.target.split(" in ")[0]: (each.measured, each.state) for each in verdicts(rows) if each.measured}
+    assert list(states.values()) == [
+        ("400 ms", MET), ("2600 ms", MISSED), ("1.20 times", MET), ("at least 4.0 times, for countdown", MISSED),
+    ]  # fmt: skip
 
 
 def test_the_run_that_is_scrubbed_has_what_it_says():

@@ -11,6 +11,7 @@ import torch
 
 from remdm.models.checkpoints import load_embedded
 from remdm.models.network import DEVICES, Compute, NetworkDenoiser, compute
+from remdm.studies.bench.commands import command_rows
 from remdm.studies.bench.crowd import alone_ms, crowds
 from remdm.studies.bench.page import PageError, page_row
 from remdm.studies.bench.report import markdown
@@ -24,7 +25,7 @@ SAME = ("name", "geometry", "dtype", "visitors")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    names = ", ".join((*GEOMETRIES, "the embedded models, visitors, page, click, arrival, scrub"))
+    names = ", ".join((*GEOMETRIES, "the embedded models, visitors, page, click, arrival, scrub, command"))
     parser.add_argument("--json", type=Path, help="write the rows to this file; others that it has stay")
     parser.add_argument("--table", action="store_true", help="only print what is in that file, as Markdown")
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"any of {names} (default all)")
@@ -62,6 +63,7 @@ def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], I
         "click": browsed("click_row", "text", CROWDED),
         "arrival": browsed("arrival_row", "text"),
         "scrub": browsed("scrub_row"),
+        "command": lambda: command_rows(args.repeats),
     }
 
 

@@ -25,6 +25,10 @@ ABOUT = {
     "target.",
     "arrival": "A browser that opens the page, and a visitor who does nothing: `ours` is the first paint, `other` the "
     "target; `drawn` when the opening pair stands on the stage, `repair_s` when a repair is told under the slider.",
+    "start": "A command in a process of its own, imports and model included: `--help`, and a run of one step. `other` "
+    "is the time allowed.",
+    "neighbour": "A command that writes two stories of 128 steps: `ours` next to a busy process, `other` alone.",
+    "batch": "A run out of a batch, as `remdm sample --count` makes it; `other` is one by one.",
     "scrub": "A browser without a GPU: what showing the next step takes, drawing and layout; `other` is the time "
     "between two pictures. `frames_per_second` while each frame shows the next step, `random` at steps anywhere in "
     "the run.",

@@ -15,6 +15,10 @@ PAINT = 1000.0
 LONG = 20.0
 """Milliseconds: in a shorter step the network's share is not asked for."""
 SHARE, RATE, COLD = 0.1, 60.0, 4.0
+HELP, FIRST_STEP = 500.0, 2500.0
+"""Milliseconds that the command may take to print its help, and to make a run of one step, imports included."""
+SMALL, BUSY, BATCHED, MEMORY = 1.3, 1.3, 5.0, 900
+"""Of a small network's step, the literal one's time; next to a busy process, the time alone; megabytes of all models."""
 KEEPS_UP, STILL, REPAIR, CONTROLS = 0.85, 0.1, 20.0, 14
 MET, MISSED, UNKNOWN = "met", "not met", "not measured"
 
@@ -36,6 +40,15 @@ def _long(rows: Sequence[Row]) -> list[Row]:
     """Long steps, the one first in which what is not the network takes most."""
     long = [each for each in _named("step")(rows) if each["ours_ms"] > LONG]
     return sorted(long, key=lambda each: -each["not_network"])
+
+
+def _slowest(name: str) -> Callable[[Sequence[Row]], list[Row]]:
+    """Those of a name, the one first that gains least."""
+    return lambda rows: sorted(_named(name)(rows), key=lambda each: each["ratio"])
+
+
+def _start(geometry: str) -> Callable[[Sequence[Row]], list[Row]]:
+    return lambda rows: [each for each in _named("start")(rows) if each["geometry"] == geometry]
 
 
 TARGETS: tuple[tuple[str, Callable[[Sequence[Row]], list[Row]], Callable[[Row], tuple[str, bool]]], ...] = (
@@ -82,6 +95,36 @@ TARGETS: tuple[tuple[str, Callable[[Sequence[Row]], list[Row]], Callable[[Row], 
         f"app.py to a usable page in less than {COLD:g} s",
         _named("page"),
         lambda row: (f"{row['cold_start_s']:.1f} s", row["cold_start_s"] < COLD),
+    ),
+    (
+        f"The page with a model of each domain loaded below {MEMORY} MB",
+        lambda rows: [each for each in _named("page")(rows) if "memory_all_mb" in each],
+        lambda row: (f"{row['memory_all_mb']} MB", row["memory_all_mb"] < MEMORY),
+    ),
+    (
+        f"No geometry's step less than {SMALL:g} times as fast as the literal one",
+        _slowest("step"),
+        lambda row: (f"at least {row['ratio']:.2f} times, in {row['geometry']}", row["ratio"] >= SMALL),
+    ),
+    (
+        f"remdm --help in less than {HELP:g} ms",
+        _start("--help"),
+        lambda row: (f"{row['ours_ms']:.0f} ms", row["ours_ms"] < HELP),
+    ),
+    (
+        f"remdm sample text to its first step in less than {FIRST_STEP:g} ms",
+        _start("sample text"),
+        lambda row: (f"{row['ours_ms']:.0f} ms", row["ours_ms"] < FIRST_STEP),
+    ),
+    (
+        f"A busy process next to the command costs it at most {BUSY:g} times its time alone",
+        _named("neighbour"),
+        lambda row: (f"{1 / row['ratio']:.2f} times", 1 / row["ratio"] <= BUSY),
+    ),
+    (
+        f"A run of a batch of the command line at least {BATCHED:g} times as fast as one by one",
+        _slowest("batch"),
+        lambda row: (f"at least {row['ratio']:.1f} times, for {row['geometry']}", row["ratio"] >= BATCHED),
     ),
 )  # fmt: skip
 """A target in words, the rows that tell of it, the first of which counts, and what that says: (measured, met)."""
