@@ -149,9 +149,10 @@ STORIES = Model(
 
 PROSE = Model(
     "prose",
-    "Speeches (State of the Union)",
-    "A small model of presidential addresses since 1934. It is weak: it writes phrases that sound right and mean "
-    "little. No checker exists for free English, so nothing is underlined.",
+    "English prose",
+    "A small model of seven kinds of English: addresses, articles, histories, the Bible, Austen, Moby-Dick. It is weak: "
+    "sentences hold together more often than not, paragraphs mean little, and all is lower case. No checker exists for "
+    "free English, so nothing is underlined.",
     partial(load_embedded, "prose"),
     prose_start,
     prose_piece,
@@ -159,7 +160,11 @@ PROSE = Model(
     None,
     length=128,
     lengths=(32, 128),
-    examples=("My fellow Americans, ...", "We must _ _ the people of this _. ..."),
+    examples=(
+        "My fellow Americans, ...",
+        "Call me Ishmael. ...",
+        "It is a truth universally acknowledged, that _ _ _ must be in want of a _. ...",
+    ),
 )
 
 # The prose model is offered as soon as it has been trained; the stories come with the app, the rest from the hub.
