@@ -150,9 +150,9 @@ STORIES = Model(
 PROSE = Model(
     "prose",
     "English prose",
-    "A small model of seven kinds of English: addresses, articles, histories, the Bible, Austen, Moby-Dick. It is weak: "
-    "sentences hold together more often than not, paragraphs mean little, and all is lower case. No checker exists for "
-    "free English, so nothing is underlined.",
+    "A small model of seven kinds of English: addresses, articles, histories, the Bible, Austen, Moby-Dick. It is "
+    "weak: sentences hold together more often than not, paragraphs mean little, and all is lower case. No checker "
+    "exists for free English, so nothing is underlined.",
     partial(load_embedded, "prose"),
     prose_start,
     prose_piece,

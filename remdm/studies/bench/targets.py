@@ -18,7 +18,7 @@ SHARE, RATE, COLD = 0.1, 60.0, 4.0
 HELP, FIRST_STEP = 500.0, 2500.0
 """Milliseconds that the command may take to print its help, and to make a run of one step, imports included."""
 SMALL, BUSY, BATCHED, MEMORY = 1.3, 1.3, 5.0, 900
-"""Of a small network's step, the literal one's time; next to a busy process, the time alone; megabytes of all models."""
+"""Times as fast as the literal step; the time next to a busy process by that alone; times as fast as one by one; MB."""
 KEEPS_UP, STILL, REPAIR, CONTROLS = 0.85, 0.1, 20.0, 14
 MET, MISSED, UNKNOWN = "met", "not met", "not measured"
 
