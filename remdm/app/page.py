@@ -26,6 +26,7 @@ from remdm.runs.domain import Domain
 from remdm.serving import engine
 from remdm.serving.bounds import Bounded
 from remdm.serving.headers import Guarded
+from remdm.serving.lingering import Lingering
 from remdm.serving.packing import Packed
 from remdm.serving.streamed_runs import RUNS
 
@@ -134,6 +135,10 @@ RESUME = """() => document.querySelectorAll(".rp").forEach((stage) => stage.__st
 """After a link that cannot be followed the stages show what they open with."""
 
 
+LAYERS = (Guarded, Bounded, Packed, Lingering)
+"""What each request goes through on its way in, and each answer on its way out."""
+
+
 def launch_arguments() -> dict:
     """Look and behaviour that `launch` takes: theme, styles, scripts; nothing from outside."""
     return {
@@ -141,7 +146,10 @@ def launch_arguments() -> dict:
         "css": sheet(),
         "head": head(),
         "footer_links": ["settings"],
-        "app_kwargs": {"middleware": [Middleware(each) for each in (Guarded, Bounded, Packed)], "openapi_url": None},
+        "app_kwargs": {
+            "middleware": [Middleware(each) for each in (Guarded, Bounded, Packed, Lingering)],
+            "openapi_url": None,
+        },
         "max_file_size": limits.current().upload,
         "state_session_capacity": limits.current().sessions,
         "max_threads": engine.configured().visitors + SPARE_THREADS,
