@@ -10,7 +10,7 @@ import torch
 from remdm.models.network import Compute, NetworkDenoiser, compute
 from remdm.models.transformer import TransformerConfig
 from remdm.sampling.time_grid import Step
-from remdm.studies.bench import add_arguments, browser, crowd, page, run, steps
+from remdm.studies.bench import add_arguments, browser, crowd, floor, page, run, steps
 from remdm.studies.bench.literal import literal_step
 from remdm.studies.bench.report import markdown
 from remdm.studies.bench.rows import CLOCKS, interleaved, row, table
@@ -22,6 +22,7 @@ STEP = {
     "name", "geometry", "dtype", "ratio", "ours_ms", "other_ms", "network_ms", "not_network", "watched_ms", "decoded",
     "nucleus", "clock", "threads",
 }  # fmt: skip
+FLOOR = {"gflop", "floor_ms", "of_floor"}
 
 
 @pytest.fixture
@@ -42,6 +43,30 @@ def test_a_row_of_a_step(tiny):
     assert made["ratio"] == pytest.approx(made["other_ms"] / made["ours_ms"], rel=0.05)
     assert made["decoded"] >= 1 <= made["nucleus"] <= 22 and 0 <= made["not_network"] < 1
     assert min(made["ours_ms"], made["other_ms"], made["network_ms"], made["watched_ms"]) > 0
+
+
+def test_the_floor_is_every_product_at_the_rate_of_one(monkeypatch):
+    """12 positions of which 3 decode, 2 blocks of width 16, the last of which has queries at those 3 alone."""
+    shape = steps.DiTConfig(23, 12, 16, 8, 2, 2)
+    monkeypatch.setitem(steps.GEOMETRIES, "tiny", (23, 12, lambda: steps.random_dit(shape), 1))
+    case = steps.random_case("tiny", CPU)
+    weights = 12 * 12 * 16 * 16 + (12 * 2 + 3 * 10) * 16 * 16 + 3 * 16 * 23
+    condition = 256 * 8 + 8 * 8 + 8 * (6 + 6 + 2) * 16  # on time: made once, and read by both blocks and the head
+    counted = 2 * (weights + condition) + 2 * 2 * (12 + 3) * 12 * 16
+    assert floor.products(case, 3) == counted
+    monkeypatch.setattr(floor, "product_rate", lambda *of: counted / 0.004)  # 4 ms
+    made = floor.against_floor(case, row("step", "tiny", 10.0, 20.0, decoded=3, clock="wall"))
+    assert (made["floor_ms"], made["of_floor"], made["ours_ms"]) == (4, 2.5, 10)
+
+
+def test_the_rate_of_a_product_is_timed_once(monkeypatch):
+    monkeypatch.setattr(floor, "interleaved", lambda acts, repeats, clock: [acts[0]() and 2.0])
+    monkeypatch.setattr(floor, "ROWS", 8)
+    key = (torch.float32, torch.device("cpu"), "a clock of the tests", 1)
+    rate = floor.product_rate(*key)
+    assert rate == 2 * 8 * 768 * 3072 / 0.002
+    monkeypatch.setattr(floor, "interleaved", None)
+    assert floor.product_rate(*key) == rate
 
 
 def test_both_steps_run_on_the_same_weights(tiny):
@@ -140,7 +165,7 @@ def test_the_command_prints_and_writes_its_rows(monkeypatch, tmp_path, capsys):
     path = tmp_path / "bench.json"
     command("--only", "tiny", "--repeats", "1", "--json", str(path), "--device", "cpu")
     (made,) = json.loads(path.read_text(encoding="utf-8"))
-    assert set(made) == STEP and made["geometry"] == "tiny"
+    assert set(made) == STEP | FLOOR and made["geometry"] == "tiny"
     assert table([made]).splitlines()[1] in capsys.readouterr().out
     assert Path(page.APP).is_file()
 
@@ -166,7 +191,7 @@ def test_rows_of_a_file_are_replaced_one_by_one_and_shown_as_a_page(monkeypatch,
     )
     command("--only", "tiny", "--repeats", "1", "--json", str(path), "--device", "cpu")
     made, left = json.loads(path.read_text(encoding="utf-8"))
-    assert set(made) == STEP and left == kept
+    assert set(made) == STEP | FLOOR and left == kept
     assert "met: app.py to a usable page in less than 4 s (3.0 s)" in capsys.readouterr().out
     command("--table", "--json", str(path))
     told = capsys.readouterr().out
@@ -185,6 +210,15 @@ def test_a_target_is_met_by_rows_alone():
     assert {each.state for each in verdicts([])} == {UNKNOWN}
     slow = {**long, "dtype": "float32", "ratio": 5.5, "not_network": 0.2}
     assert [each.state for each in verdicts([slow, row("click", "stories", 301.0, 300.0)])][:3] == [MET, MISSED, MISSED]
+
+
+def test_the_authors_step_has_a_target_where_it_was_measured():
+    about = {"dtype": "bfloat16", "not_network": 0.05, "of_floor": 1.26}
+    own = row("step", "owt-1024", 25.0, 300.0, **about)
+    without, beaten = verdicts([own]), verdicts([{**own, "reference_ratio": 15.2, "of_floor": 1.25}])
+    assert [(each.measured, each.state) for each in without[-1:]] == [("1.26 times, bfloat16", MISSED)]
+    assert [each.state for each in beaten[-2:]] == [MET, MET] and len(beaten) == len(without) + 1
+    assert beaten[-1].target.endswith("the authors' own") and beaten[-1].measured == "15.2 times, bfloat16"
 
 
 def test_what_gains_least_decides():

@@ -13,7 +13,9 @@ from remdm.models.checkpoints import load_embedded
 from remdm.models.network import DEVICES, Compute, NetworkDenoiser, compute
 from remdm.studies.bench.commands import command_rows
 from remdm.studies.bench.crowd import alone_ms, crowds
+from remdm.studies.bench.floor import against_floor
 from remdm.studies.bench.page import PageError, page_row
+from remdm.studies.bench.reference import Reference
 from remdm.studies.bench.report import markdown
 from remdm.studies.bench.rows import CLOCKS, Row, table
 from remdm.studies.bench.steps import GEOMETRIES, embedded_cases, measured, random_case
@@ -33,14 +35,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="of torch (default all cores)")
     help_clock = "time that passed, or the process's own: for a machine with other work, with one thread"
     parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall", help=help_clock)
+    help_reference = "a clone of github.com/kuleshov-group/remdm, whose code is run: time the authors' own step too"
+    parser.add_argument("--reference", type=Path, metavar="FOLDER", help=help_reference)
     parser.add_argument("--device", default="auto", choices=DEVICES)
 
 
-def works(chosen: Compute, args: argparse.Namespace) -> dict[str, Callable[[], Iterator[Row]]]:
+def works(
+    chosen: Compute, args: argparse.Namespace, reference: Reference | None
+) -> dict[str, Callable[[], Iterator[Row]]]:
     """What can be measured, by name."""
 
     def step(make: Callable) -> Callable[[], Iterator[Row]]:
-        return lambda: iter([measured(make(), args.clock, args.repeats)])
+        def rows() -> Iterator[Row]:
+            case = make()
+            yield against_floor(case, measured(case, args.clock, args.repeats, reference))
+
+        return rows
 
     def visitors() -> Iterator[Row]:
         checkpoint = load_embedded(CROWDED, chosen)
@@ -71,7 +81,8 @@ def run(args: argparse.Namespace) -> None:
     """`bench`: print the table as it grows, write the rows, and say which targets they meet; or only the page of them.
 
     Raises:
-        ValueError: for an unknown name, numbers below 1, or a page of rows that are not there.
+        ValueError: for an unknown name, numbers below 1, a page of rows that are not there, or a folder that is not a
+            clone of the authors' code.
     """
     for name in ("repeats", "threads"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
@@ -81,10 +92,11 @@ def run(args: argparse.Namespace) -> None:
             raise ValueError("table needs rows: name their file with --json, or run the command without --table first")
         print(markdown(kept), end="")
         return
+    reference = Reference(args.reference) if args.reference else None
     if args.threads:
         torch.set_num_threads(args.threads)
     chosen = compute(args.device)
-    there = works(chosen, args)
+    there = works(chosen, args, reference)
     for name in args.only or ():
         if name not in there:
             raise ValueError(f"only must be any of {', '.join(there)}, got {name}")

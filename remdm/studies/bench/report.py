@@ -16,7 +16,13 @@ milliseconds.
 ABOUT = {
     "step": "One sampling step at t = 0.5 with nucleus 0.9. `ours` is the app's, `other` the literal one of "
     "`remdm/studies/bench/literal.py` in float32 on the same weights; `network` is the network alone at the rows "
-    "that decode, the floor; `watched` the step with the confidence of every masked position.",
+    "that decode; `watched` the step with the confidence of every masked position. `gflop` counts the operations of "
+    "the matrix products in that network, attention's too; `floor` is what they take at the rate of one product of "
+    "1,024 x 768 by 768 x 3,072, measured on this machine in the same number type, with as many threads; `of_floor` "
+    "is `ours` divided by it, which small products do not come near. `reference`, where rows were made with "
+    "`--reference`, is the authors' own network class and update function out of a clone of their code (PyTorch's "
+    "attention in place of flash-attn, float32 on a CPU as they have it) on the same weights, in turns with ours; "
+    "`reference_ratio` is how many times as long it takes.",
     "visitors": "Runs that arrive together, a step of each on average: `ours` share forwards, in `other` each waits "
     "for those before it. `first` is when the last visitor sees a first step, `batch` the best that one run of many "
     "sequences reaches.",

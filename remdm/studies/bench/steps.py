@@ -25,6 +25,7 @@ from remdm.sampling.time_grid import Step
 from remdm.sampling.transfer import sent
 from remdm.sampling.transition import Ancestral, StepRecord, decode, drawn
 from remdm.studies.bench.literal import literal_step
+from remdm.studies.bench.reference import Reference
 from remdm.studies.bench.rows import Row, interleaved, row
 
 NUCLEUS_P = 0.9
@@ -134,10 +135,14 @@ def half_decoded(case: Case) -> State:
     return decode(state, rows, *drawn(log_x, noise.draw(log_x, rows)))
 
 
-def measured(case: Case, clock: str, repeats: int | None = None) -> Row:
+def measured(case: Case, clock: str, repeats: int | None = None, reference: Reference | None = None) -> Row:
     """The row of a case: our step, the same as the page watches it, the literal step, and the network alone.
 
-    The network alone is the floor: everything before the vocabulary, and the vocabulary for the rows that decode.
+    The network alone is everything before the vocabulary, and the vocabulary for the rows that decode. With a
+    reference, the authors' step as well, if the network is one of theirs.
+
+    Raises:
+        ValueError: if the reference does not run the weights.
     """
     state, mask_id = half_decoded(case), case.ours.mask_id
     ancestral, sigma = Ancestral(Cap(ETA)), min(ETA, AT_HALF.sigma_max)
@@ -154,26 +159,35 @@ def measured(case: Case, clock: str, repeats: int | None = None) -> Row:
     def plain(z: Tensor) -> Tensor:  # a denoiser reads tokens of the host
         return case.plain(state.tokens, every, 0.5).view(*z.shape, -1)
 
+    acts: dict[str, Callable[[], object]] = {}
+    if bare is not case.ours:
+        acts["eager_ms"] = lambda: ours(seed, x_theta=bare)
+    if reference is not None and isinstance(network := network_of(case.plain)[0], DiT):
+        authors = reference.step(network, mask_id, AT_HALF, ETA, NUCLEUS_P)
+        acts["reference_ms"] = lambda: authors(z)
     record, seed = next((each, seed) for seed in range(1, 100) if (each := ours(seed)).decoded.any())
     with torch.inference_mode():
-        step, watched, literal, network, *unrecorded = interleaved(
+        step, watched, literal, alone, *others = interleaved(
             (
                 lambda: ours(seed),
                 lambda: ours(seed, watch=True),
                 lambda: literal_step(plain, z, mask_id, AT_HALF, sigma, NUCLEUS_P),
                 lambda: case.ours(state.tokens, record.decoded, 0.5),
-                *((lambda: ours(seed, x_theta=bare),) if bare is not case.ours else ()),
+                *acts.values(),
             ),
             repeats or case.repeats,
             clock,
         )
     assert record.log_x is not None, "the step was chosen to decode something"
+    more = dict(zip(acts, others, strict=True))
+    if "reference_ms" in more:
+        more["reference_ratio"] = more["reference_ms"] / step
     nucleus = (record.log_x > -torch.inf).sum(1).double().mean()
     return row(
-        "step", case.geometry, step, literal, dtype=number_type(case.ours), network_ms=network,
-        not_network=max(0.0, 1 - network / step), watched_ms=watched, decoded=int(record.decoded.sum()),
+        "step", case.geometry, step, literal, dtype=number_type(case.ours), network_ms=alone,
+        not_network=max(0.0, 1 - alone / step), watched_ms=watched, decoded=int(record.decoded.sum()),
         nucleus=round(float(nucleus), 1), clock=clock, threads=torch.get_num_threads(),
-        **({"eager_ms": unrecorded[0]} if unrecorded else {}),
+        **more,
     )  # fmt: skip
 
 

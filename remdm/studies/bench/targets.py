@@ -19,6 +19,8 @@ HELP, FIRST_STEP = 500.0, 2500.0
 """Milliseconds that the command may take to print its help, and to make a run of one step, imports included."""
 SMALL, BUSY, BATCHED, MEMORY = 1.3, 1.3, 5.0, 900
 """Times as fast as the literal step; the time next to a busy process by that alone; times as fast as one by one; MB."""
+AUTHORS, FLOOR = 15.0, 1.25
+"""Of the OWT step, the authors' own one's time; its time by that of its matrix products alone."""
 KEEPS_UP, STILL, REPAIR, CONTROLS = 0.85, 0.1, 20.0, 14
 MET, MISSED, UNKNOWN = "met", "not met", "not measured"
 
@@ -47,14 +49,20 @@ def _slowest(name: str) -> Callable[[Sequence[Row]], list[Row]]:
     return lambda rows: sorted(_named(name)(rows), key=lambda each: each["ratio"])
 
 
+def _owt(column: str) -> Callable[[Sequence[Row]], list[Row]]:
+    """The OWT step, if it has that column."""
+    return lambda rows: [each for each in _named("step")(rows) if each["geometry"] == OWT and column in each]
+
+
 def _start(geometry: str) -> Callable[[Sequence[Row]], list[Row]]:
     return lambda rows: [each for each in _named("start")(rows) if each["geometry"] == geometry]
 
 
-TARGETS: tuple[tuple[str, Callable[[Sequence[Row]], list[Row]], Callable[[Row], tuple[str, bool]]], ...] = (
+Target = tuple[str, Callable[[Sequence[Row]], list[Row]], Callable[[Row], tuple[str, bool]]]
+TARGETS: tuple[Target, ...] = (
     (
         f"OWT step at least {RATIOS['bfloat16']:g} times as fast as the literal one ({RATIOS['float32']:g} in float32)",
-        lambda rows: [each for each in _named("step")(rows) if each["geometry"] == OWT],
+        _owt("ratio"),
         lambda row: (
             f"{row['ratio']:.1f} times, {row['dtype']}", row["ratio"] >= RATIOS.get(row["dtype"], RATIOS["float32"])
         ),
@@ -126,14 +134,26 @@ TARGETS: tuple[tuple[str, Callable[[Sequence[Row]], list[Row]], Callable[[Row], 
         _slowest("batch"),
         lambda row: (f"at least {row['ratio']:.1f} times, for {row['geometry']}", row["ratio"] >= BATCHED),
     ),
+    (
+        f"OWT step at most {FLOOR:g} times what its matrix products take at this machine's rate",
+        _owt("of_floor"),
+        lambda row: (f"{row['of_floor']:.2f} times, {row['dtype']}", row["of_floor"] <= FLOOR),
+    ),
 )  # fmt: skip
 """A target in words, the rows that tell of it, the first of which counts, and what that says: (measured, met)."""
+
+REFERENCE: Target = (
+    f"OWT step at least {AUTHORS:g} times as fast as the authors' own",
+    _owt("reference_ratio"),
+    lambda row: (f"{row['reference_ratio']:.1f} times, {row['dtype']}", row["reference_ratio"] >= AUTHORS),
+)
+"""Only where it was measured: it takes a clone of their code."""
 
 
 def verdicts(rows: Sequence[Row]) -> list[Verdict]:
     """Every target with what the rows say of it."""
     made = []
-    for words, chosen, judged in TARGETS:
+    for words, chosen, judged in (*TARGETS, *((REFERENCE,) if REFERENCE[1](rows) else ())):
         measured, met = next(map(judged, chosen(rows)), ("", None))
         made.append(Verdict(words, measured, UNKNOWN if met is None else MET if met else MISSED))
     return made

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from remdm.models.checkpoints import load_embedded
 from remdm.models.network import Compute, NetworkDenoiser, compute
 from remdm.studies.bench.crowd import crowds
+from remdm.studies.bench.floor import products
 from remdm.studies.bench.rows import Row, interleaved
 from remdm.studies.bench.steps import (
     GEOMETRIES,
@@ -19,7 +19,6 @@ from remdm.studies.bench.steps import (
     Case,
     eager,
     embedded_cases,
-    half_decoded,
     measured,
     network_of,
     random_case,
@@ -50,17 +49,12 @@ def rates(device: torch.device) -> tuple[float, float]:
     return many * 2 * side**3 / product * 1000, many * 2 * size / copy * 1000
 
 
-@torch.inference_mode()
 def floor_ms(case: Case, decoded: int, operations: float, bandwidth: float) -> float:
     """What the network of a step with so many decoding rows takes at these rates: the greater of products and bytes."""
-    state = half_decoded(case)
-    rows = state.masked & (state.masked.cumsum(1) <= decoded)
-    with FlopCounterMode(display=False) as counter:
-        eager(case.ours)(state.tokens, rows, 0.5)
     network = network_of(eager(case.ours))[0]
     read = sum(each.numel() * each.element_size() for name, each in network.named_parameters()
                if not name.endswith(LOOKED_UP) or network_is_tied(network))  # fmt: skip
-    return 1000 * max(counter.get_total_flops() / operations, read / bandwidth)
+    return 1000 * max(products(case, decoded) / operations, read / bandwidth)
 
 
 def network_is_tied(network: torch.nn.Module) -> bool:
