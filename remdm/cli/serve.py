@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,12 +49,20 @@ class Options:
     waiting: int = knob(WAITING, 0, 4096, step=1, help="runs that wait at a replica; later ones wait at the page")
     busy: float = knob(8.0, 1, 256, help="runs at each replica above which another one is started")
     models: int = knob(4, 1, 64, step=1, help="models that a replica keeps; the least recently used one gives way")
+    tensor_parallel_size: int = knob(
+        1, 1, wire.MOST_DEVICES, step=1, help="devices that a model is split over in a replica; only a LLaDA can be"
+    )
     host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
         check(self)
         if self.most < self.replicas:
             raise ValueError(f"most must be at least replicas, {self.replicas}, got {self.most}")
+        if self.tensor_parallel_size > 1 and self.gpus not in (0, self.tensor_parallel_size):
+            raise ValueError(
+                f"gpus must be {self.tensor_parallel_size}, as many as tensor_parallel_size, or 0 for processes on "
+                f"the CPU, got {self.gpus:g}"
+            )
 
     @property
     def deployment(self) -> dict[str, Any]:
@@ -80,9 +88,9 @@ class Held:
     The models that come with the app stay in memory all the same: the largest has 25 MB.
     """
 
-    def __init__(self, word: str) -> None:
+    def __init__(self, word: str, devices: int = 1) -> None:
         model, device = wire.model_of(word, registry.domains())
-        self.name = model.load(compute(device)).name
+        self.name = model.load(replace(compute(device), devices=devices)).name
 
     def __del__(self) -> None:
         MODEL_CACHE.drop(getattr(self, "name", ""))
@@ -96,11 +104,12 @@ def application(args: Mapping[str, Any]) -> Any:
     class Models:
         def __init__(self) -> None:
             limits.serve(options.host)
-            self.replica = Replica(registry.domains(), options.visitors, options.waiting, self.loaded)
+            devices = options.tensor_parallel_size
+            self.replica = Replica(registry.domains(), options.visitors, options.waiting, self.loaded, devices)
 
         @serve.multiplexed(max_num_models_per_replica=options.models)
         async def loaded(self, word: str) -> Held:
-            return await asyncio.to_thread(Held, word)
+            return await asyncio.to_thread(Held, word, options.tensor_parallel_size)
 
         async def __call__(self, request: Any) -> Any:
             return await self.replica(request)
@@ -127,9 +136,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="where the replicas answer; 0.0.0.0: to other machines too")
     parser.add_argument("--port", type=int, default=8000)
     for name, each in knobs(Options).items():
-        parser.add_argument(
-            f"--{name}", metavar="N", help=f"{each.metadata['knob']['help']} (default {each.default:g})"
-        )
+        flag, about = f"--{name.replace('_', '-')}", each.metadata["knob"]["help"]
+        parser.add_argument(flag, metavar="N", help=f"{about} (default {each.default:g})")
     help_config = "write this deployment to a file for `serve deploy`, and start nothing"
     parser.add_argument("--config", type=Path, metavar="FILE", help=help_config)
 

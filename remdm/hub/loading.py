@@ -17,7 +17,15 @@ from remdm.hub.kinds import UNIFORM, config_of, detect_family, family_of, note
 from remdm.hub.memory import InsufficientMemory
 from remdm.hub.store import Source, found, hub_id, local, path_in
 from remdm.hub.text import has_turn, load_filler, load_llada_folder, load_mdlm
-from remdm.models.checkpoints import OWN, Checkpoint, CheckpointError, is_embedded, load_embedded, load_own
+from remdm.models.checkpoints import (
+    OWN,
+    Checkpoint,
+    CheckpointError,
+    ensure_whole,
+    is_embedded,
+    load_embedded,
+    load_own,
+)
 from remdm.models.network import Compute
 
 Loader = Callable[[tuple[Path, ...], str, Compute], Checkpoint]
@@ -25,16 +33,20 @@ Loader = Callable[[tuple[Path, ...], str, Compute], Checkpoint]
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of checkpoint: its loader, what its models make (text or image), and what they need besides weights."""
+    """A kind of checkpoint: its loader, what its models make (text or image), and what they need besides weights.
+
+    Those of a family with `splits` can be split over several devices.
+    """
 
     load: Loader
     kind: str
     companions: tuple[Source, ...] = ()
+    splits: bool = False
 
 
 FAMILIES: dict[str, Family] = {
     "mdlm": Family(load_mdlm, "text", (GPT2,)),
-    "llada": Family(load_llada_folder, "text"),
+    "llada": Family(load_llada_folder, "text", splits=True),
     "masked-lm": Family(load_filler, "text"),
     "halton": Family(load_halton_files, "image", (LLAMAGEN,)),
     "maskgit": Family(load_maskgit_files, "image"),
@@ -200,11 +212,13 @@ def load(name: str, compute: Compute) -> Checkpoint:
 
 def _load(name: str, compute: Compute) -> Checkpoint:
     entry = find(name)
+    _ensure_devices(entry.name, entry.family, compute)
     for _ in fetching(name, compute):
         pass
     sources = (entry.sources[0], *companions(entry))
     places = [place for source in sources if (place := found(source)) is not None]
     family = entry.family or detect_family(places[0], entry.name)
+    _ensure_devices(entry.name, family, compute)
     try:
         loaded = FAMILIES[family].load(tuple(places), entry.name, compute)
     except CheckpointError:
@@ -212,6 +226,18 @@ def _load(name: str, compute: Compute) -> Checkpoint:
     except (ValueError, OSError, RuntimeError) as error:
         raise CheckpointError(f"{entry.name} cannot be loaded: {_one_line(error, places, entry.name)}") from error
     return replace(loaded, name=entry.name)
+
+
+def _ensure_devices(name: str, family: str, compute: Compute) -> None:
+    """Refuse a model, of a family if that is known yet, that is to be split where it cannot be."""
+    if family and not FAMILIES[family].splits:
+        ensure_whole(name, compute)
+    there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(compute.device.type, compute.devices)
+    if compute.devices > there:
+        raise CheckpointError(
+            f"{name} is to be split over {compute.devices} devices, but this process sees {there}: take a smaller "
+            "--tensor-parallel-size."
+        )
 
 
 def _one_line(error: Exception, places: list[Path], name: str) -> str:

@@ -64,19 +64,29 @@ def _container_limit() -> int | None:
     return max(0, most - used)
 
 
-def check(name: str, weights: int, compute: Compute) -> None:
-    """Refuse a model of so many weights if the device's memory cannot hold it.
+def check(name: str, weights: int, compute: Compute, whole: int = 0) -> None:
+    """Refuse a model of so many weights if the device's memory cannot hold it, or its share of one that is split.
+
+    Args:
+        name: of the model.
+        weights: of all of it.
+        compute: where it is to run. The shares of a CPU are all in the same memory; "meta" holds none.
+        whole: how many of the weights are not split but on the first device.
 
     Raises:
         CheckpointError: for one that needs a GPU.
         InsufficientMemory: with what it takes and what is free.
     """
     device = compute.device
+    if device.type == "meta":
+        return
     if device.type == "cpu" and weights > MAX_WEIGHTS_ON_CPU:
         raise CheckpointError(
             f"{name} has {weights / 1e9:.1f} billion weights, which needs a GPU: on this machine's CPU a step would "
             "take half a minute. Choose a smaller model."
         )
+    if device.type == "cuda":
+        weights = whole + (weights - whole) // compute.devices
     needed, available = int(weights * compute.dtype.itemsize * OVERHEAD), free(device)
     if available is not None and needed > available:
         where = "GPU memory" if device.type == "cuda" else "memory"

@@ -11,9 +11,10 @@ from remdm.hub.prompting import PromptFrame, TextCheckpoint
 from remdm.models.checkpoints import read_tokenizer
 from remdm.models.dit_files import load_hub_folder, load_lightning
 from remdm.models.graphs import graphed
-from remdm.models.llada import load_llada
+from remdm.models.llada import LLaDA, load_llada, unsplit
 from remdm.models.masked_lm import load_masked_lm
 from remdm.models.network import Compute, NetworkDenoiser
+from remdm.models.sharded import Sharded
 
 TURN = (
     "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\n",
@@ -113,7 +114,7 @@ def load_mdlm(folders: tuple[Path, ...], name: str, compute: Compute) -> TextChe
 
 
 def load_llada_folder(folders: tuple[Path, ...], name: str, compute: Compute) -> TextCheckpoint:
-    """LLaDA, from the first folder; it answers questions if its chat template says so.
+    """LLaDA, from the first folder, over the devices of `compute`; it answers questions if its chat template says so.
 
     Raises:
         FileNotFoundError: if a file is missing.
@@ -121,10 +122,11 @@ def load_llada_folder(folders: tuple[Path, ...], name: str, compute: Compute) ->
         CheckpointError: if there is too little memory.
     """
     folder = folders[0]
-    memory.check(name, memory.count(folder), compute)
+    split = compute.devices > 1 and compute.device.type != "meta"
+    memory.check(name, memory.count(folder), compute, unsplit(folder) if split else 0)
     if not (folder / "tokenizer.json").is_file():
         raise FileNotFoundError(f"{folder.name} lacks tokenizer.json")
-    network = load_llada(folder, compute.dtype, compute.device)
+    network: LLaDA | Sharded = Sharded(folder, compute) if split else load_llada(folder, compute.dtype, compute.device)
     tokenizer = read_tokenizer(folder / "tokenizer.json")
     config = network.config
     check_tokenizer(tokenizer.get_vocab_size(), config.vocab_size)

@@ -102,13 +102,28 @@ def weights_hash(folder: Path) -> str:
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
 
 
+def ensure_whole(name: str, compute: Compute) -> None:
+    """Refuse to split a model of a family that has no such code: only LLaDA has.
+
+    Raises:
+        CheckpointError: with what to do.
+    """
+    if compute.devices > 1:
+        raise CheckpointError(
+            f"{name} cannot be split over {compute.devices} devices, only a LLaDA can: serve it without "
+            "--tensor-parallel-size."
+        )
+
+
 @cache
 def load_embedded(name: str, compute: Compute) -> Checkpoint:
     """The embedded model of a name, loaded once per device and number type.
 
     Raises:
-        CheckpointError: if one of its files is missing or damaged, or its weights do not fit its config.
+        CheckpointError: if one of its files is missing or damaged, its weights do not fit its config, or it is to be
+            split.
     """
+    ensure_whole(name, compute)
     try:
         return load_own(ROOT / name, name, compute)
     except (ValueError, OSError) as error:

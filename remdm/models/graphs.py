@@ -92,5 +92,5 @@ class Graphed(Network):
 
 
 def graphed(network: Network, compute: Compute) -> Network:
-    """The network as it runs fastest where it is: with CUDA graphs on a CUDA device."""
-    return Graphed(network) if compute.device.type == "cuda" else network
+    """The network as it runs fastest where it is: with CUDA graphs on a CUDA device, but not over several."""
+    return Graphed(network) if compute.device.type == "cuda" and compute.devices == 1 else network

@@ -3,7 +3,7 @@
 Tensor names are those of GSAI-ML/LLaDA-8B-Base and -Instruct, so their files load exactly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -42,6 +42,8 @@ FIXED = {
     "scale_logits": False,
 }
 """Values that config.json must have where it states them: the reference code supports more than was published."""
+SPLIT = {"q_proj": 0, "k_proj": 0, "v_proj": 0, "ff_proj": 0, "up_proj": 0, "attn_out": 1, "ff_out": 1}
+"""Matrices of a block of which each of several processes has a part: rows (0), or the columns (1) that read them."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,26 @@ class LLaDAConfig:
 
 
 class Block(nn.Module):
-    """Attention without a mask, then a gated feed-forward, each normed before."""
+    """Attention without a mask, then a gated feed-forward, each normed before.
 
-    def __init__(self, config: LLaDAConfig) -> None:
+    With `shares` above 1 it has so many times fewer heads and inner channels, and `attn_out` and `ff_out` give one
+    summand each: remdm/models/sharded.py adds them up.
+    """
+
+    def __init__(self, config: LLaDAConfig, shares: int = 1) -> None:
         super().__init__()
-        width, narrow = config.width, config.width // config.heads * config.kv_heads
+        width, size, feed = config.width, config.width // config.heads, config.feed // shares
+        wide, narrow = size * config.heads // shares, size * config.kv_heads // shares
         self.heads = config.heads
         self.attn_norm = RMSNorm(width, config.eps)
-        self.q_proj = nn.Linear(width, width, bias=False)
+        self.q_proj = nn.Linear(width, wide, bias=False)
         self.k_proj = nn.Linear(width, narrow, bias=False)
         self.v_proj = nn.Linear(width, narrow, bias=False)
-        self.attn_out = nn.Linear(width, width, bias=False)
+        self.attn_out = nn.Linear(wide, width, bias=False)
         self.ff_norm = RMSNorm(width, config.eps)
-        self.ff_proj = nn.Linear(width, config.feed, bias=False)
-        self.up_proj = nn.Linear(width, config.feed, bias=False)
-        self.ff_out = nn.Linear(config.feed, width, bias=False)
+        self.ff_proj = nn.Linear(width, feed, bias=False)
+        self.up_proj = nn.Linear(width, feed, bias=False)
+        self.ff_out = nn.Linear(feed, width, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         x = x + self.attention(self.attn_norm(x), cos, sin)
@@ -110,16 +117,16 @@ class Block(nn.Module):
         )
         q, k = (rotate(part.float(), cos, sin).to(x.dtype) for part in (q, k))
         attended = F.scaled_dot_product_attention(q, k, v, enable_gqa=k.shape[1] != q.shape[1])
-        return self.attn_out(attended.transpose(1, 2).reshape(batch, length, width))
+        return self.attn_out(attended.transpose(1, 2).flatten(2))
 
 
 class Transformer(nn.Module):
     """The layers, under their names in the checkpoints."""
 
-    def __init__(self, config: LLaDAConfig) -> None:
+    def __init__(self, config: LLaDAConfig, shares: int = 1) -> None:
         super().__init__()
         self.wte = nn.Embedding(config.vocab_size, config.width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(Block(config, shares) for _ in range(config.depth))
         self.ln_f = RMSNorm(config.width, config.eps)
         if not config.tied:
             self.ff_out = nn.Linear(config.width, config.vocab_size, bias=False)
@@ -128,10 +135,10 @@ class Transformer(nn.Module):
 class LLaDA(Network):
     """Token ids `[B, L]` to logits `[B, L, V]`; untimed, as x_theta of a masked model is."""
 
-    def __init__(self, config: LLaDAConfig) -> None:
+    def __init__(self, config: LLaDAConfig, shares: int = 1) -> None:
         super().__init__()
         self.config = config
-        self.transformer = Transformer(config)
+        self.transformer = Transformer(config, shares)
 
     def hidden(self, tokens: Tensor) -> Tensor:
         parts, config = self.transformer, self.config
@@ -163,18 +170,53 @@ def read_shape(file: Path) -> LLaDAConfig:
     return LLaDAConfig(kv_heads=kv_heads, **read)
 
 
-def load_llada(folder: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> LLaDA:
-    """A LLaDA from a folder with config.json and one or more *.safetensors.
+def unsplit(folder: Path) -> int:
+    """How many weights of the LLaDA in a folder stay whole in the first share: those of its vocabulary.
 
     Raises:
-        FileNotFoundError: if one of them is missing.
-        ValueError: if they do not fit.
+        FileNotFoundError: if its config.json is missing.
+        ValueError: as `read_shape`.
+    """
+    config = read_shape(folder / "config.json")
+    return config.vocab_size * config.width * (1 if config.tied else 2)
+
+
+def share(name: str, weight: Tensor, rank: int, shares: int) -> Tensor:
+    """What the process `rank` of so many has of a tensor of a LLaDA: a view of its part, or all of it."""
+    axis = SPLIT.get(name.split(".")[-2]) if ".blocks." in name else None
+    return weight if axis is None else weight.chunk(shares, axis)[rank]
+
+
+def load_llada(
+    folder: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu", rank: int = 0, shares: int = 1
+) -> LLaDA:
+    """A LLaDA, or one share of it, from a folder with config.json and one or more *.safetensors.
+
+    Args:
+        folder: with the files, which are mapped into memory: of a share no more is read than it has.
+        dtype: of its weights; without it that of the files.
+        device: that it is loaded onto, one tensor after the other.
+        rank: of the process that asks. The head is in the share of the first one, 0, alone.
+        shares: how many processes the blocks are split over.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: if they do not fit, or the blocks cannot be split so.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files or not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} must hold config.json and the model's *.safetensors")
     config = read_shape(folder / "config.json")
+    if any(number % shares for number in (config.heads, config.kv_heads, config.feed)):
+        raise ValueError(
+            f"its {config.heads} heads, {config.kv_heads} heads of keys and {config.feed} inner channels cannot be "
+            f"split evenly over {shares} devices"
+        )
+    if rank:
+        config = replace(config, tied=True)
     state = {name.removeprefix("model."): value for name, value in weights.read_safetensors(files).items()}
     if config.tied:
         state.pop("transformer.ff_out.weight", None)
-    return weights.fill(weights.blank(lambda: LLaDA(config)), state, files[0].name, dtype, device)
+    weights.check(weights.blank(lambda: LLaDA(config)).state_dict(), state, files[0].name)
+    state = {name: share(name, value, rank, shares) for name, value in state.items()}
+    return weights.fill(weights.blank(lambda: LLaDA(config, shares)), state, files[0].name, dtype, device)

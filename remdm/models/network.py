@@ -37,17 +37,23 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and in which number type a network runs, and why; `card` is a CUDA device's name."""
+    """Where and in which number type a network runs, and why.
+
+    `card` is a CUDA device's name; over `devices` of one kind a network is split, with a process for each. The device
+    "meta" is for a network whose weights are elsewhere: only its shape is here.
+    """
 
     device: torch.device
     dtype: torch.dtype
     reason: str
     card: str = ""
+    devices: int = 1
 
     @property
     def title(self) -> str:
-        """As traces and the page have it, such as `cpu float32`; a CUDA device with its name."""
-        return f"{self.device.type} {str(self.dtype).removeprefix('torch.')}{self.card and f', {self.card}'}"
+        """As traces and the page have it, such as `cpu float32`; a CUDA device with its name, several with a number."""
+        several = f", {self.devices} devices" if self.devices > 1 else ""
+        return f"{self.device.type} {str(self.dtype).removeprefix('torch.')}{self.card and f', {self.card}'}{several}"
 
 
 def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
@@ -141,6 +147,8 @@ class NetworkDenoiser(Unguided):
 
     def _hidden(self, tokens: Tensor, rows: Tensor) -> Tensor:
         device = next(self.network.parameters()).device
+        if device.type == "meta":
+            raise ValueError("This model is split over the devices of its replicas, which make runs and nothing else.")
         count = max(1, AT_ONCE // tokens.shape[1]) if device.type == "cpu" else len(tokens)
         parts = zip(sent(tokens, device).split(count), rows.split(count), strict=True)
         return torch.cat([self.network.hidden_at(part, where) for part, where in parts])

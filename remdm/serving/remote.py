@@ -14,6 +14,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
+import torch
+
 from remdm.models.network import Compute
 from remdm.runs.branch import Pane, side_by_side
 from remdm.runs.record import Batch, PreparedRun, Row, TimedFrame, prepare
@@ -52,9 +54,13 @@ class Remote:
         self.address = address.rstrip("/")
 
     def prepare(self, request: RunRequest) -> PreparedRun:
-        """See `Engine`. The page has a copy of the model for its words alone; where it runs is the replicas' to say."""
+        """See `Engine`. The page has a copy of the model for its words alone; where it runs is the replicas' to say.
+
+        Of a model that is split over several devices there the page has no weights.
+        """
         where = self._compute(request.device)
-        here = prepare(replace(request, device="auto"))
+        words = replace(where, device=torch.device("meta")) if where.devices > 1 else None
+        here = prepare(replace(request, device="auto"), words)
         checkpoint = replace(here.checkpoint, compute=where)
         return replace(here, request=replace(here.request, device=request.device), checkpoint=checkpoint)
 

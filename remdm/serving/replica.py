@@ -45,7 +45,7 @@ class Replica:
 
     def __init__(
         self, domains: Mapping[str, Domain], visitors: int = VISITORS, waiting: int = WAITING,
-        holding: Callable[[str], Awaitable[Any]] | None = None,
+        holding: Callable[[str], Awaitable[Any]] | None = None, devices: int = 1,
     ) -> None:  # fmt: skip
         """What it serves, and how much of it.
 
@@ -54,8 +54,10 @@ class Replica:
             visitors: how many runs are made at once.
             waiting: how many may wait besides.
             holding: called with `wire.model_id` before a run, so that whoever counts models may load and drop them.
+            devices: that each model is split over, with a process for each (remdm/models/sharded.py).
         """
         self.domains, self.most = domains, visitors + waiting
+        self.devices = devices
         self._here, self._holding = 0, holding
         self._turn = asyncio.Semaphore(visitors)
         self._threads = ThreadPoolExecutor(visitors, thread_name_prefix="run")
@@ -65,7 +67,7 @@ class Replica:
         try:
             if request.url.path == "/compute":
                 device = request.query_params.get("device", "auto")
-                return JSONResponse(wire.compute_json(await asyncio.to_thread(compute, device)))
+                return JSONResponse(wire.compute_json(await asyncio.to_thread(self.compute, device)))
             if request.url.path != "/run" or request.method != "POST":
                 return _refused("There is /run, for POST, and /compute.", 404)
             body = await request.body()
@@ -146,14 +148,18 @@ class Replica:
         batch: Batch = wire.batch_of(content, runs)
         return Walk([shared(each) for each in batch.runs], batch.at)
 
+    def compute(self, device: str) -> Compute:
+        """As `network.compute`, over the devices of this replica."""
+        return replace(compute(device), devices=self.devices)
+
     def where(self, asked: Any, device: str) -> Compute:
         """This replica's device in the number type that is asked for: all replicas must make the same of a run.
 
         Raises:
             ValueError: if it has another device than the replica that was asked first.
         """
-        wanted, here = wire.compute_of(asked), compute(device)
-        if (wanted.device.type, wanted.card) != (here.device.type, here.card):
+        wanted, here = wire.compute_of(asked), self.compute(device)
+        if (wanted.device.type, wanted.card, wanted.devices) != (here.device.type, here.card, here.devices):
             raise ValueError(f"The replicas differ: this run began on {wanted.title}, and here is {here.title}.")
         return here if wanted.dtype == here.dtype else replace(here, dtype=wanted.dtype)
 

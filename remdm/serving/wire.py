@@ -33,6 +33,8 @@ MOST_RUNS = 64
 """Of a batch."""
 MOST_SECONDS = 1e6
 """Of a step."""
+MOST_DEVICES = 64
+"""Of a replica."""
 NUMBER_TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -142,10 +144,13 @@ def _timed_of(content: Mapping[str, Any], length: int) -> TimedFrame:
     )
 
 
-def compute_json(compute: Compute) -> dict[str, str]:
+def compute_json(compute: Compute) -> dict[str, Any]:
     """A device and a number type."""
     dtype = str(compute.dtype).removeprefix("torch.")
-    return {"device": compute.device.type, "dtype": dtype, "reason": compute.reason, "card": compute.card}
+    return {
+        "device": compute.device.type, "dtype": dtype, "reason": compute.reason, "card": compute.card,
+        "devices": compute.devices,
+    }  # fmt: skip
 
 
 def compute_of(content: Any) -> Compute:
@@ -157,7 +162,8 @@ def compute_of(content: Any) -> Compute:
     try:
         one_of("dtype", content["dtype"], NUMBER_TYPES)
         device, dtype = torch.device(content["device"]), NUMBER_TYPES[content["dtype"]]
-        return Compute(device, dtype, text(content["reason"], "reason", 1000), text(content["card"], "card", 200))
+        reason, card = text(content["reason"], "reason", 1000), text(content["card"], "card", 200)
+        return Compute(device, dtype, reason, card, whole(content["devices"], 1, MOST_DEVICES, "devices"))
     except (KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"compute must be a device and a number type: {error}") from error
 
