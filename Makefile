@@ -2,8 +2,8 @@
 # make test   installs what the tests need, a browser too, and passes them
 # make test-fast   the tests that need neither a browser nor many seconds
 # make hostile   10,000 hostile inputs, hostile machines, and the container's steps
-# make audit  known vulnerabilities of what is installed
-# make lint, make install, make bench
+# make lint   style, types, wording, and known vulnerabilities of what is installed
+# make install, make bench
 # make ray    installs Ray, and passes the tests that start a cluster of it (some minutes)
 # make gpu    tries a CUDA device for MINUTES (10): tests, times; the report is in gpu/
 
@@ -14,7 +14,7 @@ MINUTES ?= 10
 # Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo install test test-fast lint audit hostile bench ray gpu clean
+.PHONY: demo install test test-fast lint hostile bench ray gpu clean
 
 demo: .venv/installed
 	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
@@ -47,8 +47,6 @@ lint: .venv/tools
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tests/words.py
-
-audit: .venv/tools
 	$(BIN)/python tests/audit.py
 
 hostile: .venv/tools
