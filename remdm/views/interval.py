@@ -10,7 +10,7 @@ def figure(value: float, spec: str = "") -> str:
     """A number by a format of Python's, such as `.1%` or `+.2f`; by none with three significant digits."""
     if spec:
         return f"{value:{spec}}"
-    return f"{value:#.3g}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:#.3g}" if abs(value) < 99.95 else f"{value:,.0f}"
 
 
 @dataclass(frozen=True)

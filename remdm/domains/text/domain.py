@@ -165,6 +165,7 @@ PROSE = Model(
         "Call me Ishmael. ...",
         "It is a truth universally acknowledged, that _ _ _ must be in want of a _. ...",
     ),
+    recommended=recommended("prose"),
 )
 
 # The prose model is offered as soon as it has been trained; the stories come with the app, the rest from the hub.
