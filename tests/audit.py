@@ -1,4 +1,4 @@
-"""Known vulnerabilities of what is installed, by pip-audit, where its database can be reached: the end of `make lint`."""
+"""Known vulnerabilities of what is installed, by pip-audit, if its database can be reached: the end of `make lint`."""
 
 import json
 import subprocess
