@@ -18,6 +18,8 @@ _TRIED = 6
 _KEPT = 3
 # Costs are counted in fifths of a word, so that they stay whole numbers.
 _WORD, _LIKE = 5, 3
+_READ = 1 << 12
+"""Sentences whose readings are kept, 5 kB each: a run writes some dozens, and reads each of them at many steps."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _laid(words: Sequence[str], number: int, limit: int) -> Fit | None:
     return Fit(sentence, tuple(places), tuple(reversed(edits)), rows[-1][-1])
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=_READ)
 def _fits(words: tuple[str, ...]) -> tuple[Fit, ...]:
     """The sentences that read the words exactly, or else the nearest ones, or none."""
     if found := exact(words):
@@ -153,7 +155,7 @@ def _moved(pieces: Sequence[Piece], by: int) -> list[Piece]:
     return [replace(piece, start=piece.start + by, stop=piece.stop + by) for piece in pieces]
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=_READ)
 def _taken_apart(words: tuple[str, ...], depth: int = 3) -> tuple[Piece, ...]:
     """The words as one sentence or, if that is cheaper, as several with a wrong or missing stop between."""
     size = len(words)
