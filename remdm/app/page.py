@@ -26,7 +26,6 @@ from remdm.runs.domain import Domain
 from remdm.serving import engine
 from remdm.serving.bounds import Bounded
 from remdm.serving.headers import Guarded
-from remdm.serving.lingering import Lingering
 from remdm.serving.packing import Packed
 from remdm.serving.streamed_runs import RUNS
 
@@ -133,10 +132,6 @@ RUN_IT = """(domain) => {
 """A page that was opened by a link makes the run at once, in the domain that `opened` names."""
 RESUME = """() => document.querySelectorAll(".rp").forEach((stage) => stage.__stage && stage.__stage.resume())"""
 """After a link that cannot be followed the stages show what they open with."""
-
-
-LAYERS = (Guarded, Bounded, Packed, Lingering)
-"""What each request goes through on its way in, and each answer on its way out."""
 
 
 def launch_arguments() -> dict:
