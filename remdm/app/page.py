@@ -141,10 +141,7 @@ def launch_arguments() -> dict:
         "css": sheet(),
         "head": head(),
         "footer_links": ["settings"],
-        "app_kwargs": {
-            "middleware": [Middleware(each) for each in (Guarded, Bounded, Packed, Lingering)],
-            "openapi_url": None,
-        },
+        "app_kwargs": {"middleware": [Middleware(each) for each in (Guarded, Bounded, Packed)], "openapi_url": None},
         "max_file_size": limits.current().upload,
         "state_session_capacity": limits.current().sessions,
         "max_threads": engine.configured().visitors + SPARE_THREADS,
