@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.network import Compute, NetworkDenoiser, compute
 from remdm.models.transformer import TransformerConfig
 from remdm.sampling.time_grid import Step
@@ -43,6 +44,13 @@ def test_a_row_of_a_step(tiny):
     assert made["ratio"] == pytest.approx(made["other_ms"] / made["ours_ms"], rel=0.05)
     assert made["decoded"] >= 1 <= made["nucleus"] <= 22 and 0 <= made["not_network"] < 1
     assert min(made["ours_ms"], made["other_ms"], made["network_ms"], made["watched_ms"]) > 0
+
+
+def test_fused_layers_count_too(monkeypatch):
+    shape = EncoderConfig(23, 12, width=16, depth=2, heads=2, inner=32)
+    monkeypatch.setitem(steps.GEOMETRIES, "tiny", (23, 12, lambda: Encoder(shape), 1))
+    counted = 2 * 12 * 2 * (4 * 16 * 16 + 2 * 16 * 32)  # projections and feed-forward of both layers
+    assert floor.products(steps.random_case("tiny", CPU), 3) >= counted
 
 
 def test_the_floor_is_every_product_at_the_rate_of_one(monkeypatch):

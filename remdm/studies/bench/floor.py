@@ -3,6 +3,7 @@
 from functools import cache
 
 import torch
+from torch.backends import mha
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -21,11 +22,15 @@ def products(case: Case, decoded: int) -> int:
     """Operations of the products of one forward, 2 m n k each, with the vocabulary at so many rows.
 
     Counted as the network runs, but in the literal step's number type and with attention as two products: the counter
-    does not know the operators that we use in bfloat16 on a CPU, nor the fused attention there.
+    does not know the operators that we use in bfloat16 on a CPU, nor the fused attention and layers there.
     """
-    rows = torch.arange(case.start.shape[1])[None] < decoded
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        eager(case.plain)(case.start, rows, 0.5)
+    rows, fused = torch.arange(case.start.shape[1])[None] < decoded, mha.get_fastpath_enabled()
+    mha.set_fastpath_enabled(False)
+    try:
+        with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+            eager(case.plain)(case.start, rows, 0.5)
+    finally:
+        mha.set_fastpath_enabled(fused)
     return counter.get_total_flops()
 
 
