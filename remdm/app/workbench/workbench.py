@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -256,9 +257,11 @@ class Workbench:
         elif act == "undo" and shown is not None and shown.before is not None:
             yield self.results.of_lanes(shown.before, shown.before.message())
         elif act == "alone" and shown is not None and len(shown.samples) > 1:
-            same = values[self.asked] == self._signature({**values, self.lanes.count: len(shown.samples)})
-            now = {self.asked: self._signature(values)} if same else {}
-            yield self.results.of_one(shown.samples[min(own_lane(len(shown.samples)), len(shown.samples) - 1)]) | now
+            count, now = len(shown.samples), Changes()
+            with suppress(ValueError):  # of a control that is invalid
+                if values[self.asked] == self._signature({**values, self.lanes.count: count}):
+                    now = {self.asked: self._signature(values)}
+            yield self.results.of_one(shown.samples[min(own_lane(count), count - 1)]) | now
         else:
             yield from self.run(values, group)
 
