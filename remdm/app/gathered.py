@@ -80,7 +80,8 @@ class Page(gr.Blocks):
         outputs = block_fn.outputs
         if not (isinstance(predictions, dict) and predictions and all(each in outputs for each in predictions)):
             return await super().postprocess_data(block_fn, predictions, state)
-        changed = [each for each in outputs if each in predictions and predictions[each] != gr.skip()]
+        left_alone = lambda value: isinstance(value, dict) and value == gr.skip()  # an array would compare its entries
+        changed = [each for each in outputs if each in predictions and not left_alone(predictions[each])]
         answers: dict[Block, Any] = {each: None if each.stateful else gr.skip() for each in outputs}
         if changed:
             part, values = copy(block_fn), [predictions[each] for each in changed]

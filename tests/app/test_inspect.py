@@ -175,6 +175,7 @@ def test_a_run_as_one_page_needs_no_network(studio, tmp_path, browse):
     page = opened_from_disk(exported(studio, tmp_path), browse, ".rp[data-run]")
     assert page.evaluate("document.querySelector('.rp').__stage.state()")["ids"] == end["ids"]
     assert page.locator("[data-role=heatmap]").get_attribute("aria-label").startswith("Confidence of 160 positions")
+    assert any(name.endswith(".gif") for name in studio.part("exported").inner_text().split())
     page.context.close()
 
 

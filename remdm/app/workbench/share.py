@@ -216,18 +216,17 @@ class Share:
             raise ValueError("There is nothing to export yet; write something first.")
         files = [page_file(made)]
         offer = lambda: {self.files: gr.File(value=[str(path) for path in files], visible=True)}
+        ready = {self.export: gr.Button(EXPORT, interactive=True)}
         yield {**offer(), self.export: gr.Button("Drawing the GIF …", interactive=False)}
-        failed: Exception | None = None
         try:
             if sample.trace.steps:
                 files.append(self._gif(sample))
         except TooLong as error:
             gr.Warning(f"The GIF was left out: {error}.")
-        except Exception as error:  # the button comes back first
-            failed = error
-        yield {**offer(), self.export: gr.Button(EXPORT, interactive=True)}
-        if failed:
-            raise failed
+        except Exception:
+            yield ready
+            raise
+        yield {**offer(), **ready}
 
     def _gif(self, sample: Sample) -> Path:
         drawn = APART.call(FILM_SECONDS, moving_picture, sample.domain, sample.trace)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -138,13 +137,14 @@ class Workbench:
 
     # What the controls say
 
-    def _signature(self, values: Values) -> str:
-        """What would be run, as a text; empty where the controls are invalid."""
+    def _signature(self, values: Values, count: int = 0) -> str:
+        """What would be run, in `count` lanes if given, as a text; empty where the controls are invalid."""
         try:
             requests = self.panel.requests(values)
+            lanes = self.lanes.chosen({**values, self.lanes.count: count} if count else values)
         except (ValueError, CheckpointError):
             return ""
-        return repr((requests[0].settings, query_pairs(requests[0]), len(requests), self.lanes.chosen(values)))
+        return repr((requests[0].settings, query_pairs(requests[0]), len(requests), lanes))
 
     def settled(self, values: Values) -> Changes:
         """The controls say what the stage shows."""
@@ -257,10 +257,9 @@ class Workbench:
         elif act == "undo" and shown is not None and shown.before is not None:
             yield self.results.of_lanes(shown.before, shown.before.message())
         elif act == "alone" and shown is not None and len(shown.samples) > 1:
-            count, now = len(shown.samples), Changes()
-            with suppress(ValueError):  # of a control that is invalid
-                if values[self.asked] == self._signature({**values, self.lanes.count: count}):
-                    now = {self.asked: self._signature(values)}
+            count = len(shown.samples)
+            same = values[self.asked] == self._signature(values, count)
+            now = {self.asked: self._signature(values)} if same else {}
             yield self.results.of_one(shown.samples[min(own_lane(count), count - 1)]) | now
         else:
             yield from self.run(values, group)

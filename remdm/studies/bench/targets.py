@@ -34,8 +34,10 @@ class Verdict:
     state: str
 
 
-def _named(name: str) -> Callable[[Sequence[Row]], list[Row]]:
-    return lambda rows: [each for each in rows if each["name"] == name]
+def _named(name: str, geometry: str = "", column: str = "name") -> Callable[[Sequence[Row]], list[Row]]:
+    """The rows of a name that have a column, those of one geometry if it is given."""
+    fits = lambda each: each["name"] == name and each["geometry"] == (geometry or each["geometry"]) and column in each
+    return lambda rows: list(filter(fits, rows))
 
 
 def _long(rows: Sequence[Row]) -> list[Row]:
@@ -49,20 +51,11 @@ def _slowest(name: str) -> Callable[[Sequence[Row]], list[Row]]:
     return lambda rows: sorted(_named(name)(rows), key=lambda each: each["ratio"])
 
 
-def _owt(column: str) -> Callable[[Sequence[Row]], list[Row]]:
-    """The OWT step, if it has that column."""
-    return lambda rows: [each for each in _named("step")(rows) if each["geometry"] == OWT and column in each]
-
-
-def _start(geometry: str) -> Callable[[Sequence[Row]], list[Row]]:
-    return lambda rows: [each for each in _named("start")(rows) if each["geometry"] == geometry]
-
-
 Target = tuple[str, Callable[[Sequence[Row]], list[Row]], Callable[[Row], tuple[str, bool]]]
 TARGETS: tuple[Target, ...] = (
     (
         f"OWT step at least {RATIOS['bfloat16']:g} times as fast as the literal one ({RATIOS['float32']:g} in float32)",
-        _owt("ratio"),
+        _named("step", OWT),
         lambda row: (
             f"{row['ratio']:.1f} times, {row['dtype']}", row["ratio"] >= RATIOS.get(row["dtype"], RATIOS["float32"])
         ),
@@ -106,7 +99,7 @@ TARGETS: tuple[Target, ...] = (
     ),
     (
         f"The page with a model of each domain loaded below {MEMORY} MB",
-        lambda rows: [each for each in _named("page")(rows) if "memory_all_mb" in each],
+        _named("page", column="memory_all_mb"),
         lambda row: (f"{row['memory_all_mb']} MB", row["memory_all_mb"] < MEMORY),
     ),
     (
@@ -116,12 +109,12 @@ TARGETS: tuple[Target, ...] = (
     ),
     (
         f"remdm --help in less than {HELP:g} ms",
-        _start("--help"),
+        _named("start", "--help"),
         lambda row: (f"{row['ours_ms']:.0f} ms", row["ours_ms"] < HELP),
     ),
     (
         f"remdm sample text to its first step in less than {FIRST_STEP:g} ms",
-        _start("sample text"),
+        _named("start", "sample text"),
         lambda row: (f"{row['ours_ms']:.0f} ms", row["ours_ms"] < FIRST_STEP),
     ),
     (
@@ -136,7 +129,7 @@ TARGETS: tuple[Target, ...] = (
     ),
     (
         f"OWT step at most {FLOOR:g} times what its matrix products take at this machine's rate",
-        _owt("of_floor"),
+        _named("step", OWT, "of_floor"),
         lambda row: (f"{row['of_floor']:.2f} times, {row['dtype']}", row["of_floor"] <= FLOOR),
     ),
 )  # fmt: skip
@@ -144,7 +137,7 @@ TARGETS: tuple[Target, ...] = (
 
 REFERENCE: Target = (
     f"OWT step at least {AUTHORS:g} times as fast as the authors' own",
-    _owt("reference_ratio"),
+    _named("step", OWT, "reference_ratio"),
     lambda row: (f"{row['reference_ratio']:.1f} times, {row['dtype']}", row["reference_ratio"] >= AUTHORS),
 )
 """Only where it was measured: it takes a clone of their code."""
