@@ -208,12 +208,18 @@ def ended(page, steps: int | None = None) -> dict:
     return page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")
 
 
+def begun(page, press) -> None:
+    """Press what begins a run, and wait until the stage shows it: a short one may have ended by then."""
+    run = page.locator(BOARD).get_attribute("data-run")
+    press()
+    page.wait_for_selector(f"{BOARD}:not([data-run='{run}'])")
+
+
 def short(page, steps: int = 12) -> dict:
     """A short run in as many lanes as there are."""
     page.locator("#text-steps input[type=number]").fill(str(steps))
     page.locator("#text-steps input[type=number]").blur()
-    page.locator("#text-run").click()
-    page.wait_for_selector(f"{BOARD}[data-live]")
+    begun(page, page.locator("#text-run").click)
     return ended(page, steps)
 
 
@@ -230,8 +236,7 @@ def test_another_pair_is_written_from_another_seed_and_the_settings_stand_in_a_d
     page.locator("#text-steps input[type=number]").fill("12")
     page.locator("#text-steps input[type=number]").blur()
     top = page.locator(f"{BOARD} [data-role=heatmap]").first.bounding_box()["y"]
-    page.locator("#text-write").click()
-    page.wait_for_selector(f"{BOARD}[data-live]")
+    begun(page, page.locator("#text-write").click)
     seen = [page.locator(f"{BOARD} [data-role=heatmap]").first.bounding_box()["y"]]
     ended(page, 12)
     seen.append(page.locator(f"{BOARD} [data-role=heatmap]").first.bounding_box()["y"])
@@ -252,8 +257,7 @@ def test_one_lane_two_and_four_tell_the_same_story(arrived):
     expect(page.locator("#text-changed")).not_to_contain_text("Changed")
     tokens, heat = (page.locator(f"{BOARD} [data-role={role}]").bounding_box() for role in ("tokens", "heatmap"))
     assert heat["x"] >= tokens["x"] + tokens["width"] and abs(heat["y"] - tokens["y"]) < 8, "the map is at the right"
-    page.locator("#text-run").click()
-    page.wait_for_selector(f"{BOARD}[data-live]")
+    begun(page, page.locator("#text-run").click)
     assert ended(page, 12)["ids"] == two[1]["ids"], "and so when it is made alone"
     page.locator(f'{BOARD} [data-lanes="4"]').click()
     page.wait_for_selector(f"{BOARD}[data-panes='4']")
