@@ -38,6 +38,7 @@ except ValueError as error:
 with stubs.unwritten():
     from remdm.app.page import launch_arguments, page
     from remdm.domains import registry
+    from remdm.hub import idle
     from remdm.serving.apart import APART
     from remdm.serving.streamed_runs import RUNS
 
@@ -65,6 +66,7 @@ def stop(*_: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, stop)
+    idle.watch()
     try:
         with suppress(KeyboardInterrupt):  # before it serves; afterwards Gradio itself ends in order
             demo.launch(server_name=NAME, server_port=int(PORT), **launch_arguments())

@@ -36,6 +36,11 @@ class ImageCheckpoint(Checkpoint):
     null: int
 
     @property
+    def unloaded(self) -> Checkpoint:
+        """See `Checkpoint`; without its decoder too."""
+        return Checkpoint(self.name, self.denoiser, self.tokenizer, self.mask_id, self.length, self.compute).unloaded
+
+    @property
     def draws_quickly(self) -> bool:
         """Whether a picture can be drawn at every step."""
         return self.decoder.device.type != "cpu"

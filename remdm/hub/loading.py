@@ -1,7 +1,5 @@
 """Any model by catalog name, hub id or folder: found, downloaded, and loaded once per device and number type."""
 
-import gc
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from remdm.hub.kinds import UNIFORM, config_of, detect_family, family_of, note
 from remdm.hub.memory import InsufficientMemory
 from remdm.hub.store import Source, found, hub_id, local, path_in
 from remdm.hub.text import has_turn, load_filler, load_llada_folder, load_mdlm
+from remdm.models.cache import ModelCache
 from remdm.models.checkpoints import (
     OWN,
     Checkpoint,
@@ -159,46 +158,8 @@ def _holds(folder: Path, source: Source) -> bool:
     return source == GPT2 and (folder / "merges.txt").is_file()
 
 
-class ModelCache:
-    """The loaded models by name, device and type; all are dropped when there is too little memory for another."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loaded: dict[tuple[str, Compute], Checkpoint] = {}
-
-    def get(self, name: str, compute: Compute) -> Checkpoint:
-        """The model, loaded if it is not cached yet; raises as `load`."""
-        with self._lock:
-            if (name, compute) not in self._loaded:
-                try:
-                    self._loaded[name, compute] = _load(name, compute)
-                except InsufficientMemory:
-                    if not self._loaded:
-                        raise
-                    self.empty()
-                    self._loaded[name, compute] = _load(name, compute)
-            return self._loaded[name, compute]
-
-    def peek(self, name: str) -> Checkpoint | None:
-        """The model if it is loaded."""
-        return next((loaded for (known, _), loaded in self._loaded.items() if known == name), None)
-
-    def drop(self, name: str) -> None:
-        """Drop one model; runs under way keep it until they end."""
-        with self._lock:
-            for key in [key for key in self._loaded if key[0] == name]:
-                del self._loaded[key]
-        gc.collect()
-
-    def empty(self) -> None:
-        """Drop all models."""
-        self._loaded.clear()
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-
-MODEL_CACHE = ModelCache()
+MODEL_CACHE: ModelCache[Checkpoint] = ModelCache()
+"""The other models that are loaded; all are dropped when there is too little memory for another."""
 
 
 def load(name: str, compute: Compute) -> Checkpoint:
@@ -207,7 +168,14 @@ def load(name: str, compute: Compute) -> Checkpoint:
     Raises:
         CheckpointError: in one sentence that says what is wrong and what to do.
     """
-    return load_embedded(name, compute) if names_embedded(name) else MODEL_CACHE.get(name, compute)
+    if names_embedded(name):
+        return load_embedded(name, compute)
+    try:
+        return MODEL_CACHE.get(name, compute, _load)
+    except InsufficientMemory:
+        if not MODEL_CACHE.empty():
+            raise
+        return MODEL_CACHE.get(name, compute, _load)
 
 
 def _load(name: str, compute: Compute) -> Checkpoint:

@@ -45,23 +45,32 @@ def free(device: torch.device) -> int | None:
             return int(torch.cuda.mem_get_info(device)[0])
         except RuntimeError:  # ZeroGPU: no GPU is attached yet
             return None
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.is_file():
-        return None
-    lines = dict(line.split(":", 1) for line in meminfo.read_text(encoding="utf-8").splitlines() if ":" in line)
-    available = int(lines.get("MemAvailable", "0 kB").split()[0]) * 1024
-    limit = _container_limit()
-    return available if limit is None else min(available, limit)
+    most, used = _of_container("memory.max"), _of_container("memory.current")
+    left = None if most is None or used is None else max(0, most - used)
+    return min((each for each in (_of_machine("MemAvailable"), left) if each is not None), default=None)
 
 
-def _container_limit() -> int | None:
-    """Bytes that a container's own limit leaves, None without a limit."""
-    folder = Path("/sys/fs/cgroup")
+def total() -> int | None:
+    """Bytes of memory that this machine has, or its container; None where it cannot be read."""
+    sizes = (_of_machine("MemTotal"), _of_container("memory.max"))
+    return min((each for each in sizes if each is not None), default=None)
+
+
+def _of_machine(name: str) -> int | None:
+    """A line of /proc/meminfo in bytes; None where there is none."""
     try:
-        most, used = (int((folder / name).read_text(encoding="utf-8")) for name in ("memory.max", "memory.current"))
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
+
+
+def _of_container(name: str) -> int | None:
+    """A number of bytes that the container's control group has; None outside of one, and where there is no limit."""
+    try:
+        return int((Path("/sys/fs/cgroup") / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # not in a container, or "max"
         return None
-    return max(0, most - used)
 
 
 def check(name: str, weights: int, compute: Compute, whole: int = 0) -> None:

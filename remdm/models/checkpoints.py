@@ -3,8 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from remdm.models.cache import ModelCache
 from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.graphs import graphed
 from remdm.models.labels import LabelDenoiser
-from remdm.models.network import Compute, NetworkDenoiser
+from remdm.models.network import Compute, Network, NetworkDenoiser
 from remdm.models.prism import load_prism
 from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.transformer import PlainTransformer, TransformerConfig
@@ -63,6 +63,15 @@ class Checkpoint:
     mask_id: int
     length: int
     compute: Compute
+
+    @property
+    def unloaded(self) -> "Checkpoint":
+        """The same without its network: what it takes to print and check what was written."""
+        return replace(self, denoiser=NetworkDenoiser(Network(), self.mask_id))
+
+
+EMBEDDED: ModelCache[Checkpoint] = ModelCache()
+"""The embedded models that are loaded."""
 
 
 def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_id: int, about: dict) -> None:
@@ -115,7 +124,6 @@ def ensure_whole(name: str, compute: Compute) -> None:
         )
 
 
-@cache
 def load_embedded(name: str, compute: Compute) -> Checkpoint:
     """The embedded model of a name, loaded once per device and number type.
 
@@ -123,6 +131,10 @@ def load_embedded(name: str, compute: Compute) -> Checkpoint:
         CheckpointError: if one of its files is missing or damaged, its weights do not fit its config, or it is to be
             split.
     """
+    return EMBEDDED.get(name, compute, _load_embedded)
+
+
+def _load_embedded(name: str, compute: Compute) -> Checkpoint:
     ensure_whole(name, compute)
     try:
         return load_own(ROOT / name, name, compute)

@@ -4,7 +4,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from remdm.runs.record import PreparedRun, TimedFrame
@@ -123,8 +123,9 @@ class Runs:
         return self._groups.get(ticket or "", RunGroup())
 
     def open(self, prepared: PreparedRun, group: RunGroup) -> StreamedRun:
-        """Begin a run of a group, under an id that nobody can guess."""
-        shown = StreamedRun(secrets.token_urlsafe(12), prepared, group.stopped)
+        """Begin a run of a group, under an id that nobody can guess. What is kept of it does not keep its network."""
+        kept = replace(prepared, checkpoint=prepared.checkpoint.unloaded)
+        shown = StreamedRun(secrets.token_urlsafe(12), kept, group.stopped)
         with self._lock:
             group.runs.append(shown)
             self._runs[shown.run_id] = shown

@@ -1,5 +1,7 @@
 """Public models on the page: settings switch with the model, downloads show, refusals are toasts."""
 
+import json
+import weakref
 from pathlib import Path
 
 import gradio as gr
@@ -8,6 +10,7 @@ import pytest
 from public_hub import serving
 
 from remdm.app.events import guarded
+from remdm.app.streams import made
 from remdm.app.workbench.settings_events import Reactions
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.registry import DOMAINS
@@ -87,11 +90,11 @@ def test_a_model_that_will_not_do_is_a_toast(bench, name, says):
         remodelled(name)
 
 
-def clicked(bench, model, **values):
+def clicked(bench, model, lanes=1, **values):
     """What Run does with these values in the controls, the others as they stand."""
     panel, controls = bench.panel, bench.controls
     named = {panel.model: model} | {getattr(panel, name): value for name, value in values.items()}
-    named[bench.lanes.count] = 1
+    named[bench.lanes.count] = lanes
     inputs = {*panel.inputs, *bench.lanes.inputs}
     given = {control: named.get(control, control.value) for control in inputs}
     ticket = RUNS.begin()
@@ -108,6 +111,18 @@ def test_a_download_shows_on_the_button_and_then_it_runs(bench, hub):
     seen = labels(changes, bench)
     assert seen[0].startswith("Downloading 0% of 0.") and "Running …" in seen and seen[-1] == "Run"
     assert len(RUNS.group(ticket).runs) == 1
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_runs_that_the_page_keeps_do_not_keep_their_network(bench, hub, lanes):
+    """Only so can another model have its memory."""
+    ticket, changes = clicked(bench, "mdlm-owt", lanes, length=64, steps=2)
+    assert labels(changes, bench)[-1] == "Run"
+    gone = weakref.ref(loading.MODEL_CACHE.peek("mdlm-owt").denoiser.network)
+    loading.MODEL_CACHE.empty()
+    assert gone() is None
+    (shown, *_) = RUNS.group(ticket).runs
+    assert "masked" not in made(shown).trace.text and len(json.loads(RUNS.frames(shown.run_id, 0, 9))) == 2
 
 
 def test_stop_calls_a_download_off(bench, hub):

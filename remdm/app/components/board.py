@@ -131,10 +131,14 @@ class Showing:
 
     def __init__(self, requests: Sequence[BranchRequest], group: RunGroup) -> None:
         self.requests, self.group, self.id = list(requests), group, secrets.token_urlsafe(12)
-        panes = [pane(each, engine.configured().prepare) for each in requests]
-        affordable([each.prepared for each in panes])
-        self.panes = [PaneRun(each, Stream(RUNS.open(each.prepared, group), each.facts)) for each in panes]
+        self._asked = [pane(each, engine.configured().prepare) for each in requests]
+        affordable([each.prepared for each in self._asked])
+        self.panes = [self._opened(each) for each in self._asked]
         self.settings = settings_shown([each.pane.prepared.request for each in self.panes])
+
+    def _opened(self, asked: Pane) -> PaneRun:
+        shown = RUNS.open(asked.prepared, self.group)
+        return PaneRun(replace(asked, prepared=shown.prepared), Stream(shown, asked.facts))
 
     @property
     def comparison(self) -> Comparison:
@@ -155,7 +159,8 @@ class Showing:
         opening = f'{{"v":1,"id":"{self.id}","kind":"open","panes":[{",".join(starts)}],"steps":[%s]}}'
         if live:
             yield opening % ""
-        for handful in ahead(_steps([each.pane for each in self.panes])):
+        asked, self._asked = self._asked, []  # with their networks, which nothing keeps after the last step
+        for handful in ahead(_steps(asked)):
             turn: list[tuple[int, str]] = []
             for which, step in handful:
                 if not live and step and step.seconds:
