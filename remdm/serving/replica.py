@@ -190,13 +190,12 @@ class _Handed:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
-            following = asyncio.ensure_future(self._ready.get())
             try:
-                async for beat in _beats(following):
-                    yield beat
-                lines = [following.result()]
-            finally:
-                following.cancel()
+                async with asyncio.timeout(BEAT):
+                    lines = [await self._ready.get()]
+            except TimeoutError:
+                yield NOTHING
+                continue
             while not self._ready.empty():  # what has come meanwhile goes with it
                 lines.append(self._ready.get_nowait())
             self._room.release(len(lines))
