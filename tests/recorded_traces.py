@@ -18,7 +18,7 @@ from remdm import cli
 from remdm.models.ideal import WORDS, letters
 from remdm.models.network import Compute
 from remdm.runs import record
-from remdm.runs.frames import frame
+from remdm.runs.frames import Recorded
 from remdm.runs.trace import Trace
 from remdm.runs.trace_file import to_json
 from remdm.sampling.methods import run, settings
@@ -73,8 +73,9 @@ def closed_form(name: str) -> dict[str, Any]:
     running = run(denoiser, made, start, SEEDS, coupled=coupled)
     frames: list[list] = [[] for _ in SEEDS]
     for each in running:
+        step = Recorded(each)
         for row, kept in enumerate(frames):
-            kept.append(frame(each, row, int(running.forwards[row])))
+            kept.append(step.frame(row, int(running.forwards[row])))
     facts = {"sampler": sampler, "settings": made.flat()}
     return {
         str(seed): to_json(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import remdm
+from remdm.models import allocator
 
 COMMANDS = {
     "sample": ("remdm.cli.sample", "run a sampler and write its trace"),
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # in such a locale the flags' letters arrive as single bytes
     argv = [os.fsencode(word).decode("utf-8", "replace") for word in (sys.argv[1:] if argv is None else argv)]
     args = parser(argv).parse_args(argv)
+    allocator.keep()
     try:
         args.run(args)
     except (ValueError, OSError) as error:

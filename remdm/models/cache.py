@@ -1,15 +1,14 @@
 """Loaded models: each is loaded once per device and number type, and can be dropped again."""
 
-import ctypes
 import gc
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 import torch
 
+from remdm.models import allocator
 from remdm.models.network import Compute
 
 Model = TypeVar("Model")
@@ -62,8 +61,6 @@ class ModelCache(Generic[Model]):
 
 
 def _give_back() -> None:
-    """Return freed memory to the system: the C library would keep most of it, and CUDA's allocator all."""
-    with suppress(OSError, TypeError, AttributeError):  # not glibc
-        ctypes.CDLL(None).malloc_trim(0)
+    allocator.give_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""From a step's record (torch, a whole batch) to the frame of one sequence (numpy, small, kept)."""
+"""From a step's record (torch, a whole batch) to the frame of each sequence (numpy, small, kept)."""
 
 from collections.abc import Iterable
 
@@ -8,27 +8,7 @@ from torch import Tensor
 from remdm.runs.trace import Frame
 from remdm.sampling.transition import StepRecord
 
-
-def _sigma(record: StepRecord, row: int) -> float | tuple[float, ...]:
-    if not isinstance(record.sigma, Tensor):
-        return float(record.sigma)
-    values = record.sigma[row].tolist()
-    return values[0] if min(values) == max(values) else tuple(round(value, 9) for value in values)
-
-
-def _weights(record: StepRecord, row: int, remasked: list[int]) -> tuple[float, ...]:
-    """Each remasked position's share of sigma among the decoded ones, where positions differ."""
-    sigma = _sigma(record, row)
-    if not isinstance(sigma, tuple):
-        return ()
-    total = sum(sigma[position] for position in record.before.decoded[row].nonzero()[:, 0].tolist())
-    return tuple(round(sigma[position] / total, 6) if total else 0.0 for position in remasked)
-
-
-def _of_row(values: Tensor, rows: Tensor, row: int) -> Tensor:
-    """What belongs to sequence `row` of values that stand, one after the other, for each True of `rows`."""
-    begin = int(rows[:row].sum())
-    return values[begin : begin + int(rows[row].sum())]
+Top = tuple[tuple[int, float], ...]
 
 
 def drafted(frames: Iterable[Frame], length: int) -> np.ndarray:
@@ -40,53 +20,97 @@ def drafted(frames: Iterable[Frame], length: int) -> np.ndarray:
     return known
 
 
-def frame(record: StepRecord, row: int, forwards: int, drafts: np.ndarray | None = None) -> Frame:
-    """The frame of sequence `row` of a record.
+class Recorded:
+    """A step's record as arrays on the host, made once for the frames of all its sequences."""
 
-    `drafts` are those known before it (`drafted`), and are brought up to date; None: they are not kept.
-    """
-    step, after = record.step, record.after
-    confidence = after.psi[row].where(~after.masked[row], 0.0).clamp(max=1.0)  # psi of given positions is inf
-    tops: dict[int, tuple[tuple[int, float], ...]] = {}
-    decoded = record.decoded[row].nonzero()[:, 0].tolist()
-    shown, known = record.shown, record.shown.known
-    fresh: tuple[tuple[int, int], ...] = ()
-    if shown.peak is not None and shown.guess is not None:
-        where = known[row]
-        peak = _of_row(shown.peak, known, row).exp().double()
-        confidence[where] = peak.where(after.masked[row][where], confidence[where])
-        if drafts is not None:
-            ids = _of_row(shown.guess, known, row)[after.masked[row][where]]
-            fresh = _changed(drafts, where & after.masked[row], ids)
-    if shown.top is not None and shown.top_ids is not None:
-        values_of, ids_of = (_of_row(each, record.decoded, row).tolist() for each in (shown.top, shown.top_ids))
-        for position, values, ids in zip(decoded, values_of, ids_of, strict=True):
-            tops[position] = tuple((token, round(p, 6)) for token, p in zip(ids, values, strict=True) if p > 5e-7)
-    remasked = record.remasked[row].nonzero()[:, 0].tolist()
-    tokens, psi = after.tokens[row].tolist(), after.psi[row].tolist()
-    return Frame(
-        step.t,
-        step.s,
-        step.alpha_t,
-        step.alpha_s,
-        _sigma(record, row),
-        step.phase,
-        tuple((position, tokens[position], round(min(psi[position], 1.0), 6)) for position in decoded),
-        tuple(remasked),
-        (confidence * 255).round().numpy().astype(np.uint8),
-        forwards,
-        tuple(tops.get(position, ()) for position in decoded),
-        _weights(record, row, remasked),
-        fresh,
-        () if record.judged is None else tuple(record.judged[row].nonzero()[:, 0].tolist()),
-    )
+    def __init__(self, record: StepRecord) -> None:
+        self.record, after, shown = record, record.after, record.shown
+        self.tokens, self.masked = after.tokens.numpy(), after.masked.numpy()
+        self.psi = after.psi.clamp(max=1.0).numpy()  # that of given positions is inf
+        self.confidence = np.where(self.masked, 0.0, self.psi)
+        self.decoded, self.remasked, self.known = record.decoded.numpy(), record.remasked.numpy(), shown.known.numpy()
+        self.decoded_before, self.known_before = _before(self.decoded), _before(self.known)
+
+    def frame(self, row: int, forwards: int, drafts: np.ndarray | None = None) -> Frame:
+        """The frame of a sequence.
+
+        Args:
+            row: which one.
+            forwards: its network evaluations so far.
+            drafts: those known before it (`drafted`), which are brought up to date; None: they are not kept.
+        """
+        record, step = self.record, self.record.step
+        decoded, remasked = (_places(each[row]) for each in (self.decoded, self.remasked))
+        tokens, psi = self.tokens[row, decoded].tolist(), self.psi[row, decoded].tolist()
+        fresh = self._guessed(row, drafts)
+        return Frame(
+            step.t,
+            step.s,
+            step.alpha_t,
+            step.alpha_s,
+            self._sigma(row),
+            step.phase,
+            tuple(zip(decoded, tokens, (round(p, 6) for p in psi), strict=True)),
+            tuple(remasked),
+            (self.confidence[row] * 255).round().astype(np.uint8),
+            forwards,
+            self._tops(row, len(decoded)),
+            self._weights(row, remasked),
+            fresh,
+            () if record.judged is None else tuple(_places(record.judged[row].numpy())),
+        )
+
+    def _guessed(self, row: int, drafts: np.ndarray | None) -> tuple[tuple[int, int], ...]:
+        """Note how sure the network is of its best guess at each mask.
+
+        Returns:
+            (position, id) of the guesses that are others than before; `drafts` then holds them.
+        """
+        peak, guess = self.record.shown.peak, self.record.shown.guess
+        if peak is None or guess is None:
+            return ()
+        known, begin, end = self.known[row], self.known_before[row], self.known_before[row + 1]
+        where, open_ = known & self.masked[row], self.masked[row][known]
+        self.confidence[row, where] = peak[begin:end].exp().double().numpy()[open_]
+        if drafts is None:
+            return ()
+        places, ids = _places(where), guess[begin:end].numpy()[open_]
+        changed = drafts[places] != ids
+        drafts[places] = ids
+        return tuple(
+            (place, token) for place, token, new in zip(places, ids.tolist(), changed.tolist(), strict=True) if new
+        )
+
+    def _tops(self, row: int, count: int) -> tuple[Top, ...]:
+        """The likeliest tokens at each decoded position, with their probabilities."""
+        top, top_ids = self.record.shown.top, self.record.shown.top_ids
+        if top is None or top_ids is None:
+            return ((),) * count
+        begin, end = self.decoded_before[row], self.decoded_before[row + 1]
+        return tuple(
+            tuple((token, round(p, 6)) for token, p in zip(ids, values, strict=True) if p > 5e-7)
+            for ids, values in zip(top_ids[begin:end].tolist(), top[begin:end].tolist(), strict=True)
+        )
+
+    def _sigma(self, row: int) -> float | tuple[float, ...]:
+        if not isinstance(self.record.sigma, Tensor):
+            return float(self.record.sigma)
+        values = self.record.sigma[row].tolist()
+        return values[0] if min(values) == max(values) else tuple(round(value, 9) for value in values)
+
+    def _weights(self, row: int, remasked: list[int]) -> tuple[float, ...]:
+        """Each remasked position's share of sigma among the decoded ones, where positions differ."""
+        sigma = self._sigma(row)
+        if not isinstance(sigma, tuple):
+            return ()
+        total = sum(sigma[position] for position in _places(self.record.before.decoded[row].numpy()))
+        return tuple(round(sigma[position] / total, 6) if total else 0.0 for position in remasked)
 
 
-def _changed(drafts: np.ndarray, where: Tensor, ids: Tensor) -> tuple[tuple[int, int], ...]:
-    """(position, id) of the likeliest tokens that are others than before; `drafts` then holds them."""
-    found = [
-        each for each in zip(where.nonzero()[:, 0].tolist(), ids.tolist(), strict=True) if drafts[each[0]] != each[1]
-    ]
-    for position, token in found:
-        drafts[position] = token
-    return tuple(found)
+def _places(rows: np.ndarray) -> list[int]:
+    return rows.nonzero()[0].tolist()
+
+
+def _before(rows: np.ndarray) -> list[int]:
+    """How many are set in front of each sequence of bool `[B, L]`, and in all of them: B + 1 numbers."""
+    return [0, *rows.sum(1).cumsum().tolist()]

@@ -14,7 +14,7 @@ import torch
 
 from remdm.models.checkpoints import Checkpoint, ensure_known
 from remdm.models.network import Compute, compute
-from remdm.runs.frames import drafted, frame
+from remdm.runs.frames import Recorded, drafted
 from remdm.runs.position import Position
 from remdm.runs.request import RunRequest, readable, run_seed
 from remdm.runs.tokens import Issue, TokenView
@@ -87,7 +87,9 @@ class PreparedRun:
 
     def view(self, ids: Sequence[int]) -> TokenView:
         """A state of this run as its domain sees it."""
-        return TokenView(tuple(ids), self.checkpoint.mask_id, self.pieces(ids))
+        for token in {*ids} - self._printed.keys():
+            self._piece(token)
+        return TokenView(tuple(ids), self.checkpoint.mask_id, self._printed.copy())
 
     def trace(self, frames: Sequence[Frame]) -> Trace:
         """The trace of the steps so far."""
@@ -140,9 +142,10 @@ class Walk:
     def __iter__(self) -> Iterator[Row]:
         begun = time.perf_counter()
         for record in self._running:
-            seconds, after, forwards = time.perf_counter() - begun, record.after.tokens.tolist(), self._forwards
+            seconds, after = time.perf_counter() - begun, record.after.tokens.tolist()
+            made, forwards = Recorded(record), self._forwards
             yield [
-                each.timed(frame(record, row, forwards[row], self._drafts[row]), after[row], seconds)
+                each.timed(made.frame(row, forwards[row], self._drafts[row]), after[row], seconds)
                 if record.over is None or not record.over[row]
                 else None
                 for row, each in enumerate(self.runs)

@@ -18,7 +18,7 @@ from remdm.domains.registry import DOMAINS
 from remdm.models.checkpoints import is_embedded
 from remdm.models.graphs import Graphed
 from remdm.models.network import Compute, NetworkDenoiser, compute
-from remdm.runs.frames import frame
+from remdm.runs.frames import Recorded
 from remdm.runs.record import facts, prepare, record
 from remdm.runs.request import RunRequest
 from remdm.sampling.denoiser import Denoiser
@@ -135,8 +135,10 @@ def test_a_step_waits_for_the_card_once_and_a_recorded_one_twice(name, sampler):
 
         def step(records=records, watch=watch, running=running):
             made = next(records, None)
-            for row in range(2) if watch and made is not None else ():
-                frame(made, row, int(running.forwards[row]))
+            if watch and made is not None:
+                whole = Recorded(made)
+                for row in range(2):
+                    whole.frame(row, int(running.forwards[row]))
             return made
 
         for _ in running.steps:

@@ -262,8 +262,9 @@ def test_runs_that_remask_without_end_are_stopped_and_what_was_made_is_kept(benc
 def test_what_pages_may_ask_for_again_is_bounded_in_bytes(monkeypatch):
     monkeypatch.setattr(streamed_runs, "HELD", 40_000)
     runs, opened = Runs(), []
+    prepared = prepare(RunRequest(TEXT, STORIES, "", STORIES.length, settings("mdlm", 8), 1))
     for _ in range(6):
-        opened.append(runs.open(SimpleNamespace(), runs.group(None)))
+        opened.append(runs.open(prepared, runs.group(None)))
         opened[-1].add(SimpleNamespace(frame=frame(100)), str)
     assert opened[-1].held > 15_000
     assert [runs.get(each.run_id) is not None for each in opened] == [False] * 3 + [True] * 3

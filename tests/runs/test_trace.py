@@ -14,7 +14,7 @@ import torch
 
 from remdm.models.ideal import letters
 from remdm.runs import trace_file
-from remdm.runs.frames import frame
+from remdm.runs.frames import Recorded
 from remdm.runs.trace import Frame, Trace, TraceError, replay
 from remdm.runs.trace_file import MAX_PROMPT, MAX_TEXT, dumps, load, loads, save
 from remdm.sampling.methods import run, settings
@@ -36,7 +36,7 @@ def made(name, n=12, watch=True, start=START, seed=1, denoiser=IDEAL, **given):
     records, frames = [], []
     for record in running:
         records.append(record)
-        frames.append(frame(record, 0, int(running.forwards[0])))
+        frames.append(Recorded(record).frame(0, int(running.forwards[0])))
     facts = {"domain": "text", "model": "ideal", "sampler": name, "steps": n, "seed": seed, "settings": chosen.flat()}
     return records, Trace(facts, len(start), MASK, tuple(start), WORDS, tuple(frames), "stöne <b>")
 
@@ -108,7 +108,7 @@ def test_a_frame_is_that_of_its_row(name):
     tokens = torch.tensor([START, (MASK,) * 5, (MASK, MASK, MASK, MASK, 17)])
     for record in run(IDEAL, settings(name, 12), tokens, (5, 6, 7)):
         for row in range(3):
-            kept = frame(record, row, 0)
+            kept = Recorded(record).frame(row, 0)
             assert list(kept.remasked) == record.remasked[row].nonzero()[:, 0].tolist()
             where = record.decoded[row].nonzero()[:, 0].tolist()
             assert [(p, token) for p, token, _ in kept.decoded] == [

@@ -14,7 +14,7 @@ import torch
 
 from remdm.app.components.scripted_html import scripts, styles
 from remdm.models.ideal import LETTERS, IdealDenoiser
-from remdm.runs.frames import frame
+from remdm.runs.frames import Recorded
 from remdm.runs.trace import Trace
 from remdm.sampling.methods import run, settings
 from remdm.studies.bench.page import PageError, app
@@ -141,7 +141,7 @@ def long_run(length: int = LENGTH, steps: int = STEPS) -> Trace:
     sequences = torch.randint(len(LETTERS), (5, length), generator=torch.Generator().manual_seed(0))
     denoiser = IdealDenoiser(sequences, len(LETTERS) + 1, len(LETTERS))
     running = run(denoiser, settings("remdm-cap", steps, eta=0.02), torch.full((1, length), denoiser.mask_id), (1,))
-    frames = tuple(frame(record, 0, int(running.forwards[0])) for record in running)
+    frames = tuple(Recorded(record).frame(0, int(running.forwards[0])) for record in running)
     words = {place: f" {letter}" for place, letter in enumerate(LETTERS)}
     about = {"domain": "text", "model": "letters", "sampler": "remdm-cap", "steps": steps, "seed": 1}
     return Trace(about, length, denoiser.mask_id, (denoiser.mask_id,) * length, words, frames, "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from remdm.models.network import NetworkDenoiser
-from remdm.runs.frames import frame
+from remdm.runs.frames import Recorded
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import run, settings
 from remdm.serving.batcher import POSITIONS, VISITORS, Batcher
@@ -44,8 +44,9 @@ def _visits(denoisers: list[Denoiser], length: int, steps: int, gate: AbstractCo
             seeds = tuple(range(place, place + batch))
             running = run(denoisers[place], settings(SAMPLER, steps), tokens, seeds)
             for record in running:
-                for sequence in range(batch):
-                    frame(record, sequence, int(running.forwards[sequence]))
+                made = Recorded(record)
+                for sequence, forwards in enumerate(running.forwards.tolist()):
+                    made.frame(sequence, forwards)
                 firsts[place] = firsts[place] or time.perf_counter() - begun
                 taken[place] += batch
 
