@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 import torch
 from torch import Tensor
@@ -64,7 +64,7 @@ class Batcher:
         self._waiting: deque[_Ask] = deque()
         self._busy = False
         self._took = 0.0
-        self._lately: deque[WeakSet[Seat]] = deque(maxlen=2)
+        self._lately: deque[tuple[ref[Seat], ...]] = deque(maxlen=2)
 
     def seat(self) -> "Seat":
         """A place for one run."""
@@ -107,7 +107,7 @@ class Batcher:
             self._took = time.monotonic() - begun
             self._busy = False
             self.forwards += 1
-            self._lately.append(WeakSet(ask.seat for ask, _, _ in turn))
+            self._lately.append(tuple(ref(ask.seat) for ask, _, _ in turn))
             self._hand_out(turn, made, error)
             self._changed.notify_all()
 
@@ -127,7 +127,8 @@ class Batcher:
         while (left := until - time.monotonic()) > 0:
             here = {ask.seat for ask in self._waiting}
             room = self.positions - sum(ask.tokens[ask.taken :].numel() for ask in self._waiting)
-            absent = any(seat.away <= patience for seats in self._lately for seat in seats if seat not in here)
+            lately = (seat() for seats in self._lately for seat in seats)
+            absent = any(seat.away <= patience for seat in lately if seat is not None and seat not in here)
             if not absent or room <= 0:
                 return
             self._changed.wait(left)

@@ -194,6 +194,8 @@ def main() -> None:
         ("from SIGTERM to the end of the process", f"{stopping:.1f} s"),
         ("log of the server", f"{len(studio.log) / 1000:.1f} kB, {studio.log.count('Traceback')} tracebacks"),
     ]
+    if "Traceback" in studio.log:
+        print(studio.log, file=sys.stderr)
     for what, found in rows:
         print(f"| {what} | {found} |" if args.table else f"{what}: {found}")
     sys.exit(bool(bad))

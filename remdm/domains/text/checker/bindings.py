@@ -80,10 +80,11 @@ def mismatches(
                 yield Issue((mention.place,), kind, wording.mismatch(mention, kind, expected, state))
                 continue
         if agreeing or counted:
-            agrees, expected = _agrees(mention, _neighbour(mention, mentioned, at), state)
+            other = _neighbour(mention, mentioned, at)
+            agrees, expected = _agrees(mention, other, state)
             if not agrees:
                 kind = "article" if mention.form == "a" else "count"
-                after = mentioned[at + 1].word if kind == "article" else "the number"
+                after = "the number" if kind == "count" else other.word if other else state[mention.role]
                 yield Issue((mention.place,), kind, f"{mention.word} does not fit {after}, {expected} does")
 
 
