@@ -8,6 +8,7 @@ from dataclasses import Field, dataclass, field
 from typing import Any
 
 from remdm.sampling.adaptive import Adaptive, EntropyBound, Factor, Threshold
+from remdm.sampling.annealed import Annealed, EvenOdds
 from remdm.sampling.gibbs import Corrections, MaskedGibbs
 from remdm.sampling.halton import Halton
 from remdm.sampling.klass import Klass
@@ -101,6 +102,7 @@ PLANS: dict[str, Part] = {
     "draft": _part("draft, revise, complete", Draft, lambda **values: Plan(Draft(**values))),
     "refine": _part("draft, then refine", DraftThenRefine, lambda **values: Plan(DraftThenRefine(**values))),
     "correct": _part("with correctors, late", Corrections, lambda **values: Plan(Corrections(**values))),
+    "odds": _part("even steps of log-odds", EvenOdds, lambda **values: Plan(EvenOdds(**values))),
     # behind the loops, whose words the page has for t_on and t_off
     "window": _in_time(Window, "between two times"),
 }
@@ -149,6 +151,7 @@ TRANSITIONS: dict[str, Part] = {
     "prism": _part("the worst by a trained head out (PRISM)", Prism),
     "saber": _part("above the mean so far (Saber)", Saber),
     "t2m": _part("above a threshold, the doubtful out (T2M)", TokenToMask),
+    "annealed": _part("all forgotten alike, the surest kept", Annealed),
     "halton": _part("far from each other (Halton)", Halton),
 }
 """How the positions that decode are chosen."""

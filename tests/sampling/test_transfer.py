@@ -9,7 +9,7 @@ from pretended import CUDA, Card, moved
 from remdm.models.dit import DiT, DiTConfig
 from remdm.models.network import NetworkDenoiser
 from remdm.models.transformer import PlainTransformer, TransformerConfig
-from remdm.runs.frames import frame
+from remdm.runs.frames import Recorded
 from remdm.sampling import noise
 from remdm.sampling.methods import run, settings
 from remdm.sampling.presets import METHODS
@@ -46,8 +46,10 @@ def walk(network, sampler, watch):
 
     def step():
         made = next(records, None)
-        for row in range(2) if watch and made is not None else ():
-            frame(made, row, int(running.forwards[row]))
+        if watch and made is not None:
+            whole = Recorded(made)
+            for row in range(2):
+                whole.frame(row, int(running.forwards[row]))
         return made
 
     return step
