@@ -48,7 +48,7 @@ class Annealed(Usual):
     """
 
     choice_temperature: float = knob(
-        3.0, 0, 20, step=0.1, symbol="c", help="Noise on the confidence that decides the order, fading to 0."
+        4.0, 0, 20, step=0.1, symbol="c", help="Noise on the confidence that decides the order, fading to 0."
     )
 
     def __post_init__(self) -> None:
