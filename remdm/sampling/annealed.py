@@ -1,9 +1,9 @@
-"""A sampler of our own: star-shaped remasking on an annealed grid, where the surest draws are kept.
+"""A sampler of our own: star-shaped remasking on an annealed grid, the most confident draws kept.
 
 Star-shaped sampling (arXiv 2510.08369) masks at each step a share 1 - alpha_s of all positions, whatever they were.
 From the posterior of ReMDM (arXiv 2503.00307, eq. 6) this follows with sigma = 1 - alpha_s. Here it goes on for the
-whole run, on times that are short steps near both ends; and of the masked positions those decode whose draws the
-network is surest of, with noise that fades, as in MaskGIT (arXiv 2202.04200). docs/log.md has what was tried besides.
+whole run, on times that are short steps near both ends; and of the masked positions the most confident draws
+decode, with noise on their order that fades, as in MaskGIT (arXiv 2202.04200). docs/log.md has what was tried besides.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class EvenOdds:
 
 @dataclass(frozen=True)
 class Annealed(Usual):
-    """All tokens are as likely to go at each step, and the masks whose draws are the surest decode.
+    """All tokens are as likely to go at each step, and of the masks the most confident draws decode.
 
     As many decode in each sequence as would if each position decided alone, so that the expected number of masks is the
     schedule's. Which ones differs from that, and with it the marginals.
@@ -59,7 +59,7 @@ class Annealed(Usual):
         return (1.0 - step.alpha_s) * decoded
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
-        """Draw who is remasked and how many decode, then a token for each mask, and keep the surest."""
+        """Draw who is remasked and how many decode, then a token for each mask, and keep the most confident."""
         masked, sigma = state.masked, 1.0 - step.alpha_s
         p_mask = denoiser.tilted(mask_probability(masked, step, sigma), state, step.t)
         becomes_masked, order = noise.uniform(masked.shape[1]) < p_mask, noise.gumbel(masked.shape[1])

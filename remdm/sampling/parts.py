@@ -151,7 +151,7 @@ TRANSITIONS: dict[str, Part] = {
     "prism": _part("the worst by a trained head out (PRISM)", Prism),
     "saber": _part("above the mean so far (Saber)", Saber),
     "t2m": _part("above a threshold, the doubtful out (T2M)", TokenToMask),
-    "annealed": _part("all forgotten alike, the surest kept", Annealed),
+    "annealed": _part("all forgotten alike, the most confident kept", Annealed),
     "halton": _part("far from each other (Halton)", Halton),
 }
 """How the positions that decode are chosen."""

@@ -112,7 +112,7 @@ METHODS: dict[str, Method] = {
                field=True, transition="saber", defaults=_fixed(nucleus_p=1.0)),
         Method("t2m", "Token-to-mask", "arXiv 2604.18738: tokens below 0.1 go back, three times at most",
                field=True, transition="t2m", defaults=_fixed(nucleus_p=1.0)),
-        Method("annealed", "Annealed", "ours, after arXiv 2510.08369, 2202.04200: forgets all alike, keeps the surest",
+        Method("annealed", "Annealed", "ours: forgets all alike (arXiv 2510.08369), decodes the most confident first",
                field=True, transition="annealed", plan="odds"),
         Method("prism", "PRISM", "arXiv 2510.01384: a trained head chooses, in the second half; as many as ReMDM-cap",
                field=True, transition="prism", defaults=_short_or_long(0.04, 0.008)),

@@ -132,11 +132,12 @@ def text(ours: Ours) -> list[Section]:
         ("Text: samplers of the field",
          ["Samplers of other papers, each with the settings of its source (remdm/sampling/presets.py), "
           "next to MDLM and ReMDM-cap. Some end when nothing is masked, so that T is the most steps that they may "
-          "take; some ask the network several times a step. So compare them by NFE. No sampler was tuned here but the "
-          "study's; PRISM alone needs training, of a head.",
+          "take; some ask the network several times a step. So compare them by NFE. Nothing was tuned here but the "
+          "study's eta and, on other seeds, the noise of Annealed, which is ours. PRISM alone needs training.",
           *ours.tables([MDLM, CAP, STUDIED, DFM, *field], ("perfect", "correct", "token_entropy")),
           _beyond([MDLM, *field], each, "MDLM at the same T"),
-          _beyond([CAP, *field], each, "ReMDM-cap at its paper's eta")], []),
+          _beyond([CAP, *field], each, "ReMDM-cap at its paper's eta"),
+          _beyond([STUDIED, *field], each, STUDIED.name)], []),
         ("Text: ablation (Figure 3)",
          ["The paper prints curves only: MDLM, with nucleus, with remasking, with the loop, each better than the one "
           "before it, remasking by most.", *ours.tables(plain, QUALITY[:2])], []),

@@ -41,7 +41,7 @@ def test_it_forgets_a_share_of_all_and_as_many_masks_decode_as_each_alone_would(
     assert Annealed().remasks(step, 40, 80) == pytest.approx(12)
 
 
-def test_without_noise_the_surest_draws_decode():
+def test_without_noise_the_most_confident_draws_decode():
     """Positions 0 to 9, each surer than the one before."""
     network, state = peaks(*(0.2 + 0.08 * place for place in range(10))), state_of([MASK] * 10)
     for seed in range(20):
