@@ -17,7 +17,7 @@ from remdm.sampling.noise import Noise
 from remdm.sampling.posterior import mask_probability
 from remdm.sampling.schedule import Schedule
 from remdm.sampling.state import State
-from remdm.sampling.time_grid import Node, Step, ordered
+from remdm.sampling.time_grid import Node, Step
 from remdm.sampling.transition import StepRecord, Usual, decode, most_confident, proposed, remask
 
 
@@ -25,16 +25,11 @@ from remdm.sampling.transition import StepRecord, Usual, decode, most_confident,
 class EvenOdds:
     """Even steps of the log-odds of t: short ones near both ends, where few tokens are known or few are missing."""
 
-    t_on: float = knob(0.95, 0.5, 0.999, symbol="t_on", help="The time after the first step.")
-    t_off: float = knob(0.05, 0.001, 0.5, symbol="t_off", help="The time before the last step.")
-
-    def __post_init__(self) -> None:
-        check(self)
-        ordered(self.t_on, self.t_off)
+    FIRST, LAST = 0.95, 0.05
 
     def nodes(self, n: int, schedule: Schedule) -> tuple[Node, ...]:
-        """1, then n - 1 times from t_on to t_off, then 0."""
-        first, last = (log(t / (1 - t)) for t in (self.t_on, self.t_off))
+        """1, then n - 1 times from FIRST to LAST, then 0."""
+        first, last = (log(t / (1 - t)) for t in (self.FIRST, self.LAST))
         odds = (first + (last - first) * i / max(1, n - 2) for i in range(n - 1))
         return (Node(1.0), *(Node(1 / (1 + exp(-each))) for each in odds), Node(0.0))
 

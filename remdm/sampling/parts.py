@@ -102,7 +102,7 @@ PLANS: dict[str, Part] = {
     "draft": _part("draft, revise, complete", Draft, lambda **values: Plan(Draft(**values))),
     "refine": _part("draft, then refine", DraftThenRefine, lambda **values: Plan(DraftThenRefine(**values))),
     "correct": _part("with correctors, late", Corrections, lambda **values: Plan(Corrections(**values))),
-    "odds": _part("even steps of log-odds", EvenOdds, lambda **values: Plan(EvenOdds(**values))),
+    "odds": _part("even steps of log-odds", EvenOdds, lambda: Plan(EvenOdds())),
     # behind the loops, whose words the page has for t_on and t_off
     "window": _in_time(Window, "between two times"),
 }
