@@ -21,6 +21,7 @@ from remdm import limits
 from remdm.domains import registry
 from remdm.evaluation.needed import need
 from remdm.hub.loading import MODEL_CACHE
+from remdm.models import allocator
 from remdm.models.network import compute
 from remdm.sampling.knobs import check, knob, knobs, parse
 from remdm.serving import wire
@@ -104,6 +105,7 @@ def application(args: Mapping[str, Any]) -> Any:
     class Models:
         def __init__(self) -> None:
             limits.serve(options.host)
+            allocator.keep()
             devices = options.tensor_parallel_size
             self.replica = Replica(registry.domains(), options.visitors, options.waiting, self.loaded, devices)
 
