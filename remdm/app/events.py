@@ -10,12 +10,13 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
-from gradio.context import Context
+from gradio.context import Context, LocalContext
 from gradio.events import Dependency
 
 from remdm.app.components.ranges import OutOfRange
 from remdm.app.errors import failure
 from remdm.app.gathered import FEW, UNKNOWN, Page, controls_of, listen_gathered
+from remdm.serving.apart import WHOSE
 
 Changes = dict[Any, Any]
 """What a callback changes on the page: new values or properties by component."""
@@ -84,11 +85,18 @@ def _checked(arguments: Sequence[Any]) -> list[Any]:
     return [Given(each) if isinstance(each, dict) else each for each in arguments]
 
 
+def visit() -> str | None:
+    """Whose event this thread answers; of a callback that gives changes as they come, only until its first one."""
+    request = LocalContext.request.get(None)
+    return None if request is None else request.session_hash
+
+
 def guarded(callback: Callable[..., Any]) -> Callable[..., Any]:
     """A callback as the page calls it: numbers out of their range and all that it raises become one sentence each."""
 
     @wraps(callback)
     def call(*arguments: Any) -> Any:
+        WHOSE.set(visit())
         try:
             return callback(*_checked(arguments))
         except Exception as error:

@@ -24,6 +24,7 @@ from remdm.models.checkpoints import CheckpointError
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.serving import engine
+from remdm.serving.apart import APART
 from remdm.serving.bounds import Bounded
 from remdm.serving.headers import Guarded
 from remdm.serving.packing import Packed
@@ -91,6 +92,7 @@ def page(
 def left(request: gr.Request) -> None:
     """A visitor went away: nobody waits for what was under way."""
     RUNS.leave(request.session_hash)
+    APART.leave(request.session_hash)
 
 
 def open_link(app: gr.Blocks, tabs: gr.Tabs, benches: Mapping[str, Workbench], gallery: Gallery) -> None:

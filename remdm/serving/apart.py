@@ -10,8 +10,10 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 Given = ParamSpec("Given")
@@ -20,6 +22,10 @@ Made = TypeVar("Made")
 IDLE_SECONDS = 300
 START_SECONDS = 60
 """For its imports, on a busy machine."""
+MOST_LEFT = 1000
+"""Visits that are remembered to be over."""
+WHOSE: ContextVar[str | None] = ContextVar("whose", default=None)
+"""The visit that the calling thread works for; None: nobody's."""
 
 
 class TooLong(ValueError):
@@ -33,9 +39,11 @@ class Apart:
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
         self._idle: threading.Timer | None = None
+        self._whose: str | None = None
+        self._left: deque[str] = deque(maxlen=MOST_LEFT)
 
     def call(self, seconds: float, work: Callable[Given, Made], *args: Given.args, **more: Given.kwargs) -> Made:
-        """Do `work` there; it and all that goes in and out is pickled.
+        """Do `work` there, for the visit `WHOSE`; it and all that goes in and out is pickled.
 
         Args:
             seconds: after which it is ended; those that wait for their turn wait no longer than this either.
@@ -44,17 +52,21 @@ class Apart:
             **more: by name.
 
         Raises:
-            TooLong: if it was ended, or its turn did not come.
+            TooLong: if it was ended, its turn did not come, or its visit is over.
             Exception: what the work raises.
         """
         if not self._turn.acquire(timeout=seconds):
             raise TooLong("Others' files are being opened here; try again in a minute")
         try:
             self._rest()
+            self._whose = WHOSE.get()
+            if self._whose in self._left:
+                raise TooLong("Its visitor has left")
             process = self._process if self._process and self._process.poll() is None else self._started()
             self._process = process
             done, made = self._asked(process, seconds, pickle.dumps((work, args, more)))
         finally:
+            self._whose = None
             self._idle = threading.Timer(IDLE_SECONDS, self.close)
             self._idle.daemon = True
             self._idle.start()
@@ -62,6 +74,14 @@ class Apart:
         if not done:
             raise made
         return made
+
+    def leave(self, visit: str | None) -> None:
+        """A visit is over: what is being done for it ends, and what waits for its turn is not begun."""
+        if visit is None:
+            return
+        self._left.append(visit)
+        if self._whose == visit and self._process is not None:
+            self._process.kill()
 
     def close(self) -> None:
         """End the process; the next call starts another."""

@@ -5,6 +5,7 @@ import math
 import os
 import threading
 import time
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+from gradio.context import LocalContext
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
@@ -22,8 +24,9 @@ from remdm import limits
 from remdm.app.components import run_controls
 from remdm.app.components.board import of_samples
 from remdm.app.components.run_controls import MOST_WAITING
-from remdm.app.events import MODEL_QUEUE, Given, index_of, read_table
+from remdm.app.events import MODEL_QUEUE, Given, guarded, index_of, read_table
 from remdm.app.gathered import chosen
+from remdm.app.page import left as leaves
 from remdm.app.page import page
 from remdm.app.scaling import MOST_KEPT
 from remdm.app.workbench.share import MOST_EDITS, query
@@ -37,6 +40,7 @@ from remdm.runs.trace import Frame
 from remdm.sampling.methods import settings
 from remdm.sampling.presets import METHODS
 from remdm.serving import streamed_runs
+from remdm.serving.apart import APART, WHOSE
 from remdm.serving.bounds import MOST_BODY, STALE, Bounded, remove_oldest
 from remdm.serving.budget import work
 from remdm.serving.streamed_runs import RUNS, Runs
@@ -286,6 +290,31 @@ def test_only_the_last_changes_by_hand_can_be_taken_back(room, most):
 
 
 # Visitors who leave
+
+
+def in_a_thread_of(session, step):
+    """What a step of a callback gives in a context of its own, as Gradio calls it; None: its request is not known."""
+
+    def call():
+        LocalContext.request.set(session and SimpleNamespace(session_hash=session))
+        return step()
+
+    return copy_context().run(call)
+
+
+def test_what_is_drawn_for_a_visitor_who_left_ends(bench, monkeypatch):
+    """The first step of an export is answered in the context of its request, those behind it are not."""
+    asked, gone = [], []
+    monkeypatch.setattr(APART, "call", lambda seconds, work, *_: asked.append(WHOSE.get()) or b"")
+    monkeypatch.setattr(APART, "leave", gone.append)
+    share, pair = bench.results.share, bench.first.shown
+    steps = guarded(share.exported)({share.made: pair, share.shown: pair.samples[-1]})
+    in_a_thread_of("a", lambda: next(steps))
+    in_a_thread_of(None, lambda: next(steps))
+    assert asked and set(asked) == {"a"}
+    assert in_a_thread_of("b", guarded(WHOSE.get)) == "b" and WHOSE.get() is None
+    leaves(SimpleNamespace(session_hash="a"))
+    assert gone == ["a"]
 
 
 def test_the_runs_of_a_visitor_who_left_end_and_no_others(app):

@@ -1,12 +1,14 @@
 """The process for opened files: it answers, raises, is ended when it takes too long, and starts again."""
 
 import os
+import threading
 import time
+from contextvars import copy_context
 from operator import truediv
 
 import pytest
 
-from remdm.serving.apart import Apart, TooLong
+from remdm.serving.apart import WHOSE, Apart, TooLong
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,29 @@ def test_what_takes_too_long_is_ended_and_the_next_one_is_answered(apart):
     with pytest.raises(ProcessLookupError):
         os.kill(before, 0)
     assert apart.call(30, os.getpid) != before
+
+
+def test_what_is_done_for_a_visit_ends_with_it_and_no_other(apart):
+    apart.call(30, os.getpid)  # it has started
+    ended, visitors = {}, {}
+
+    def ask(visit, seconds):
+        WHOSE.set(visit)
+        try:
+            ended[visit] = apart.call(60, time.sleep, seconds)
+        except TooLong as error:
+            ended[visit] = str(error)
+
+    for visit, seconds in (("first", 600), ("second", 0.1), ("third", 600)):
+        visitors[visit] = threading.Thread(target=copy_context().run, args=(ask, visit, seconds))
+        visitors[visit].start()
+        while apart._whose != "first":
+            time.sleep(0.01)
+    for visit in ("third", "nobody", None, "first"):
+        apart.leave(visit)
+    for each in visitors.values():
+        each.join(30)
+    assert ended["second"] is None and "server" in ended["first"] and ended["third"] == "Its visitor has left"
 
 
 def test_a_process_that_dies_is_a_sentence(apart):

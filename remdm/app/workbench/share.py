@@ -11,7 +11,7 @@ import gradio as gr
 
 from remdm.app.components.board import Comparison
 from remdm.app.components.scripted_html import scripts, styles
-from remdm.app.events import SIDE_QUEUE, Changes, Values, ask_page, on, read_table
+from remdm.app.events import SIDE_QUEUE, Changes, Values, ask_page, on, read_table, visit
 from remdm.app.samples import Sample, file_name
 from remdm.app.workbench.lanes import AS_SET, FIRST_LANES, lane_text, read_lane
 from remdm.app.workbench.settings import short
@@ -22,7 +22,7 @@ from remdm.runs.request import RunRequest
 from remdm.runs.trace import Trace
 from remdm.sampling.knobs import knob, knobs, parse
 from remdm.sampling.methods import options, settings
-from remdm.serving.apart import APART, TooLong
+from remdm.serving.apart import APART, WHOSE, TooLong
 from remdm.serving.temporary import offered
 from remdm.views import film, standalone
 from remdm.views.messages import title
@@ -214,10 +214,11 @@ class Share:
         made, sample = values[self.made], values[self.shown]
         if made is None or sample is None:
             raise ValueError("There is nothing to export yet; write something first.")
-        files = [page_file(made)]
+        files, whose = [page_file(made)], visit()
         offer = lambda: {self.files: gr.File(value=[str(path) for path in files], visible=True)}
         ready = {self.export: gr.Button(EXPORT, interactive=True)}
         yield {**offer(), self.export: gr.Button("Drawing the GIF …", interactive=False)}
+        WHOSE.set(whose)
         try:
             if sample.trace.steps:
                 files.append(self._gif(sample))
