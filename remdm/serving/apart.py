@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,8 +23,8 @@ Made = TypeVar("Made")
 IDLE_SECONDS = 300
 START_SECONDS = 60
 """For its imports, on a busy machine."""
-MOST_LEFT = 1000
-"""Visits that are remembered to be over."""
+MOST_LEFT = 100
+"""The latest visits that are remembered to be over."""
 WHOSE: ContextVar[str | None] = ContextVar("whose", default=None)
 """The visit that the calling thread works for; None: nobody's."""
 
@@ -40,7 +41,7 @@ class Apart:
         self._turn = threading.Lock()
         self._idle: threading.Timer | None = None
         self._whose: str | None = None
-        self._left: deque[str] = deque(maxlen=MOST_LEFT)
+        self._left: deque[tuple[str | None, float]] = deque(maxlen=MOST_LEFT)
 
     def call(self, seconds: float, work: Callable[Given, Made], *args: Given.args, **more: Given.kwargs) -> Made:
         """Do `work` there, for the visit `WHOSE`; it and all that goes in and out is pickled.
@@ -55,12 +56,13 @@ class Apart:
             TooLong: if it was ended, its turn did not come, or its visit is over.
             Exception: what the work raises.
         """
+        asked = time.monotonic()
         if not self._turn.acquire(timeout=seconds):
             raise TooLong("Others' files are being opened here; try again in a minute")
         try:
             self._rest()
             self._whose = WHOSE.get()
-            if self._whose in self._left:
+            if any(visit == self._whose and at > asked for visit, at in tuple(self._left)):
                 raise TooLong("Its visitor has left")
             process = self._process if self._process and self._process.poll() is None else self._started()
             self._process = process
@@ -76,10 +78,13 @@ class Apart:
         return made
 
     def leave(self, visit: str | None) -> None:
-        """A visit is over: what is being done for it ends, and what waits for its turn is not begun."""
+        """A visit is over: what is being done for it ends, and what waits for its turn is not begun.
+
+        A page whose connection came back may ask again.
+        """
         if visit is None:
             return
-        self._left.append(visit)
+        self._left.append((visit, time.monotonic()))
         if self._whose == visit and self._process is not None:
             self._process.kill()
 

@@ -143,6 +143,8 @@ def test_a_branch_goes_on_with_its_own_settings_and_is_kept_in_its_trace(studio,
 
 def test_the_schedule_follows_the_sliders(studio):
     drawn = studio.part("outlook")
+    usual = sum(outlook(settings("remdm-loop", 16), 160).remasks)
+    expect(drawn).to_contain_text(f"{usual:.1f} remasks expected")  # what the choice of the sampler sets has come
     for eta in (0.02, 0.04):
         studio.typed("eta", eta)
         expected = sum(outlook(settings("remdm-loop", 16, eta=eta), 160).remasks)

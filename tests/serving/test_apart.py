@@ -65,6 +65,8 @@ def test_what_is_done_for_a_visit_ends_with_it_and_no_other(apart):
     for each in visitors.values():
         each.join(30)
     assert ended["second"] is None and "server" in ended["first"] and ended["third"] == "Its visitor has left"
+    copy_context().run(ask, "third", 0.1)  # only its connection had been gone
+    assert ended["third"] is None
 
 
 def test_a_process_that_dies_is_a_sentence(apart):
