@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -27,6 +28,7 @@ from remdm.models.checkpoints import (
 )
 from remdm.models.network import Compute
 
+Made = TypeVar("Made")
 Loader = Callable[[tuple[Path, ...], str, Compute], Checkpoint]
 
 
@@ -134,11 +136,17 @@ def fetching(name: str, compute: Compute) -> Iterator[Fetched]:
 
 def _ensure_memory(name: str, weights: int, compute: Compute) -> None:
     """As `memory.check`; other models are dropped first if that is what it takes."""
+    _with_room(lambda: memory.check(name, weights, compute))
+
+
+def _with_room(act: Callable[[], Made]) -> Made:
+    """What an act gives; if it finds too little memory, once more after all models are dropped."""
     try:
-        memory.check(name, weights, compute)
+        return act()
     except InsufficientMemory:
-        MODEL_CACHE.empty()
-        memory.check(name, weights, compute)
+        if not MODEL_CACHE.empty():
+            raise
+        return act()
 
 
 def companions(entry: Entry) -> tuple[Source, ...]:
@@ -170,12 +178,7 @@ def load(name: str, compute: Compute) -> Checkpoint:
     """
     if names_embedded(name):
         return load_embedded(name, compute)
-    try:
-        return MODEL_CACHE.get(name, compute, _load)
-    except InsufficientMemory:
-        if not MODEL_CACHE.empty():
-            raise
-        return MODEL_CACHE.get(name, compute, _load)
+    return _with_room(lambda: MODEL_CACHE.get(name, compute, _load))
 
 
 def _load(name: str, compute: Compute) -> Checkpoint:

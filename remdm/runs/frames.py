@@ -42,20 +42,20 @@ class Recorded:
         record, step = self.record, self.record.step
         decoded, remasked = (_places(each[row]) for each in (self.decoded, self.remasked))
         tokens, psi = self.tokens[row, decoded].tolist(), self.psi[row, decoded].tolist()
-        fresh = self._guessed(row, drafts)
+        sigma, fresh = self._sigma(row), self._guessed(row, drafts)
         return Frame(
             step.t,
             step.s,
             step.alpha_t,
             step.alpha_s,
-            self._sigma(row),
+            sigma,
             step.phase,
             tuple(zip(decoded, tokens, (round(p, 6) for p in psi), strict=True)),
             tuple(remasked),
             (self.confidence[row] * 255).round().astype(np.uint8),
             forwards,
             self._tops(row, len(decoded)),
-            self._weights(row, remasked),
+            self._weights(row, sigma, remasked),
             fresh,
             () if record.judged is None else tuple(_places(record.judged[row].numpy())),
         )
@@ -98,9 +98,8 @@ class Recorded:
         values = self.record.sigma[row].tolist()
         return values[0] if min(values) == max(values) else tuple(round(value, 9) for value in values)
 
-    def _weights(self, row: int, remasked: list[int]) -> tuple[float, ...]:
+    def _weights(self, row: int, sigma: float | tuple[float, ...], remasked: list[int]) -> tuple[float, ...]:
         """Each remasked position's share of sigma among the decoded ones, where positions differ."""
-        sigma = self._sigma(row)
         if not isinstance(sigma, tuple):
             return ()
         total = sum(sigma[position] for position in _places(self.record.before.decoded[row].numpy()))

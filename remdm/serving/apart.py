@@ -10,11 +10,10 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 Given = ParamSpec("Given")
@@ -23,10 +22,16 @@ Made = TypeVar("Made")
 IDLE_SECONDS = 300
 START_SECONDS = 60
 """For its imports, on a busy machine."""
-MOST_LEFT = 100
-"""The latest visits that are remembered to be over."""
 WHOSE: ContextVar[str | None] = ContextVar("whose", default=None)
 """The visit that the calling thread works for; None: nobody's."""
+
+
+@dataclass(eq=False)
+class _Ask:
+    """A call that waits for its turn or has it: for which visit, and whether that is over."""
+
+    visit: str | None
+    left: bool = False
 
 
 class TooLong(ValueError):
@@ -40,8 +45,8 @@ class Apart:
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
         self._idle: threading.Timer | None = None
-        self._whose: str | None = None
-        self._left: deque[tuple[str | None, float]] = deque(maxlen=MOST_LEFT)
+        self._asks: list[_Ask] = []
+        self._now: _Ask | None = None
 
     def call(self, seconds: float, work: Callable[Given, Made], *args: Given.args, **more: Given.kwargs) -> Made:
         """Do `work` there, for the visit `WHOSE`; it and all that goes in and out is pickled.
@@ -56,37 +61,44 @@ class Apart:
             TooLong: if it was ended, its turn did not come, or its visit is over.
             Exception: what the work raises.
         """
-        asked = time.monotonic()
+        ask = _Ask(WHOSE.get())
+        self._asks.append(ask)
+        try:
+            done, made = self._done(ask, seconds, (work, args, more))
+        finally:
+            self._asks.remove(ask)
+        if not done:
+            raise made
+        return made
+
+    def _done(self, ask: _Ask, seconds: float, request: tuple[Any, ...]) -> tuple[bool, Any]:
+        """Wait for the turn, and ask."""
         if not self._turn.acquire(timeout=seconds):
             raise TooLong("Others' files are being opened here; try again in a minute")
         try:
             self._rest()
-            self._whose = WHOSE.get()
-            if any(visit == self._whose and at > asked for visit, at in tuple(self._left)):
-                raise TooLong("Its visitor has left")
             process = self._process if self._process and self._process.poll() is None else self._started()
-            self._process = process
-            done, made = self._asked(process, seconds, pickle.dumps((work, args, more)))
+            self._process, self._now = process, ask
+            if ask.left:
+                raise TooLong("Its visitor has left")
+            return self._asked(process, seconds, pickle.dumps(request))
         finally:
-            self._whose = None
+            self._now = None
             self._idle = threading.Timer(IDLE_SECONDS, self.close)
             self._idle.daemon = True
             self._idle.start()
             self._turn.release()
-        if not done:
-            raise made
-        return made
 
     def leave(self, visit: str | None) -> None:
         """A visit is over: what is being done for it ends, and what waits for its turn is not begun.
 
         A page whose connection came back may ask again.
         """
-        if visit is None:
-            return
-        self._left.append((visit, time.monotonic()))
-        if self._whose == visit and self._process is not None:
-            self._process.kill()
+        for ask in tuple(self._asks):
+            if visit is not None and ask.visit == visit:
+                ask.left = True
+                if ask is self._now and self._process is not None:
+                    self._process.kill()
 
     def close(self) -> None:
         """End the process; the next call starts another."""

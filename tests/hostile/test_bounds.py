@@ -292,7 +292,7 @@ def test_only_the_last_changes_by_hand_can_be_taken_back(room, most):
 # Visitors who leave
 
 
-def in_a_thread_of(session, step):
+def in_a_context_of(session, step):
     """What a step of a callback gives in a context of its own, as Gradio calls it; None: its request is not known."""
 
     def call():
@@ -309,10 +309,10 @@ def test_what_is_drawn_for_a_visitor_who_left_ends(bench, monkeypatch):
     monkeypatch.setattr(APART, "leave", gone.append)
     share, pair = bench.results.share, bench.first.shown
     steps = guarded(share.exported)({share.made: pair, share.shown: pair.samples[-1]})
-    in_a_thread_of("a", lambda: next(steps))
-    in_a_thread_of(None, lambda: next(steps))
+    in_a_context_of("a", lambda: next(steps))
+    in_a_context_of(None, lambda: next(steps))
     assert asked and set(asked) == {"a"}
-    assert in_a_thread_of("b", guarded(WHOSE.get)) == "b" and WHOSE.get() is None
+    assert in_a_context_of("b", guarded(WHOSE.get)) == "b" and WHOSE.get() is None
     leaves(SimpleNamespace(session_hash="a"))
     assert gone == ["a"]
 

@@ -30,7 +30,7 @@ def test_few_steps_still_end_at_0(n):
 
 
 def test_it_forgets_a_share_of_all_and_as_many_masks_decode_as_each_alone_would():
-    """1 - alpha_s = 0.3 of 40 decoded and of 40 masked positions, 200 times: four standard deviations are 0.01."""
+    """1 - alpha_s = 0.3 of 40 decoded and of 40 masked positions, 200 times: four standard deviations are 0.02."""
     step, state = Step(0, 0.5, 0.3, 0.5, 0.7), state_of([1] * 40 + [MASK] * 40)
     gone = decoded = 0
     for seed in range(200):

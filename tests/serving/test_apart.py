@@ -58,8 +58,9 @@ def test_what_is_done_for_a_visit_ends_with_it_and_no_other(apart):
     for visit, seconds in (("first", 600), ("second", 0.1), ("third", 600)):
         visitors[visit] = threading.Thread(target=copy_context().run, args=(ask, visit, seconds))
         visitors[visit].start()
-        while apart._whose != "first":
+        while len(apart._asks) < len(visitors) or apart._now is None:
             time.sleep(0.01)
+    assert apart._now.visit == "first"
     for visit in ("third", "nobody", None, "first"):
         apart.leave(visit)
     for each in visitors.values():
