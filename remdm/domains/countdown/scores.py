@@ -18,6 +18,7 @@ from remdm.evaluation.metrics.statistics import bootstrap, mean_interval, pooled
 from remdm.evaluation.sweeps.results import Row, grouped
 from remdm.evaluation.sweeps.samples import Samples, Tick, silent, timed
 from remdm.evaluation.sweeps.table import markdown
+from remdm.runs.request import run_seed
 from remdm.runs.tokens import TokenView
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings, run
@@ -31,39 +32,49 @@ def starts(problems: Sequence[Problem]) -> Tensor:
     return torch.tensor([countdown.row(each.numbers, each.target, ())[:PROMPT] + masked for each in problems])
 
 
-def answer(
-    denoiser: Denoiser, chosen: Settings, problems: Sequence[Problem], seeds: Sequence[Sequence[int]],
-    tick: Tick = silent, dtype: str = "float32", elect: bool = False,
-) -> Samples:  # fmt: skip
-    """One answer to each problem, in one batch.
+@dataclass(frozen=True)
+class Answers:
+    """Draws one answer to each problem; problem k has run k's seed, and at restart r that of run k + r `total`.
 
-    Args:
+    Attributes:
         denoiser: x_theta.
-        chosen: the sampler's settings.
-        problems: what is asked.
-        seeds: for each problem one seed, or several: then as many answers are drawn, and the one whose tokens had the
-            greatest probability when they were drawn is kept: what a sampler that never revises can do with more NFE.
-        tick: called after each step with the number of sequences.
+        settings: the sampler's. seed: of its runs.
+        problems: what can be asked. total: how many are asked in all.
+        restarts: answers to a problem, of which the one whose tokens had the greatest probability when they were drawn
+            is kept: what a sampler that never revises can do with more NFE.
         dtype: the number type the network runs in.
         elect: whether the answer that a run's steps elect is kept (`vote.py`) rather than its last one; they are
             watched for that, at the evaluations that it takes.
     """
-    begun = time.perf_counter()
-    drawn = []
-    for turn in zip(*seeds, strict=True):
-        running = run(denoiser, chosen, starts(problems), tuple(turn), watch=elect)
-        guesses: list[tuple[Tensor, Tensor | None]] = []
-        for record in running:
-            after = record.after
-            guesses += [completed(record, guesses[-1][0] if guesses else after.tokens)] if elect else []
-            tick(len(problems))
-        tokens = elected(guesses, after.tokens, after.mask_id) if elect else after.tokens
-        drawn.append((tokens, running.forwards, after.psi.log().where(~after.given, 0.0).sum(1)))
-    if not drawn:
-        raise ValueError("each problem needs a seed, got none")
-    tokens, forwards, log_p = map(torch.stack, zip(*drawn, strict=True))
-    best = tokens[log_p.argmax(0), torch.arange(len(problems))]
-    return timed(best.numpy().astype(np.int32), forwards.sum(0).numpy().astype(np.int32), begun, dtype)
+
+    denoiser: Denoiser
+    settings: Settings
+    seed: int
+    problems: Sequence[Problem]
+    total: int
+    restarts: int = 1
+    dtype: str = "float32"
+    elect: bool = False
+
+    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
+        if stop > len(self.problems):
+            raise ValueError(f"there are {len(self.problems):,} problems, and no more can be asked")
+        begun, problems = time.perf_counter(), self.problems[first:stop]
+        drawn = []
+        for turn in range(self.restarts):
+            seeds = tuple(run_seed(self.seed, place + turn * self.total) for place in range(first, stop))
+            running = run(self.denoiser, self.settings, starts(problems), seeds, watch=self.elect)
+            guesses: list[tuple[Tensor, Tensor | None]] = []
+            for record in running:
+                after = record.after
+                if self.elect:
+                    guesses.append(completed(record, guesses[-1][0] if guesses else after.tokens))
+                tick(len(problems))
+            tokens = elected(guesses, after.tokens, after.mask_id) if self.elect else after.tokens
+            drawn.append((tokens, running.forwards, after.psi.log().where(~after.given, 0.0).sum(1)))
+        tokens, forwards, log_p = map(torch.stack, zip(*drawn, strict=True))
+        best = tokens[log_p.argmax(0), torch.arange(len(problems))]
+        return timed(best.numpy(), forwards.sum(0).numpy(), begun, self.dtype)
 
 
 def completed(record: StepRecord, before: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -10,11 +10,11 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from remdm.sampling.presets import METHODS
 
 DATA = "data"
 """A sampler's name in a results file that stands for the data themselves."""
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -152,20 +153,6 @@ def save(path: Path, samples: Samples) -> None:
     os.replace(part, path)
 
 
-def draw(
-    denoiser: Denoiser, chosen: Settings, length: int, seeds: tuple[int, ...], tick: Callable[[int], Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Final ids `[B, L]` and forwards `[B]` of a batch that starts from nothing but masks.
-
-    `tick` is called after each step with the number of sequences.
-    """
-    running = run(denoiser, chosen, torch.full((len(seeds), length), denoiser.mask_id), seeds, watch=False)
-    for record in running:
-        after = record.after
-        tick(len(seeds))
-    return after.tokens.numpy().astype(np.int32), running.forwards.numpy().astype(np.int32)
-
-
 Tick = Callable[[int], Any]
 """Called after each step with the number of sequences that took it."""
 
@@ -205,15 +192,18 @@ class Free:
     dtype: str = "float32"
 
     def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
-        begun = time.perf_counter()
-        tokens, forwards = draw(self.denoiser, self.cell.settings, self.length, self.cell.seeds(first, stop), tick)
-        return timed(tokens, forwards, begun, self.dtype)
+        begun, masks = time.perf_counter(), torch.full((stop - first, self.length), self.denoiser.mask_id)
+        running = run(self.denoiser, self.cell.settings, masks, self.cell.seeds(first, stop), watch=False)
+        for record in running:
+            after = record.after
+            tick(stop - first)
+        return timed(after.tokens.numpy(), running.forwards.numpy(), begun, self.dtype)
 
 
 def timed(tokens: np.ndarray, forwards: np.ndarray, begun: float, dtype: str) -> Samples:
     """A batch as samples, with the time since `begun` shared among them."""
     seconds = np.full(len(tokens), (time.perf_counter() - begun) / len(tokens))
-    return Samples(tokens, forwards, seconds, np.zeros((0, 2)), dtype, machine())
+    return Samples(tokens.astype(np.int32), forwards.astype(np.int32), seconds, np.zeros((0, 2)), dtype, machine())
 
 
 @dataclass(frozen=True)
@@ -248,3 +238,14 @@ def fill(made: Draw, count: int, path: Path, *, batch: int = 32, tick: Tick = si
     if samples is None:
         raise ValueError(f"count must be at least 1, got {count}")
     return samples
+
+
+def rounds(draws: Mapping[Key, Draw], count: int, batch: int, halt: threading.Event) -> Iterator[tuple[Key, Samples]]:
+    """`count` samples of each, a batch of one after the other, as they are drawn; `halt` ends it within one step."""
+    for first, stop in batches(0, count, batch):
+        for key, draw in draws.items():
+            try:
+                made = draw(first, stop, until(halt))
+            except Stopped:
+                return
+            yield key, made

@@ -10,11 +10,11 @@ from remdm import cli
 from remdm.domains.countdown import problems
 from remdm.domains.countdown.domain import COUNTDOWN, DOMAIN
 from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, row
-from remdm.domains.countdown.scores import answer
+from remdm.domains.countdown.scores import Answers
 from remdm.domains.countdown.vote import ALPHA, guesses, vote
 from remdm.models.network import compute
 from remdm.runs.record import record
-from remdm.runs.request import RunRequest, run_seed
+from remdm.runs.request import RunRequest
 from remdm.runs.trace import Frame, Trace
 from remdm.sampling.methods import settings
 
@@ -75,9 +75,8 @@ def test_what_is_not_complete_does_not_count():
 def test_the_measurement_elects_what_the_traces_elect():
     """The same seeds, one by one with a trace and together without."""
     chosen, asked = settings("remdm-cap", 12, eta=0.3), problems.test_problems()[:6]
-    seeds = [[run_seed(3, place)] for place in range(len(asked))]
     loaded = COUNTDOWN.load(compute("cpu"))
-    together = answer(loaded.denoiser, chosen, asked, seeds, elect=True).tokens
+    together = Answers(loaded.denoiser, chosen, 3, asked, 6, elect=True)(0, 6).tokens
     for place, problem in enumerate(asked):
         prompt = f"{', '.join(map(str, problem.numbers))} = {problem.target}"
         trace = record(RunRequest(DOMAIN, COUNTDOWN, prompt, LENGTH, chosen, 3, place, "cpu", drafts=True))

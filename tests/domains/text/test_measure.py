@@ -20,7 +20,7 @@ from remdm.domains.text.storyworld.lexicon import GENDER
 from remdm.domains.text.train import story_tokenizer
 from remdm.evaluation.metrics.statistics import wilson
 from remdm.evaluation.sweeps import results, samples, sweep
-from remdm.evaluation.sweeps.samples import Cell, Free, draw, fill, load, variants
+from remdm.evaluation.sweeps.samples import Cell, Free, fill, load, variants
 from remdm.models.checkpoints import save_embedded
 from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
@@ -183,7 +183,7 @@ class Forgetful(Unguided):
 
 def sentences(denoiser, cell: Cell) -> scores.Interval:
     tokenizer = story_tokenizer()
-    tokens, _ = draw(denoiser, cell.settings, LENGTH, tuple(range(10)), lambda size: None)
+    tokens = Free(denoiser, cell, LENGTH)(0, 10).tokens
     return scores.correctness([[tokenizer.id_to_token(token) for token in row] for row in tokens.tolist()])["perfect"]
 
 
@@ -195,7 +195,7 @@ def test_a_sampler_without_carry_over_tells_worse_stories():
 
 def orders(denoiser, cell: Cell, count: int = 50) -> scores.Interval:
     """The share of sequences that have each of five letters once, in a language of all their orders."""
-    tokens, _ = draw(denoiser, cell.settings, 5, cell.seeds(0, count), lambda size: None)
+    tokens = Free(denoiser, cell, 5)(0, count).tokens
     return wilson(sum(len(set(row)) == 5 for row in tokens.tolist()), count)
 
 
@@ -308,7 +308,7 @@ def test_the_command_appends_a_row_a_cell_and_draws_nothing_twice(stories, monke
     ]  # fmt: skip
     assert rows[0]["perfect"] == "1" and 0 < float(rows[1]["forwards"]) <= 4
     assert all(len(row["model_hash"]) == 12 and row["samples"] == "3" for row in rows)
-    monkeypatch.setattr(samples, "draw", None)
+    monkeypatch.setattr(samples, "run", None)
     first = capsys.readouterr().out
     command(stories, *asked)
     command(stories, "--table")
