@@ -286,7 +286,7 @@ def test_the_score_follows_the_answers():
     found = score(Answers(Oracle(3), chosen, 0, problems, 60)(0, 60).tokens)
     expected = [each.target % 3 != 0 for each in problems]
     assert found.correct.tolist() == expected and 0 < sum(expected) < 60
-    assert found.broken["target"] == found.broken["equation"] == 60 - sum(expected)
+    assert found.target.sum() == found.equation.sum() == 60 - sum(expected)
     assert found.copied.all()
     assert not score(starts(problems).numpy()).correct.any()
 
