@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from remdm.domains.molecule.domain import QM9, Asked, denoiser
-from remdm.domains.molecule.scores import figures, measured
+from remdm.domains.molecule.domain import QM9, Asked, denoiser, measured
+from remdm.domains.molecule.scores import figures
 from remdm.evaluation.metrics.statistics import differ
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.sweeps.samples import Cell, Free, Samples, rounds
@@ -53,12 +53,12 @@ def frontier(
     found: dict[tuple[str, float], Spot] = {}
     for (name, scale), fresh in rounds(draws, count, AT_ONCE, halt):
         whole = made[name, scale] = fresh.after(made.get((name, scale)))
-        found[name, scale] = spot(name, guided[scale], whole.tokens, checkpoint)
+        found[name, scale] = spot(name, guided[scale], whole.tokens)
         yield list(found.values())
 
 
-def spot(name: str, asked: Asked, tokens: np.ndarray, checkpoint: Checkpoint) -> Spot:
-    made = figures(measured(tokens, checkpoint))
+def spot(name: str, asked: Asked, tokens: np.ndarray) -> Spot:
+    made = figures(measured(tokens.tolist()))
     return Spot(name, asked.guidance_scale, len(tokens), made["novel"], made[asked.property])
 
 

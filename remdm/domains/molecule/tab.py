@@ -16,7 +16,7 @@ from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.molecule import novelty
-from remdm.domains.molecule.domain import BEST, FOLDER, GUIDANCE, PRESETS, PROPERTIES, Asked, preset, smiles
+from remdm.domains.molecule.domain import BEST, FOLDER, GUIDANCE, PRESETS, PROPERTIES, Asked, smiles
 from remdm.domains.molecule.exports import FILES
 from remdm.domains.molecule.frontier import frontier, spots, verdict
 from remdm.domains.molecule.measure import MEASUREMENT
@@ -130,7 +130,7 @@ class MoleculeTab:
         """Set the controls at the side."""
         sampler, changes = BEST[name]
         panel = self.bench.panel
-        turned = panel.turned_to(preset(sampler, 64, **changes))
+        turned = panel.turned_to(MEASUREMENT.cell(sampler, 64, changes=changes).settings)
         return {each: change for each, change in turned.items() if each is not panel.precision}
 
     def exported(self, kept: list[Sample]) -> Changes:

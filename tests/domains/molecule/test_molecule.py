@@ -18,7 +18,6 @@ from remdm.domains.molecule.domain import (
     Asked,
     denoiser,
     issues,
-    preset,
     scene,
     start,
     text,
@@ -236,7 +235,8 @@ def test_what_is_asked_is_checked():
 @pytest.mark.parametrize("name", list(BEST))
 def test_settings_for_qm9_can_be_built(name):
     sampler, changes = BEST[name]
-    assert preset(sampler, 32, **changes).truncation.nucleus_p == changes.get("nucleus_p", 1.0)
+    chosen = MEASUREMENT.cell(sampler, 32, changes=changes).settings
+    assert chosen.truncation.nucleus_p == changes.get("nucleus_p", 1.0)
 
 
 # The shipped model
@@ -270,7 +270,7 @@ def test_the_model_writes_molecules(checkpoint):
     assert {**changes, "sampler": sampler} == {name: opens[name] for name in (*changes, "sampler")}
     cell = MEASUREMENT.cell(sampler, opens["steps"], 3, changes)
     tokens = Free(denoiser(checkpoint, Asked()), cell, 32)(0, 48).tokens
-    found = spot("", Asked("rings"), tokens, checkpoint)
+    found = spot("", Asked("rings"), tokens)
     assert found.samples == 48
     valid = [text(row, checkpoint) for row in tokens.tolist()]
     assert sum(canonical(each) is not None for each in valid) >= 0.85 * 48
