@@ -61,7 +61,7 @@ def train_prose(folder: Path, recipe: Recipe) -> None:
     fetched = recipe.data or folder / "training" / "data"
     data = prose.prepare(fetched)
     tokenizer = Tokenizer.from_file(str(data.tokenizer_file))
-    drawn = data.drawn(recipe.seed)
+    drawn = prose.Drawn(data.train, data.shares, recipe.seed)
     entries = [entry for entry, _ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])]
 
     def begin(network: Encoder) -> None:

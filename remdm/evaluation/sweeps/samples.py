@@ -153,6 +153,28 @@ def save(path: Path, samples: Samples) -> None:
     os.replace(part, path)
 
 
+READ_AT_ONCE = 16
+"""Samples that a judge reads between two looks at the file."""
+
+
+def judged(path: Path, count: int, read: Callable[[Samples], Sequence[tuple[float, int]]]) -> Samples:
+    """The samples of a file with a judge's scores of the first `count`, saved as they come.
+
+    Args:
+        path: the file.
+        count: how many are to be read; those that were are not read again.
+        read: nats and tokens of each of some samples, by the judge.
+    """
+    samples = load(path)
+    assert samples is not None
+    while (begin := len(samples.judged)) < min(count, len(samples)):
+        part = replace(samples, tokens=samples.tokens[begin : min(count, begin + READ_AT_ONCE)])
+        scores = np.array(read(part), dtype=np.float64)
+        samples = replace(samples, judged=np.concatenate((samples.judged, scores)))
+        save(path, samples)
+    return samples
+
+
 Tick = Callable[[int], Any]
 """Called after each step with the number of sequences that took it."""
 

@@ -400,6 +400,6 @@ def test_a_cell_with_fewer_samples_says_so():
 
 def test_without_samples_there_is_no_score(stories):
     model, checkpoint, _ = measure.loaded(str(stories), "cpu")
-    nothing = measure.Stories(checkpoint, LENGTH)(0, 3).first(0)
+    nothing = measure.world_stories(checkpoint, 0, 3).first(0)
     with pytest.raises(ValueError, match="no samples"):
         scores.score(nothing, model, checkpoint)
