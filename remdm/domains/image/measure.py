@@ -99,20 +99,6 @@ def _name(row: Row) -> str:
     return f"{row['sampler']} ({', '.join(changed)})"
 
 
-def render(rows: Sequence[Row]) -> str:
-    cells = grouped(rows, lambda row: (_name(row), int(row["steps"])))
-    steps = sorted({t for _, t in cells})
-    body = [
-        [name, *(f"{pooled(cells[name, t], column):{spec}}" if (name, t) in cells else ""
-                 for _, column, spec in FIGURES for t in steps)]
-        for name in dict.fromkeys(name for name, _ in cells)
-    ]  # fmt: skip
-    head = ["sampler", *(f"{title} T={count}" for title, _, _ in FIGURES for count in steps)]
-    sizes = sorted({f"{len(cell)} x {cell[0]['samples']}" for cell in cells.values()})
-    scales = sorted({row["guidance_scale"] for row in rows})
-    return f"{markdown(head, body)}\n\n{ABOUT.format(', '.join(sizes), ', '.join(scales))}"
-
-
 class Pictures(Measurement):
     """The Fréchet distance counts variety too."""
 
@@ -171,7 +157,17 @@ class Pictures(Measurement):
             print(nearness(np.concatenate([group.tokens for group in last if group]), data))
 
     def render(self, rows: Sequence[Row]) -> str:
-        return render(rows)
+        cells = grouped(rows, lambda row: (_name(row), int(row["steps"])))
+        steps = sorted({t for _, t in cells})
+        body = [
+            [name, *(f"{pooled(cells[name, t], column):{spec}}" if (name, t) in cells else ""
+                     for _, column, spec in FIGURES for t in steps)]
+            for name in dict.fromkeys(name for name, _ in cells)
+        ]  # fmt: skip
+        head = ["sampler", *(f"{title} T={count}" for title, _, _ in FIGURES for count in steps)]
+        sizes = sorted({f"{len(cell)} x {cell[0]['samples']}" for cell in cells.values()})
+        scales = sorted({row["guidance_scale"] for row in rows})
+        return f"{markdown(head, body)}\n\n{ABOUT.format(', '.join(sizes), ', '.join(scales))}"
 
 
 MEASUREMENT = Pictures()
