@@ -66,6 +66,10 @@ class Recipe:
     snapshots: tuple[float, ...] = ()
 
 
+Trainer = Callable[[Path, Recipe], None]
+"""Trains a model by a recipe and exports it to a folder as it goes."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What is trained.

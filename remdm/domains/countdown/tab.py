@@ -124,10 +124,8 @@ def standing_board(standings: dict[str, Standing], caption: str) -> str:
     """The standings as a table."""
     entries = []
     for name, each in standings.items():
-        found = each.pass1
         facts = (f"{each.done} of {each.total}", f"{sum(each.solved)}", f"{each.nfe:.1f}" if each.done else "–")
-        low, high = (found.low, found.high) if found else (0.0, 0.0)
-        entries.append(Entry(name, facts, found.value if found else None, low, high, each.done / each.total))
+        entries.append(Entry(name, facts, each.pass1, each.done / each.total))
     return board(entries, ("answers", "solved", "NFE"), "pass@1, 95% interval", caption)
 
 
@@ -140,10 +138,10 @@ def measured(path: Path) -> str:
     made = []
     for steps in sorted({line.steps for line in lines}):
         entries = [
-            Entry(_title(line.name), (_gain(line), f"{line.forwards:.1f}", f"{100 * line.equations:.0f}%"),
-                  line.solved.value, line.solved.low, line.solved.high)
-            for line in lines if line.steps == steps
-        ]  # fmt: skip
+            Entry(_title(line.name), (_gain(line), f"{line.forwards:.1f}", f"{line.equations:.0%}"), line.solved)
+            for line in lines
+            if line.steps == steps
+        ]
         made.append(board(entries, ("gain", "NFE", "equations right"), "pass@1, 95% interval", f"T = {steps}"))
     seeds, problems = max(line.seeds for line in lines), max(int(row["problems"]) for row in rows)
     counted = f"{seeds} seed{'' if seeds == 1 else 's'}"

@@ -1,6 +1,5 @@
 """`remdm train countdown`: the Countdown model on generated problems; only the answer is masked."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from remdm.models.network import compute
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
 from remdm.training.batches import Data
-from remdm.training.loop import Recipe, Task, train, warm_started
+from remdm.training.loop import Recipe, Task, Trainer, train, warm_started
 from remdm.training.prism import train_prism
 
 
@@ -78,7 +77,7 @@ def train_countdown_prism(folder: Path, recipe: Recipe) -> None:
     train_prism(folder.parent / "countdown", recipe, load_embedded("countdown", compute("cpu")), data(late))
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {
+TRAINERS: dict[str, Trainer] = {
     "countdown": train_countdown,
     "countdown-prism": train_countdown_prism,
 }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from remdm.domains.image import conditions, emoji
+from remdm.domains.image import emoji
 from remdm.domains.image.album import Album
 from remdm.domains.image.domain import DOMAIN, Asked, classifier, conditioned, drawn
 from remdm.domains.image.rendering import tokenizer
@@ -27,7 +27,7 @@ from remdm.models.checkpoints import ROOT, weights_hash
 from remdm.models.network import compute
 from remdm.models.vq import as_input
 
-GROUPS = tuple(itertools.product(conditions.NAMES, conditions.STYLES))
+GROUPS = tuple(itertools.product(emoji.NAMES, emoji.STYLES))
 """What is asked for: every category in every style, equally often."""
 COLUMNS = (
     *KEY, "settings", "dtype", "parameters", "samples", "guidance_scale", *with_ends("accuracy"), "frechet", "score",
@@ -37,7 +37,7 @@ COLUMNS = (
 
 def score(cell: Cell | None, groups: Sequence[Samples]) -> dict[str, object]:
     tokens = np.concatenate([group.tokens for group in groups])
-    asked = np.repeat([conditions.NAMES.index(category) for category, _ in GROUPS], len(groups[0]))
+    asked = np.repeat([emoji.NAMES.index(category) for category, _ in GROUPS], len(groups[0]))
     return measured(tokens, asked)
 
 

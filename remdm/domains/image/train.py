@@ -1,7 +1,6 @@
 """`remdm train image`: the tokenizer, the classifier that measures, and the model of the tokenizer's codes."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from remdm.models.vocabulary import closed_tokenizer
 from remdm.models.vq import as_pixels
 from remdm.models.weights import save_weights
 from remdm.training.batches import Data, leading
-from remdm.training.loop import Recipe, Task, train
+from remdm.training.loop import Recipe, Task, Trainer, train
 from remdm.training.timed import Timed
 
 VQ_SHARE, CLASSIFIER_SHARE = 0.36, 0.05
@@ -165,5 +164,5 @@ def reconstructions(album: Album, vq: SmallVQGAN) -> Image.Image:
     return Image.fromarray(np.concatenate(rows))
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"emoji": train_emoji}
+TRAINERS: dict[str, Trainer] = {"emoji": train_emoji}
 """The embedded picture models by name."""

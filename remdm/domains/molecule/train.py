@@ -1,6 +1,5 @@
 """`remdm train molecule`: the QM9 model with its labels, and the classifier of noised molecules."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from remdm.models.noised import NoisedClassifier, save_classifier
 from remdm.models.transformer import TransformerConfig
 from remdm.sampling.nelbo import corrupt, stratified_times
 from remdm.training.batches import Data, leading
-from remdm.training.loop import Recipe, Task, train, warm_started
+from remdm.training.loop import Recipe, Task, Trainer, train, warm_started
 from remdm.training.timed import Timed
 
 LABELLED = {(): 0.45, ("rings",): 0.2, ("qed",): 0.2, ("rings", "qed"): 0.15}
@@ -135,5 +134,5 @@ def train_classifier(folder: Path, recipe: Recipe) -> None:
     print(about)
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"qm9": train_qm9, "qm9-classifier": train_classifier}
+TRAINERS: dict[str, Trainer] = {"qm9": train_qm9, "qm9-classifier": train_classifier}
 """The embedded molecule models by name."""

@@ -1,6 +1,6 @@
 """`remdm train text`: the story model on fresh stories, the prose model on several registers of English."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from remdm.models.transformer import TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
 from remdm.models.weights import load_weights, read_json
 from remdm.training.batches import Data
-from remdm.training.loop import Recipe, Task, train, warm_started
+from remdm.training.loop import Recipe, Task, Trainer, train, warm_started
 from remdm.training.prism import train_prism
 
 HELDOUT_STORIES = 128
@@ -112,7 +112,7 @@ def train_stories_prism(folder: Path, recipe: Recipe) -> None:
     train_prism(folder.parent / "stories", recipe, load_embedded("stories", compute("cpu")), data)
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {
+TRAINERS: dict[str, Trainer] = {
     "stories": train_stories,
     "prose": train_prose,
     "stories-prism": train_stories_prism,

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from remdm.cli import main
-from remdm.domains.image import conditions, domain, emoji, rendering
+from remdm.domains.image import domain, emoji, rendering
 from remdm.domains.image.album import Album, _turns
 from remdm.domains.image.codes import codes_of
 from remdm.domains.image.measure import MEASUREMENT, nearest
@@ -203,7 +203,7 @@ def test_a_picture_is_the_same_alone_and_among_others():
 def test_the_model_draws_what_is_asked():
     """Nine of 26 categories, two pictures of each; by chance 7 or more of 18 are right once in 370,000."""
     right = 0
-    for category in conditions.NAMES[::3]:
+    for category in emoji.NAMES[::3]:
         orders = [replace(order(category, steps=16, sampler="mdlm", scale=4.0), index=index) for index in range(2)]
         batch = together(orders)
         frames = [[] for _ in orders]
