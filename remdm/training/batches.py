@@ -37,17 +37,22 @@ Batch = tuple[Tensor, Tensor | None]
 def made_ahead(make: Callable[[int], Batch], first: int, device: torch.device, ahead: int = 4) -> Iterator[Batch]:
     """Batches `first`, `first + 1` ... on the device; a thread makes the next ones while the device computes.
 
-    On a CPU each is made when it is asked for: there a thread would take the time from the training.
+    The thread has a stream of its own on a CUDA device, so that it waits for nothing and may work while a step is
+    recorded. On a CPU each batch is made when it is asked for: there a thread would take the time from the training.
     """
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def moved(tensor: Tensor | None) -> Tensor | None:
         if tensor is None or tensor.device == device:
             return tensor
-        held = tensor.pin_memory() if device.type == "cuda" and tensor.device.type == "cpu" else tensor
+        held = tensor.pin_memory() if stream and tensor.device.type == "cpu" else tensor
         return held.to(device, non_blocking=True)
 
     def made(index: int) -> Batch:
-        ids, given = (moved(part) for part in make(index))
+        with torch.cuda.stream(stream):
+            ids, given = (moved(part) for part in make(index))
+        if stream:
+            stream.synchronize()
         assert ids is not None
         return ids, given
 
@@ -59,5 +64,9 @@ def made_ahead(make: Callable[[int], Batch], first: int, device: torch.device, a
         waiting: deque[Future[Batch]] = deque(thread.submit(made, first + place) for place in range(ahead))
         while True:
             first += 1
-            yield waiting.popleft().result()
+            batch = waiting.popleft().result()
+            for part in batch:
+                if stream and part is not None:
+                    part.record_stream(torch.cuda.current_stream(device))  # the reader's, too, must be done with it
+            yield batch
             waiting.append(thread.submit(made, first + ahead - 1))

@@ -25,6 +25,7 @@ from remdm.sampling.nelbo import corrupt, mdlm_nelbo, stratified_times
 from remdm.training.batches import Data, made_ahead
 from remdm.training.objective import Objective, most_masked, wanted
 from remdm.training.optimisers import optimisers
+from remdm.training.recorded import Recorded
 
 STATE = "training.pt"
 LOG = "training.jsonl"
@@ -153,6 +154,8 @@ class Run:
         self.best = math.inf
         self._resume()
         self.batches = made_ahead(self._batch, self.step, device)
+        on_a_card = device.type == "cuda"
+        self.gradients = Recorded(self._gradients, self.network) if on_a_card else self._gradients
 
     def _batch(self, index: int) -> tuple[Tensor, Tensor | None]:
         x = self.task.data.batch(index, self.recipe.batch)
@@ -214,6 +217,17 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         save_weights(self.average, self.folder / f"model-{round(100 * share)}.safetensors")
 
+    def _gradients(self, x: Tensor, z: Tensor, chosen: Tensor, share: Tensor) -> Tensor:
+        """The loss of a batch; the network has its gradients, clipped at norm 1. Arguments as of `Objective`."""
+        self.network.zero_grad(set_to_none=True)
+        half = self.compute.dtype == torch.bfloat16
+        # without autocast's cache, which a recording must not share with what is computed apart from it
+        with torch.autocast(self.compute.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
+            loss = self.objective(x, z, chosen, share)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        return loss.detach()
+
     def advance(self) -> None:
         """One step; the loss is added to a running mean that stays on the device."""
         factor = rate(self.done, self.recipe, self.step)
@@ -223,19 +237,13 @@ class Run:
                 group["lr"] = top * factor
         x, given = next(self.batches)
         z = corrupt(x, 1.0 - stratified_times(len(x), self.generator), self.task.mask_id, self.generator, given)
-        half = self.compute.dtype == torch.bfloat16
-        with torch.autocast(self.compute.device.type, torch.bfloat16, enabled=half):
-            loss = self.objective(x, z, *wanted(z, self.task.mask_id, self.masks))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        loss = self.gradients(x, z, *wanted(z, self.task.mask_id, self.masks))
         for optimiser in self.optimisers:
             optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
         # the average's decay is smaller at the start, when the weights are still far off
         pull = 1 - min(self.recipe.average, (1 + self.step) / (10 + self.step)) if self.step else 1.0
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), pull)
-        loss = loss.detach()
-        self.loss = loss if self.loss is None else self.loss.lerp(loss, 0.02)
+        self.loss = loss.clone() if self.loss is None else self.loss.lerp(loss, 0.02)
         self.step, self.tokens = self.step + 1, self.tokens + x.numel()
 
 
@@ -247,6 +255,12 @@ def train(task: Task, recipe: Recipe, folder: Path) -> None:
     All that happens counts, compiling and saving too. On a CPU a step counts for at most 5 seconds, so that a
     suspended process loses no training time.
     """
+    stream = torch.cuda.Stream() if compute(recipe.device).device.type == "cuda" else None
+    with torch.cuda.stream(stream):  # what is recorded (`recorded.py`) may not be on the default one
+        _train(task, recipe, folder)
+
+
+def _train(task: Task, recipe: Recipe, folder: Path) -> None:
     last = time.monotonic()
     run = Run(task, recipe, folder)
     parameters, where = f"{total_parameters(run.network) / 1e6:.2f}M parameters", run.compute

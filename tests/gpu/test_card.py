@@ -18,6 +18,8 @@ from remdm.domains.registry import DOMAINS
 from remdm.models.checkpoints import is_embedded
 from remdm.models.graphs import Graphed
 from remdm.models.network import Compute, NetworkDenoiser, compute
+from remdm.models.transformer import PlainTransformer, TransformerConfig
+from remdm.models.vocabulary import closed_tokenizer
 from remdm.runs.frames import Recorded
 from remdm.runs.record import facts, prepare, record
 from remdm.runs.request import RunRequest
@@ -27,6 +29,8 @@ from remdm.sampling.noise import Noise
 from remdm.sampling.presets import METHODS
 from remdm.serving.batcher import shared
 from remdm.serving.streamed_runs import RunGroup, Runs
+from remdm.training.batches import Data
+from remdm.training.loop import Recipe, Run, Task
 from remdm.views.messages import start_message
 
 DEVICE = os.environ.get("REMDM_TEST_DEVICE", "cuda")
@@ -194,3 +198,19 @@ def test_a_streamed_run_says_the_name_of_the_card():
         assert shown.add(step, lambda: "{}")
     assert len(shown.frames) >= 8 and runs.get(shown.run_id) is shown
     assert message.get("device", "") == (torch.cuda.get_device_name() if CARD else "")
+
+
+def test_a_training_step_is_recorded_and_learns(tmp_path):
+    torch.manual_seed(0)
+    network = PlainTransformer(TransformerConfig(8, 6, width=32, depth=2, heads=2, recall_heads=1, absolute=True))
+    words = torch.tensor([[1, 2, 3, 4, 5, 6]]).expand(64, -1)
+    task = Task(network, Data(lambda index, size: words[:size], words), closed_tokenizer(("<mask>",), "abcdefg"))
+    steps, stream = 150, torch.cuda.Stream() if CARD else None
+    with torch.cuda.stream(stream):
+        run = Run(task, Recipe(1.0, 32, device=DEVICE, average=0.9), tmp_path)
+        for _ in range(steps):
+            run.advance()
+            run.seconds += 60 / steps
+        assert run.save() < 0.1
+    if CARD:
+        assert not run.gradients.refused, run.gradients.refused
