@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.nucleus import nuclei, nucleus
 from remdm.sampling.state import State
 from remdm.sampling.transfer import picked
@@ -152,7 +152,7 @@ CONVENTIONS = ("drop", "keep")
 
 
 @dataclass(frozen=True)
-class Truncation:
+class Truncation(Checked):
     """How x_theta is sharpened before a token is drawn."""
 
     nucleus_p: float = knob(0.9, 0.01, 1, symbol="p", help="Draw from the likeliest tokens up to this mass; 1 is off.")
@@ -162,9 +162,6 @@ class Truncation:
     nucleus: str = knob(
         "drop", choices=CONVENTIONS, help="The token that crosses p: dropped as in the paper's code, or kept."
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     @property
     def greedy(self) -> bool:
