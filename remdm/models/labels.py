@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from remdm.sampling.denoiser import Unguided, probabilities
+from remdm.sampling.denoiser import Denoiser, probabilities
 from remdm.sampling.transfer import picked, sent
 
 
@@ -52,13 +52,12 @@ class LabelNetwork(nn.Module):
 
 
 @dataclass(frozen=True)
-class LabelDenoiser(Unguided):
+class LabelDenoiser(Denoiser):
     """x_theta given a class; the network's null class gives the unconditional one."""
 
     network: LabelNetwork
     mask_id: int
     label: int
-    timed: bool = False
 
     @torch.inference_mode()
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:

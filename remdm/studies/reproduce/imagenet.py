@@ -24,7 +24,7 @@ from remdm.hub.image import ImageCheckpoint
 from remdm.hub.loading import load as load_model
 from remdm.models.labels import LabelNetwork
 from remdm.models.network import compute
-from remdm.sampling.denoiser import Unguided, subs
+from remdm.sampling.denoiser import Denoiser, subs
 from remdm.sampling.methods import run
 from remdm.studies.reproduce.experiment import Experiment, Figure, Need, Package, Work, columns, digest, samples_of
 
@@ -47,12 +47,11 @@ Seen = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class Labelled(Unguided):
+class Labelled(Denoiser):
     """x_theta of a network given classes; the last token of each sequence names its class."""
 
     network: LabelNetwork
     mask_id: int
-    timed: bool = False
 
     def labels(self, tokens: Tensor) -> Tensor:
         """The classes, `[B]`."""
