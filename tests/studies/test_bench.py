@@ -11,7 +11,8 @@ from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.network import Compute, NetworkDenoiser, compute
 from remdm.models.transformer import TransformerConfig
 from remdm.sampling.time_grid import Step
-from remdm.studies.bench import add_arguments, browser, crowd, floor, page, run, steps
+from remdm.studies.bench import browser, crowd, floor, page, steps
+from remdm.studies.bench.command import add_arguments, run
 from remdm.studies.bench.literal import literal_step
 from remdm.studies.bench.report import markdown
 from remdm.studies.bench.rows import CLOCKS, interleaved, line, row

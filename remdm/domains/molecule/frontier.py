@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from remdm.domains.molecule.domain import QM9, Asked, denoiser
 from remdm.domains.molecule.scores import figures, measured
@@ -60,11 +61,12 @@ class Frontier:
         spots: dict[tuple[str, float], Spot] = {}
         for begin in range(0, self.count, AT_ONCE):
             seeds = tuple(run_seed(self.seed, k) for k in range(begin, min(self.count, begin + AT_ONCE)))
+            starts = torch.full((len(seeds), QM9.length), self.checkpoint.mask_id)
             for (name, scale), made in tokens.items():
                 asked = Asked(self.asked.property, self.asked.guidance, float(scale))
                 guided = denoiser(self.checkpoint, asked)
                 try:
-                    made.append(draw(guided, self.samplers[name], QM9.length, seeds, until(self.halt))[0])
+                    made.append(draw(guided, self.samplers[name], starts, seeds, until(self.halt))[0])
                 except Stopped:
                     return
                 spots[name, scale] = spot(name, asked, np.concatenate(made), self.checkpoint)

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from remdm.runs.request import run_seed
 from remdm.sampling.denoiser import Denoiser
@@ -153,13 +154,13 @@ def save(path: Path, samples: Samples) -> None:
 
 
 def draw(
-    denoiser: Denoiser, chosen: Settings, length: int, seeds: tuple[int, ...], tick: Callable[[int], Any]
+    denoiser: Denoiser, chosen: Settings, starts: Tensor, seeds: tuple[int, ...], tick: Callable[[int], Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Final ids `[B, L]` and forwards `[B]` of a batch that starts from nothing but masks.
+    """Final ids and forwards, int32 `[B, L]` and `[B]`, of a batch that starts from ids `[B, L]`, masks among them.
 
     `tick` is called after each step with the number of sequences.
     """
-    running = run(denoiser, chosen, torch.full((len(seeds), length), denoiser.mask_id), seeds, watch=False)
+    running = run(denoiser, chosen, starts, seeds, watch=False)
     for record in running:
         after = record.after
         tick(len(seeds))
@@ -205,8 +206,8 @@ class Free:
     dtype: str = "float32"
 
     def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
-        begun = time.perf_counter()
-        tokens, forwards = draw(self.denoiser, self.cell.settings, self.length, self.cell.seeds(first, stop), tick)
+        begun, starts = time.perf_counter(), torch.full((stop - first, self.length), self.denoiser.mask_id)
+        tokens, forwards = draw(self.denoiser, self.cell.settings, starts, self.cell.seeds(first, stop), tick)
         return timed(tokens, forwards, begun, self.dtype)
 
 

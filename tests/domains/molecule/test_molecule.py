@@ -30,6 +30,7 @@ from remdm.domains.molecule.pieces import pieces
 from remdm.domains.molecule.properties import measure
 from remdm.domains.molecule.vocabulary import split
 from remdm.evaluation.sweeps.samples import draw as drawn
+from remdm.evaluation.sweeps.samples import silent
 from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.network import compute
 from remdm.runs.record import record
@@ -266,7 +267,8 @@ def test_the_model_writes_molecules(checkpoint):
     opens = QM9.defaults
     assert {**changes, "sampler": sampler} == {name: opens[name] for name in (*changes, "sampler")}
     chosen = preset(sampler, opens["steps"], **changes)
-    tokens, _ = drawn(denoiser(checkpoint, Asked()), chosen, 32, seeds, lambda size: None)
+    starts = torch.full((48, 32), checkpoint.mask_id)
+    tokens, _ = drawn(denoiser(checkpoint, Asked()), chosen, starts, seeds, silent)
     found = spot("", Asked("rings"), tokens, checkpoint)
     assert found.samples == 48
     valid = [text(row, checkpoint) for row in tokens.tolist()]
@@ -280,7 +282,8 @@ def test_guidance_moves_the_property(checkpoint):
         seeds = tuple(run_seed(5, k) for k in range(count))
         for scale in (0.0, 3.0):
             asked = Asked("rings", guidance, scale)
-            tokens, _ = drawn(denoiser(checkpoint, asked), preset("mdlm", 8), 32, seeds, lambda size: None)
+            starts = torch.full((count, 32), checkpoint.mask_id)
+            tokens, _ = drawn(denoiser(checkpoint, asked), preset("mdlm", 8), starts, seeds, silent)
             rings = [sum(token.isdigit() for token in split(text(row, checkpoint))) / 2 for row in tokens.tolist()]
             means[guidance, scale] = np.mean(rings)
         assert means[guidance, 3.0] > means[guidance, 0.0] + 0.5

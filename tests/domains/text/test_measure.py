@@ -20,7 +20,7 @@ from remdm.domains.text.storyworld.lexicon import GENDER
 from remdm.domains.text.train import story_tokenizer
 from remdm.evaluation.metrics.statistics import wilson
 from remdm.evaluation.sweeps import results, samples, sweep
-from remdm.evaluation.sweeps.samples import Cell, Free, draw, fill, load, variants
+from remdm.evaluation.sweeps.samples import Cell, Free, draw, fill, load, silent, variants
 from remdm.models.checkpoints import save_embedded
 from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
@@ -183,7 +183,8 @@ class Forgetful(Denoiser):
 
 def sentences(denoiser, cell: Cell) -> scores.Interval:
     tokenizer = story_tokenizer()
-    tokens, _ = draw(denoiser, cell.settings, LENGTH, tuple(range(10)), lambda size: None)
+    starts = torch.full((10, LENGTH), denoiser.mask_id)
+    tokens, _ = draw(denoiser, cell.settings, starts, tuple(range(10)), silent)
     return scores.correctness([[tokenizer.id_to_token(token) for token in row] for row in tokens.tolist()])["perfect"]
 
 
@@ -195,7 +196,7 @@ def test_a_sampler_without_carry_over_tells_worse_stories():
 
 def orders(denoiser, cell: Cell, count: int = 50) -> scores.Interval:
     """The share of sequences that have each of five letters once, in a language of all their orders."""
-    tokens, _ = draw(denoiser, cell.settings, 5, cell.seeds(0, count), lambda size: None)
+    tokens = Free(denoiser, cell, 5)(0, count).tokens
     return wilson(sum(len(set(row)) == 5 for row in tokens.tolist()), count)
 
 
