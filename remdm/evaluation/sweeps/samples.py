@@ -227,9 +227,14 @@ class Part:
     steps: int
 
     @property
+    def there(self) -> int:
+        """How many the file has."""
+        return len(load(self.path) or ())
+
+    @property
     def missing(self) -> int:
         """Steps of the samples that are not there yet."""
-        return max(0, self.count - len(load(self.path) or ())) * self.steps
+        return max(0, self.count - self.there) * self.steps
 
 
 def batches(done: int, count: int, batch: int) -> Iterator[tuple[int, int]]:
