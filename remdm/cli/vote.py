@@ -25,8 +25,7 @@ def run(args: argparse.Namespace) -> None:
         trace = load(path)
         if (trace.run.get("domain"), trace.run.get("model")) != ("countdown", COUNTDOWN.name):
             raise ValueError(f"{path.name} is not a run of the model {COUNTDOWN.name}, whose answers can be counted")
-        elected = vote(trace).winner
-        ids, share = elected or (trace.final, 0.0)
+        ids, share = vote(trace) or (trace.final, 0.0)
         for place, (name, row) in enumerate((("last", trace.final), ("vote", ids))):
             found = verdict(TokenView(tuple(row), trace.mask_id))
             right[place] += bool(found and found.correct)

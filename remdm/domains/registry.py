@@ -1,27 +1,22 @@
 """The domains: the one place that names them.
 
 A domain is one folder here and one word below. Its `domain.py` says what a token means; what else it has is found by
-the module's name: `measure` (its figures), `train` (its embedded models), `tab` (more on its tab than a workbench),
-`paper` (the paper's tables that belong to it).
+the module's name: `measure` (its figures), `train` (its embedded models), `tab` (more on its tab than a workbench).
 """
 
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from remdm.evaluation.measurement import Measurement
 from remdm.runs.domain import Domain
-from remdm.training.loop import Recipe
+from remdm.training.loop import Trainer
 
 NAMES = ("text", "image", "molecule", "countdown")
 """In the order of the page's tabs."""
-
-Trainer = Callable[[Path, Recipe], None]
-"""Trains a model by a recipe and exports it to a folder as it goes."""
 
 
 def role(domain: str, name: str) -> ModuleType | None:

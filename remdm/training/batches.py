@@ -1,37 +1,33 @@
-"""Batches of training data: rows held on the device and drawn there, and batches made ahead by a thread."""
+"""What a network is trained on, and batches of it made ahead by a thread."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 
-@lru_cache(4)
-def _order(count: int, turn: int) -> Tensor:
-    return torch.randperm(count, generator=torch.Generator().manual_seed(turn))
+@dataclass(frozen=True)
+class Data:
+    """Clean tokens.
+
+    Attributes:
+        batch: (index, size) -> tokens int64 `[size, L]`, on any device; the same for the same index on every machine.
+            A thread may call it.
+        heldout: tokens `[N, L]` that no batch contains.
+        given: tokens `[B, L]` -> the positions that are never masked, bool `[B, L]`: a condition, a prompt.
+    """
+
+    batch: Callable[[int, int], Tensor]
+    heldout: Tensor
+    given: Callable[[Tensor], Tensor] | None = None
 
 
-def places(count: int, index: int, size: int) -> Tensor:
-    """Which of `count` rows batch `index` has, int64 `[size]`: a new random order in each pass over the rows."""
-    wanted = torch.arange(index * size, (index + 1) * size)
-    turns = wanted // count
-    drawn = [_order(count, turn)[wanted[turns == turn] % count] for turn in range(int(turns[0]), int(turns[-1]) + 1)]
-    return torch.cat(drawn)
-
-
-class PackedRows:
-    """Rows of ids `[N, L]` that stay on the device; `(index, size)` gives a batch of them, int64 `[size, L]`."""
-
-    def __init__(self, ids: np.ndarray, device: torch.device) -> None:
-        self.ids = torch.from_numpy(ids.astype(np.int32)).to(device)
-
-    def __call__(self, index: int, size: int) -> Tensor:
-        chosen = places(len(self.ids), index, size)
-        return self.ids[chosen.to(self.ids.device, non_blocking=True)].long()
+def leading(count: int) -> Callable[[Tensor], Tensor]:
+    """What says of sequences that their first `count` positions are given."""
+    return lambda tokens: (torch.arange(tokens.shape[1], device=tokens.device) < count).expand(tokens.shape)
 
 
 Batch = tuple[Tensor, Tensor | None]

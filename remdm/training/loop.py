@@ -6,22 +6,23 @@ the device; the loss is read with each line of progress.
 
 import json
 import math
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
-from remdm.models.checkpoints import ARCHITECTURES, EmbeddedNetwork, total_parameters
-from remdm.models.network import Compute, Network
+from remdm.models.checkpoints import ARCHITECTURES, EmbeddedNetwork, save_embedded, total_parameters
+from remdm.models.network import Network, compute
 from remdm.models.weights import load_weights, save_weights
 from remdm.sampling.nelbo import corrupt, mdlm_nelbo, stratified_times
-from remdm.training.batches import made_ahead
+from remdm.training.batches import Data, made_ahead
 from remdm.training.objective import Objective, most_masked, wanted
 from remdm.training.optimisers import optimisers
 
@@ -65,26 +66,29 @@ class Recipe:
     snapshots: tuple[float, ...] = ()
 
 
+Trainer = Callable[[Path, Recipe], None]
+"""Trains a model by a recipe and exports it to a folder as it goes."""
+
+
 @dataclass(frozen=True)
 class Task:
-    """What is trained: a network, its data and its held-out tokens.
+    """What is trained.
 
     Attributes:
-        network: token ids to logits.
-        batch: (index, size) -> clean tokens int64 `[size, L]`, on any device; the same for the same index on every
-            machine. A thread may call it.
-        heldout: clean tokens `[N, L]` that no batch contains.
-        mask_id: the mask's id.
-        export: writes the averaged network to the checkpoint folder.
-        given: clean tokens `[B, L]` -> the positions that are never masked, bool `[B, L]`: a condition, a prompt.
+        network: token ids to logits. data: what it is trained on. tokenizer: of its ids, with a `<mask>`.
+        about: what the checkpoint says of the training besides the recipe and how far it came.
+        best: whether the averaged network is exported only when it has become better, rather than at every save.
     """
 
     network: Network
-    batch: Callable[[int, int], Tensor]
-    heldout: Tensor
-    mask_id: int
-    export: Callable[[Network, dict], None]
-    given: Callable[[Tensor], Tensor] | None = None
+    data: Data
+    tokenizer: Tokenizer
+    about: Mapping[str, Any] = field(default_factory=dict)
+    best: bool = False
+
+    @cached_property
+    def mask_id(self) -> int:
+        return self.tokenizer.get_vocab()["<mask>"]
 
 
 def rate(done: float, recipe: Recipe, step: int) -> float:
@@ -95,17 +99,17 @@ def rate(done: float, recipe: Recipe, step: int) -> float:
 def heldout_nelbo(network: Network, task: Task, passes: int = 2) -> float:
     """MDLM's bound on held-out tokens in nats per token; the same masks each time, t stratified (`sampling.nelbo`)."""
     generator = torch.Generator().manual_seed(0)
-    device = next(network.parameters()).device
+    device, data = next(network.parameters()).device, task.data
     network.eval()
     log_x = lambda z, rows: network.head(network.hidden(z)[rows])  # noqa: E731
     with torch.inference_mode():
         total = [
             mdlm_nelbo(
                 log_x, part.to(device), stratified_times(len(part), generator), task.mask_id, generator,
-                task.given and task.given(part).to(device),
+                data.given and data.given(part).to(device),
             )
             for _ in range(passes)
-            for part in task.heldout.split(64)
+            for part in data.heldout.split(64)
         ]  # fmt: skip
     network.train()
     return torch.cat(total).mean().item()
@@ -128,45 +132,37 @@ def warm_started(folder: Path, shape: Any, seed: int, begin: Callable[[Any], Non
     return network
 
 
-def on_cpu(state: Any) -> Any:
-    """A copy of nested lists and dicts whose tensors lie in host memory."""
-    if isinstance(state, Tensor):
-        return state.detach().to("cpu", copy=True)
-    if isinstance(state, dict):
-        return {name: on_cpu(value) for name, value in state.items()}
-    return [on_cpu(value) for value in state] if isinstance(state, list) else state
-
-
 class Run:
-    """A training run: network, optimisers, average and time spent; saved to and resumed from a folder."""
+    """A training run: network, optimisers, average and time spent; saved to and resumed from a checkpoint's folder."""
 
-    def __init__(self, task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
-        device = compute.device
-        self.task, self.recipe, self.folder, self.compute = task, recipe, folder, compute
+    def __init__(self, task: Task, recipe: Recipe, folder: Path) -> None:
+        self.task, self.recipe, self.folder, self.compute = task, recipe, folder, compute(recipe.device)
+        self.work, device = folder / "training", self.compute.device
         self.network = task.network.to(device)
         self.average = deepcopy(self.network).requires_grad_(False)
         self.optimisers = optimisers(self.network, recipe.matrix_rate, recipe.other_rate, device.type == "cuda")
         self.objective = Objective(self.network, task.mask_id)
         if recipe.compiled:
             self.objective.compile_parts()
-        free = task.heldout.shape[1] if task.given is None else int((~task.given(task.heldout)).sum(1).max())
+        data = task.data
+        free = data.heldout.shape[1] if data.given is None else int((~data.given(data.heldout)).sum(1).max())
         self.masks = most_masked(recipe.batch, free)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.step, self.seconds, self.tokens = 0, 0.0, 0
         self.loss: Tensor | None = None
-        self.writing: threading.Thread | None = None
+        self.best = math.inf
         self._resume()
         self.batches = made_ahead(self._batch, self.step, device)
 
     def _batch(self, index: int) -> tuple[Tensor, Tensor | None]:
-        x = self.task.batch(index, self.recipe.batch)
-        return x, self.task.given and self.task.given(x)
+        x = self.task.data.batch(index, self.recipe.batch)
+        return x, self.task.data.given and self.task.data.given(x)
 
     def _resume(self) -> None:
-        path = self.folder / STATE
+        path = self.work / STATE
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, "cpu", weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
@@ -180,10 +176,7 @@ class Run:
         return self.seconds / 60 / self.recipe.minutes
 
     def save(self) -> float:
-        """Export the averaged network, log and return its held-out bound in nats per token, save the state.
-
-        The state is copied to host memory here; a thread writes it.
-        """
+        """Export the averaged network, log and return its held-out bound in nats per token, save the state."""
         nelbo = heldout_nelbo(self.average, self.task)
         about = asdict(self.recipe) | {
             "data": None if self.recipe.data is None else self.recipe.data.name,
@@ -194,40 +187,32 @@ class Run:
             "nelbo": round(nelbo, 4),
             "dtype": str(self.compute.dtype),
         }
-        self.task.export(self.average, about)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LOG).open("a", encoding="utf-8") as log:
+        if nelbo <= self.best or not self.task.best:
+            self.best = nelbo
+            save_embedded(
+                self.folder, self.average, self.task.tokenizer, self.task.mask_id, {**about, **self.task.about}
+            )
+        self.work.mkdir(parents=True, exist_ok=True)
+        with (self.work / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(about) + "\n")
-        state = on_cpu(
-            {
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "optimisers": [each.state_dict() for each in self.optimisers],
-                "step": self.step,
-                "seconds": self.seconds,
-                "tokens": self.tokens,
-                "random": self.generator.get_state(),
-            }
-        )
-        self.written()
-        self.writing = threading.Thread(target=self._write, args=(state,))
-        self.writing.start()
-        return nelbo
-
-    def _write(self, state: dict) -> None:
-        partial = self.folder / (STATE + ".part")
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimisers": [each.state_dict() for each in self.optimisers],
+            "step": self.step,
+            "seconds": self.seconds,
+            "tokens": self.tokens,
+            "random": self.generator.get_state(),
+        }
+        partial = self.work / (STATE + ".part")
         torch.save(state, partial)
-        partial.replace(self.folder / STATE)  # an interruption while writing never loses the run
-
-    def written(self) -> None:
-        """Wait until the state is on disk."""
-        if self.writing:
-            self.writing.join()
+        partial.replace(self.work / STATE)  # an interruption while writing never loses the run
+        return nelbo
 
     def keep(self, share: float) -> None:
         """Write the averaged weights as they are after this share of the time, next to the checkpoint's own."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        save_weights(self.average, self.folder.parent / f"model-{round(100 * share)}.safetensors")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_weights(self.average, self.folder / f"model-{round(100 * share)}.safetensors")
 
     def advance(self) -> None:
         """One step; the loss is added to a running mean that stays on the device."""
@@ -254,17 +239,19 @@ class Run:
         self.step, self.tokens = self.step + 1, self.tokens + x.numel()
 
 
-def train(task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
+def train(task: Task, recipe: Recipe, folder: Path) -> None:
     """Train until `recipe.minutes` are spent, saving regularly; call again with more minutes to continue.
+
+    The checkpoint goes to the folder, the state to `training` in it.
 
     All that happens counts, compiling and saving too. On a CPU a step counts for at most 5 seconds, so that a
     suspended process loses no training time.
     """
     last = time.monotonic()
-    run = Run(task, recipe, folder, compute)
-    parameters = f"{total_parameters(run.network) / 1e6:.2f}M parameters"
-    print(f"{parameters}, {compute.device.type} {compute.dtype}: {compute.reason}", flush=True)
-    longest = 5.0 if compute.device.type == "cpu" else math.inf
+    run = Run(task, recipe, folder)
+    parameters, where = f"{total_parameters(run.network) / 1e6:.2f}M parameters", run.compute
+    print(f"{parameters}, {where.device.type} {where.dtype}: {where.reason}", flush=True)
+    longest = 5.0 if where.device.type == "cpu" else math.inf
     saved = printed = run.seconds
     tokens = run.tokens
     kept = {share for share in recipe.snapshots if share <= run.done}
@@ -289,4 +276,3 @@ def train(task: Task, recipe: Recipe, folder: Path, compute: Compute) -> None:
             so_far = f"{run.seconds / 60:.2f} min, {run.tokens / 1e6:.2f}M tokens"
             print(f"{so_far}: held-out {run.save():.4f} nats a token", flush=True)
     print(f"done: held-out {run.save():.4f} nats a token", flush=True)
-    run.written()

@@ -8,9 +8,6 @@ The source fills 8 masks of 1,024 positions. Then errors stand alone in a true t
 wrote itself they do not (docs/log.md): here a random share of the masks is filled, up to all of them.
 """
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,39 +19,26 @@ from remdm.models.network import Network, NetworkDenoiser
 from remdm.models.prism import Prism, PrismConfig, save_prism
 from remdm.sampling.denoiser import subs
 from remdm.sampling.nelbo import corrupt, stratified_times
-from remdm.training.loop import PROGRESS_SECONDS, Recipe
+from remdm.training.batches import Data
+from remdm.training.loop import Recipe
+from remdm.training.timed import Timed
 
 FILLINGS = 4
 """How often each x_t is filled, other masks each time: as in the source."""
 
 
-@dataclass(frozen=True)
-class Lessons:
-    """What a head is trained on.
-
-    Attributes:
-        batch: (index, size) -> clean tokens int64 `[size, L]`.
-        heldout: clean tokens that no batch contains, `[N, L]`.
-        given: clean tokens `[B, L]` -> positions that are never masked, bool `[B, L]`.
-    """
-
-    batch: Callable[[int, int], Tensor]
-    heldout: Tensor
-    given: Callable[[Tensor], Tensor] | None = None
-
-
 @torch.no_grad()
-def filled(network: Network, x: Tensor, lessons: Lessons, mask_id: int, generator: Generator) -> tuple[Tensor, Tensor]:
+def filled(network: Network, x: Tensor, data: Data, mask_id: int, generator: Generator) -> tuple[Tensor, Tensor]:
     """x_s, `[FILLINGS B, L]`, and where it was just filled, bool.
 
     Args:
         network: whose tokens they are.
         x: clean tokens, `[B, L]`.
-        lessons: what is never masked.
+        data: what is never masked.
         mask_id: the mask's id.
         generator: of the times, the masks and the draws.
     """
-    given = None if lessons.given is None else lessons.given(x)
+    given = data.given and data.given(x)
     z = corrupt(x, 1.0 - stratified_times(len(x), generator), mask_id, generator, given)
     masked = z == mask_id
     drawn = z.clone()
@@ -74,13 +58,13 @@ def auc(scores: Tensor, wrong: Tensor) -> float:
     return float((len(high) - (below + up_to) / 2).mean() / len(high))
 
 
-def heldout_scores(network: Network, head: Prism, lessons: Lessons, mask_id: int) -> dict[str, float]:
+def heldout_scores(network: Network, head: Prism, data: Data, mask_id: int) -> dict[str, float]:
     """On held-out sequences: cross-entropy in nats, that of the share of right tokens alone, and the AUC."""
     generator = Generator().manual_seed(0)
     odds, right = [], []
     with torch.no_grad():
-        for x in lessons.heldout.split(32):
-            x_s, rows = filled(network, x, lessons, mask_id, generator)
+        for x in data.heldout.split(32):
+            x_s, rows = filled(network, x, data, mask_id, generator)
             odds.append(head(network.hidden(x_s))[rows])
             right.append((x_s == x.repeat(FILLINGS, 1))[rows])
     found, truth = torch.cat(odds), torch.cat(right)
@@ -93,33 +77,26 @@ def heldout_scores(network: Network, head: Prism, lessons: Lessons, mask_id: int
     }
 
 
-def train_prism(folder: Path, recipe: Recipe, checkpoint: Checkpoint, lessons: Lessons) -> None:
-    """Train a head for a loaded model, `recipe.minutes` of processor time, and write it to the model's folder."""
+def train_prism(folder: Path, recipe: Recipe, checkpoint: Checkpoint, data: Data) -> None:
+    """Train a head for a loaded model, `recipe.minutes` in all, and write it to the model's folder."""
     denoiser, mask_id = checkpoint.denoiser, checkpoint.mask_id
     assert isinstance(denoiser, NetworkDenoiser)
     network, generator = denoiser.network, Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
-    width = network.hidden(lessons.heldout[:1]).shape[-1]
+    width = network.hidden(data.heldout[:1]).shape[-1]
     head = Prism(PrismConfig(width))
-    optimiser = torch.optim.AdamW(head.parameters(), lr=recipe.other_rate, betas=(0.9, 0.98))
-    begun, printed, done, step = time.process_time(), 0.0, 0.0, 0
-    while done < 1:
-        optimiser.param_groups[0]["lr"] = recipe.other_rate * min(1.0, (step + 1) / 100, (1 - done) / 0.7)
-        x = lessons.batch(step, recipe.batch)
-        x_s, rows = filled(network, x, lessons, mask_id, generator)
+    timed = Timed("head", 60 * recipe.minutes, checkpoint.compute, falling=0.7)
+    optimiser = timed.optimiser(head, recipe.other_rate, (0.9, 0.98), weight_decay=0.01)
+    while timed.done < 1:
+        x = data.batch(timed.step, recipe.batch)
+        x_s, rows = filled(network, x, data, mask_id, generator)
         with torch.no_grad():
             hidden = network.hidden(x_s)
         right = (x_s == x.repeat(FILLINGS, 1))[rows].float()
         loss = F.binary_cross_entropy_with_logits(head(hidden)[rows], right)
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        seconds = time.process_time() - begun
-        step, done = step + 1, seconds / 60 / recipe.minutes
-        if seconds - printed > PROGRESS_SECONDS:
-            printed = seconds
-            print(f"{seconds / 60:.2f} min, step {step:,}: loss {loss.item():.4f}", flush=True)
-    about = {"minutes": recipe.minutes, "batch": recipe.batch, "step": step, "seed": recipe.seed}
-    about |= heldout_scores(network, head.eval(), lessons, mask_id)
+        timed.apply(optimiser, loss)
+        timed.report({"loss": loss.detach()})
+    about = {"minutes": recipe.minutes, "batch": recipe.batch, "step": timed.step, "seed": recipe.seed}
+    about |= heldout_scores(network, head.eval(), data, mask_id)
     save_prism(folder, head, about)
     print(about)

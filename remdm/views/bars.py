@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from remdm.views.interval import Interval
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -11,24 +13,17 @@ class Entry:
 
     name: str
     facts: tuple[str, ...]
-    share: float | None
-    low: float = 0.0
-    high: float = 0.0
+    share: Interval | None
     done: float = 1.0
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%"
-
-
-def _bar(entry: Entry) -> str:
-    """The share as a bar from 0 to 100% with its interval as a line upon it; the figures stand next to it as text."""
-    if entry.share is None:
-        return '<span class="board-bar"></span>'
+def _shown(share: Interval) -> tuple[str, str]:
+    """The figures as text, and a bar from 0 to 100% with the interval as a line upon it."""
+    low, high = max(0.0, share.low), min(1.0, share.high)
     return (
-        f'<span class="board-bar"><i style="width:{100 * entry.share:.2f}%"></i>'
-        f'<b style="left:{100 * max(0.0, entry.low):.2f}%;'
-        f'width:{100 * (min(1.0, entry.high) - max(0.0, entry.low)):.2f}%"></b></span>'
+        f"{share.value:.1%} <small>{share.low:.1%} to {share.high:.1%}</small>",
+        f'<i style="width:{100 * share.value:.2f}%"></i>'
+        f'<b style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></b>',
     )
 
 
@@ -40,12 +35,11 @@ def board(entries: Sequence[Entry], columns: Sequence[str], share: str, caption:
     rows = []
     for entry in entries:
         facts = "".join(f"<td>{escape(fact)}</td>" for fact in entry.facts)
-        figure = "–" if entry.share is None else f"{_percent(entry.share)}"
-        between = "" if entry.share is None else f" <small>{_percent(entry.low)} to {_percent(entry.high)}</small>"
+        figures, bar = _shown(entry.share) if entry.share else ("–", "")
         open_ = ' data-open=""' if entry.done < 1 else ""
         rows.append(
             f'<tr{open_}><th scope="row">{escape(entry.name)}</th>'
-            f'<td>{figure}{between}</td><td class="board-drawn">{_bar(entry)}</td>{facts}</tr>'
+            f'<td>{figures}</td><td class="board-drawn"><span class="board-bar">{bar}</span></td>{facts}</tr>'
         )
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (

@@ -23,10 +23,8 @@ class Spot:
     sampler: str
     scale: float
     samples: int
-    novel: float
-    mean: float | None
-    low: float | None = None
-    high: float | None = None
+    novel: Interval
+    mean: Interval | None
 
 
 def figure(spots: Sequence[Spot], property: str, title: str, most: float | None = None) -> "go.Figure":
@@ -41,10 +39,11 @@ def figure(spots: Sequence[Spot], property: str, title: str, most: float | None 
     made = go.Figure()
     names = list(dict.fromkeys(spot.sampler for spot in spots))
     for place, name in enumerate(names):
-        own = sorted((s for s in spots if s.sampler == name and s.mean is not None), key=lambda s: s.scale)
-        means = [Interval(s.mean or 0.0, s.low or s.mean or 0.0, s.high or s.mean or 0.0) for s in own]
+        own = sorted((s for s in spots if s.sampler == name and s.mean), key=lambda s: s.scale)
+        means = [s.mean for s in own if s.mean]
         made.add_scatter(
-            x=[100 * s.novel for s in own], y=[each.value for each in means], name=name, mode="lines+markers+text",
+            x=[100 * s.novel.value for s in own], y=[each.value for each in means],
+            name=name, mode="lines+markers+text",
             text=[f"{s.scale:g}" for s in own], textposition="top center",
             textfont={"size": 11}, line={"color": COLOURS[place % len(COLOURS)], "width": 1.5},
             marker={"symbol": MARKS[place % len(MARKS)], "size": 9},

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from remdm.app.samples import checked
 from remdm.app.workbench.opening import FOLDER, opening, trace_file
-from remdm.domains.image import conditions
+from remdm.domains.image import emoji
 from remdm.domains.image.domain import classifier, drawn
 from remdm.domains.registry import DOMAINS
 from remdm.models.checkpoints import recommended
@@ -48,7 +48,7 @@ def test_the_pair_of_pictures_shows_what_was_asked_for_the_second_at_least_as_su
     pixels, known = drawn(finals)
     with torch.inference_mode():
         log_p = classifier()(as_input(torch.from_numpy(pixels))).log_softmax(-1)
-    plain, remasked = log_p[:, conditions.NAMES.index(INDEX["image"]["asked"]["category"])].tolist()
+    plain, remasked = log_p[:, emoji.NAMES.index(INDEX["image"]["asked"]["category"])].tolist()
     assert known.all() and remasked >= plain > -0.5 and finals[0] != finals[1]
 
 

@@ -6,10 +6,10 @@ import pytest
 from rdkit import Chem
 
 from remdm.domains.molecule import novelty
-from remdm.domains.molecule.chemistry import canonical, issues_in, molecule
+from remdm.domains.molecule.chemistry import canonical, issues_in, molecule, value
 from remdm.domains.molecule.domain import FOLDER, charts, issues, numbers, scene, tile
 from remdm.domains.molecule.exports import smiles_file, structures, table
-from remdm.domains.molecule.properties import measure, properties
+from remdm.domains.molecule.properties import measure
 from remdm.domains.molecule.vocabulary import LENGTH, SYMBOLS, VOCABULARY, split
 from remdm.runs.tokens import TokenView
 
@@ -40,7 +40,7 @@ def test_a_molecule_that_cannot_be_written_again_is_counted(text):
     assert Chem.MolFromSmiles(Chem.MolToSmiles(molecule(text))) is None
     assert canonical(text) == text and everything(split(text)) == ()
     found = measure([text, "C", "C1CC1"], novelty.load(FOLDER))
-    assert len(found.valid) == 3 and properties(text).qed is None and len(found.values("qed", "valid")) == 2
+    assert len(found.valid) == 3 and value("qed", text) is None and len(found.values("qed", "valid")) == 2
     rows = table([text], novelty.load(FOLDER)).splitlines()
     assert rows[1].startswith(f"1,{text},yes,yes,{text},1,,")
     assert "V2000" in structures([text]) and "M  END" in structures([text])

@@ -1,19 +1,19 @@
 """The training loop: its loss in fixed shapes is exact, Muon is Muon, a resumed run goes on where it stopped."""
 
+import json
 from functools import partial
 
 import pytest
 import torch
 
-from remdm.models.network import Compute
 from remdm.models.transformer import PlainTransformer, TransformerConfig
+from remdm.models.vocabulary import closed_tokenizer
 from remdm.sampling.nelbo import corrupt, cross_entropies, stratified_times
-from remdm.training.batches import PackedRows, places
-from remdm.training.loop import Recipe, Run, Task, train
+from remdm.training.batches import Data, leading
+from remdm.training.loop import LOG, STATE, Recipe, Run, Task, train
 from remdm.training.objective import Objective, most_masked, wanted
 from remdm.training.optimisers import Muon
 
-CPU = Compute(torch.device("cpu"), torch.float32, "the tests")
 MASK = 0
 
 
@@ -22,12 +22,12 @@ def network(seed: int = 0) -> PlainTransformer:
     return PlainTransformer(TransformerConfig(8, 6, width=16, depth=2, heads=2, recall_heads=1, absolute=True))
 
 
-def task(exported: list | None = None) -> Task:
+def task() -> Task:
     ids = torch.randint(1, 8, (40, 6), generator=torch.Generator().manual_seed(3))
-    keep = [] if exported is None else exported
-    given = lambda tokens: (torch.arange(6) < 1).expand(tokens.shape)
-    batch = PackedRows(ids.numpy(), torch.device("cpu"))
-    return Task(network(), batch, ids[:8], MASK, lambda average, about: keep.append(about), given)
+    batch = lambda index, size: ids[torch.arange(index * size, (index + 1) * size) % len(ids)]
+    return Task(
+        network(), Data(batch, ids[:8], leading(1)), closed_tokenizer(("<mask>",), "abcdefg"), {"of": "the tests"}
+    )
 
 
 def test_the_loss_is_the_mean_over_rows_of_the_mean_over_masks():
@@ -65,23 +65,16 @@ def test_muon_is_the_one_of_torch():
         assert torch.allclose(one, other, atol=1e-3)
 
 
-def test_each_pass_has_every_row_once_in_an_order_of_its_own():
-    drawn = torch.cat([places(10, index, 4) for index in range(5)])
-    assert sorted(drawn[:10].tolist()) == sorted(drawn[10:].tolist()) == list(range(10))
-    assert drawn[:10].tolist() != drawn[10:].tolist()
-
-
 def test_a_resumed_run_takes_the_steps_that_an_unbroken_one_takes(tmp_path):
-    recipe = Recipe(1.0, 8)
-    whole, part = (Run(task(), recipe, tmp_path / name, CPU) for name in ("whole", "part"))
+    recipe = Recipe(1.0, 8, device="cpu")
+    whole, part = (Run(task(), recipe, tmp_path / name) for name in ("whole", "part"))
     step = partial(lambda run: (run.advance(), setattr(run, "seconds", run.seconds + 1)))
     for _ in range(6):
         step(whole)
     for _ in range(3):
         step(part)
     part.save()
-    part.written()
-    resumed = Run(task(), recipe, tmp_path / "part", CPU)
+    resumed = Run(task(), recipe, tmp_path / "part")
     assert resumed.step == 3 and resumed.seconds == 3
     for _ in range(3):
         step(resumed)
@@ -90,8 +83,9 @@ def test_a_resumed_run_takes_the_steps_that_an_unbroken_one_takes(tmp_path):
 
 
 def test_training_ends_with_its_time_and_leaves_weights_on_the_way(tmp_path, capsys):
-    exported: list[dict] = []
-    train(task(exported), Recipe(0.01, 8, snapshots=(0.5,)), tmp_path / "training", CPU)
-    assert exported[-1]["minutes"] >= 0.01 and exported[-1]["step"] > 0
-    assert (tmp_path / "model-50.safetensors").is_file() and (tmp_path / "training" / "training.pt").is_file()
+    train(task(), Recipe(0.01, 8, device="cpu", snapshots=(0.5,)), tmp_path)
+    about = json.loads((tmp_path / "config.json").read_text())["training"]
+    assert about["minutes"] >= 0.01 and about["step"] > 0 and about["of"] == "the tests"
+    assert about.items() >= json.loads((tmp_path / "training" / LOG).read_text().splitlines()[-1]).items()
+    assert (tmp_path / "model-50.safetensors").is_file() and (tmp_path / "training" / STATE).is_file()
     assert "held-out" in capsys.readouterr().out

@@ -13,8 +13,9 @@ from remdm.models.prism import CONFIG, Prism, PrismConfig, load_prism, save_pris
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.sampling.cached import Cached
 from remdm.sampling.denoiser import Widened
+from remdm.training.batches import Data, leading
 from remdm.training.loop import Recipe
-from remdm.training.prism import FILLINGS, Lessons, auc, filled, heldout_scores, train_prism
+from remdm.training.prism import FILLINGS, auc, filled, heldout_scores, train_prism
 
 MASK, LENGTH = 0, 6
 CPU = Compute(torch.device("cpu"), torch.float32, "the tests")
@@ -37,12 +38,12 @@ def batch(index, size):
     return first + torch.arange(LENGTH)
 
 
-LESSONS = Lessons(batch, batch(999, 64), lambda x: (torch.arange(LENGTH) < 1).expand(x.shape))
+DATA = Data(batch, batch(999, 64), leading(1))
 
 
 def test_some_masks_are_filled_by_the_network_and_all_else_is_the_truth():
     x = batch(0, 40)
-    x_s, rows = filled(network(), x, LESSONS, MASK, torch.Generator().manual_seed(0))
+    x_s, rows = filled(network(), x, DATA, MASK, torch.Generator().manual_seed(0))
     clean = x.repeat(FILLINGS, 1)
     assert x_s.shape == rows.shape == (FILLINGS * 40, LENGTH)
     share = rows.sum(1) / ((x_s == MASK) | rows).sum(1).clamp(min=1)
@@ -107,11 +108,11 @@ def test_a_head_comes_back_from_its_files(tmp_path):
 def test_training_writes_a_head_that_knows_more_than_the_share(tmp_path, monkeypatch):
     """A network that writes anything: what counts up is right. The clock stands for the steps."""
     clock = iter(range(10**6))
-    monkeypatch.setattr("remdm.training.prism.time.process_time", lambda: float(next(clock)))
+    monkeypatch.setattr("remdm.training.timed.time.monotonic", lambda: float(next(clock)))
     checkpoint = Checkpoint("toy", denoiser(), Tokenizer(WordLevel({"a": 0}, "a")), MASK, LENGTH, CPU)
-    train_prism(tmp_path, Recipe(minutes=5, batch=16, other_rate=0.01), checkpoint, LESSONS)
+    train_prism(tmp_path, Recipe(minutes=5, batch=16, other_rate=0.01), checkpoint, DATA)
     load_prism.cache_clear()
     trained = load_prism(tmp_path, CPU.device)
-    found = heldout_scores(network(), trained, LESSONS, MASK)
+    found = heldout_scores(network(), trained, DATA, MASK)
     assert found["nats"] < 0.9 * found["bare_nats"] and found["auc"] > 0.75
     assert replace(checkpoint.denoiser, prism=trained).scored

@@ -7,21 +7,18 @@ are tokens. `--restarts` gives such samplers as many all the same: n answers, th
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from remdm.domains.countdown.domain import COUNTDOWN
 from remdm.domains.countdown.problems import Problem, test_problems, tuning_problems
-from remdm.domains.countdown.scores import answer, figures, over_problems, render, score
+from remdm.domains.countdown.scores import Answers, figures, over_problems, render, score
 from remdm.evaluation.measurement import Bench, Measure, Measurement, Objective
 from remdm.evaluation.sweeps.compiled import compiled, number_type
 from remdm.evaluation.sweeps.results import KEY, Row, with_ends
-from remdm.evaluation.sweeps.samples import Cell, Samples, Tick, load, silent
+from remdm.evaluation.sweeps.samples import Cell, Samples, load
 from remdm.models.checkpoints import ROOT, weights_hash
 from remdm.models.network import compute
-from remdm.runs.request import run_seed
-from remdm.sampling.denoiser import Denoiser
 
 SPLITS = {"test": test_problems, "tuning": tuning_problems}
 COLUMNS = (
@@ -44,28 +41,6 @@ def compared(cell: Cell, samples: Samples, problems: Sequence[Problem], file: Pa
         return {"reference": "", "gain": None}
     gain = score(samples.tokens).correct.astype(float) - score(other.tokens).correct
     return {"reference": reference(cell).sampler, "gain": over_problems(gain, problems)}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Draws answers to problems; problem k has run k's seed, and at restart r that of run k + r `total`."""
-
-    denoiser: Denoiser
-    cell: Cell
-    problems: Sequence[Problem]
-    total: int
-    restarts: int
-    dtype: str
-    elect: bool = False
-
-    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
-        if stop > len(self.problems):
-            raise ValueError(f"there are {len(self.problems):,} problems, and no more can be asked")
-        seeds = [
-            [run_seed(self.cell.seed, place + turn * self.total) for turn in range(self.restarts)]
-            for place in range(first, stop)
-        ]
-        return answer(self.denoiser, self.cell.settings, self.problems[first:stop], seeds, tick, self.dtype, self.elect)
 
 
 class Countdown(Measurement):
@@ -98,9 +73,9 @@ class Countdown(Measurement):
         folder, again = f"-{args.split}{args.samples}/", f"{args.restarts}x_" if args.restarts > 1 else ""
         again += "vote_" if args.vote else ""
 
-        def draws(cell: Cell) -> list[Asked]:
-            dtype = number_type(checkpoint)
-            return [Asked(checkpoint.denoiser, cell, problems, args.samples, args.restarts, dtype, args.vote)]
+        def draws(cell: Cell) -> list[Answers]:
+            how = (args.samples, args.restarts, number_type(checkpoint), args.vote)
+            return [Answers(checkpoint.denoiser, cell.settings, cell.seed, problems, *how)]
 
         def scored(cell: Cell | None, groups: Sequence[Samples]) -> Mapping[str, Any]:
             assert cell is not None

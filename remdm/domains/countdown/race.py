@@ -1,16 +1,15 @@
 """Samplers side by side on the same held-out problems, a few problems at a time: what the page's batch mode shows."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from remdm.domains.countdown.problems import test_problems
-from remdm.domains.countdown.scores import answer, score
+from remdm.domains.countdown.scores import Answers, score
 from remdm.evaluation.metrics.statistics import over_seeds, wilson
-from remdm.evaluation.sweeps.samples import Stopped, until
-from remdm.runs.request import run_seed
+from remdm.evaluation.sweeps.samples import rounds
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings
 from remdm.views.interval import Interval
@@ -53,47 +52,36 @@ class Standing:
         )
 
 
-@dataclass(frozen=True)
-class Race:
-    """Samplers by name, all of them at the same problems and seeds; `halt` ends it within one step.
+def race(
+    denoiser: Denoiser, samplers: Mapping[str, Settings], problems: int, seeds: int, restarts: Mapping[str, int],
+    halt: threading.Event,
+) -> Iterator[dict[str, Standing]]:  # fmt: skip
+    """The standings at the start and after every few problems of a sampler; `halt` ends it within one step.
 
-    `restarts`: answers to each problem, by sampler, the likeliest of which counts (`answer`); one where none is named.
+    Args:
+        denoiser: x_theta.
+        samplers: settings by the samplers' names, all of them at the same problems and seeds.
+        problems: how many are asked.
+        seeds: how often each is.
+        restarts: answers to each problem, by sampler (`Answers`); one where none is named.
+        halt: ends it.
+
+    Raises:
+        ValueError: without a sampler, or for more problems than there are.
     """
-
-    denoiser: Denoiser
-    samplers: Mapping[str, Settings]
-    problems: int
-    seeds: Sequence[int]
-    restarts: Mapping[str, int] = field(default_factory=dict)
-    halt: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        there = len(test_problems())
-        if not self.samplers:
-            raise ValueError("Choose at least one sampler.")
-        if not 1 <= self.problems <= there:
-            raise ValueError(f"problems must lie between 1 and {there}, the held-out ones there are")
-        for seed in self.seeds:
-            run_seed(seed, 0)
-
-    def run(self) -> Iterator[dict[str, Standing]]:
-        """The standings at the start and after every few problems of a sampler."""
-        none = (0,) * len(self.seeds)
-        standings = {name: Standing(self.problems * len(self.seeds), none, none) for name in self.samplers}
+    asked = test_problems()
+    if not samplers:
+        raise ValueError("Choose at least one sampler.")
+    if not 1 <= problems <= len(asked):
+        raise ValueError(f"problems must lie between 1 and {len(asked)}, the held-out ones there are")
+    draws = {
+        (name, seed): Answers(denoiser, chosen, seed, asked, problems, restarts.get(name, 1))
+        for seed in range(seeds)
+        for name, chosen in samplers.items()
+    }
+    none = (0,) * seeds
+    standings = {name: Standing(problems * seeds, none, none) for name in samplers}
+    yield dict(standings)
+    for (name, seed), made in rounds(draws, problems, AT_ONCE, halt):
+        standings[name] = standings[name].after(seed, score(made.tokens).correct, made.forwards)
         yield dict(standings)
-        problems = test_problems()[: self.problems]
-        for begin in range(0, self.problems, AT_ONCE):
-            some = problems[begin : begin + AT_ONCE]
-            for turn, seed in enumerate(self.seeds):
-                for name, chosen in self.samplers.items():
-                    turns = range(self.restarts.get(name, 1))
-                    runs = [
-                        [run_seed(seed, begin + place + again * self.problems) for again in turns]
-                        for place in range(len(some))
-                    ]
-                    try:
-                        made = answer(self.denoiser, chosen, some, runs, until(self.halt))
-                    except Stopped:
-                        return
-                    standings[name] = standings[name].after(turn, score(made.tokens).correct, made.forwards)
-                    yield dict(standings)

@@ -13,11 +13,12 @@ from torch import Tensor
 from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.domain import verdict
 from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, Problem
-from remdm.domains.countdown.vote import Ballot
+from remdm.domains.countdown.vote import elected
 from remdm.evaluation.metrics.statistics import bootstrap, mean_interval, pooled, ratio
 from remdm.evaluation.sweeps.results import Row, grouped
 from remdm.evaluation.sweeps.samples import Samples, Tick, silent, timed
 from remdm.evaluation.sweeps.table import markdown
+from remdm.runs.request import run_seed
 from remdm.runs.tokens import TokenView
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Settings, run
@@ -31,39 +32,49 @@ def starts(problems: Sequence[Problem]) -> Tensor:
     return torch.tensor([countdown.row(each.numbers, each.target, ())[:PROMPT] + masked for each in problems])
 
 
-def answer(
-    denoiser: Denoiser, chosen: Settings, problems: Sequence[Problem], seeds: Sequence[Sequence[int]],
-    tick: Tick = silent, dtype: str = "float32", elect: bool = False,
-) -> Samples:  # fmt: skip
-    """One answer to each problem, in one batch.
+@dataclass(frozen=True)
+class Answers:
+    """Draws one answer to each problem; problem k has run k's seed, and at restart r that of run k + r `total`.
 
-    Args:
+    Attributes:
         denoiser: x_theta.
-        chosen: the sampler's settings.
-        problems: what is asked.
-        seeds: for each problem one seed, or several: then as many answers are drawn, and the one whose tokens had the
-            greatest probability when they were drawn is kept: what a sampler that never revises can do with more NFE.
-        tick: called after each step with the number of sequences.
+        settings: the sampler's. seed: of its runs.
+        problems: what can be asked. total: how many are asked in all.
+        restarts: answers to a problem, of which the one whose tokens had the greatest probability when they were drawn
+            is kept: what a sampler that never revises can do with more NFE.
         dtype: the number type the network runs in.
         elect: whether the answer that a run's steps elect is kept (`vote.py`) rather than its last one; they are
             watched for that, at the evaluations that it takes.
     """
-    begun = time.perf_counter()
-    drawn = []
-    for turn in zip(*seeds, strict=True):
-        running = run(denoiser, chosen, starts(problems), tuple(turn), watch=elect)
-        guesses: list[tuple[Tensor, Tensor | None]] = []
-        for record in running:
-            after = record.after
-            guesses += [completed(record, guesses[-1][0] if guesses else after.tokens)] if elect else []
-            tick(len(problems))
-        tokens = elected(guesses, after.tokens, after.mask_id) if elect else after.tokens
-        drawn.append((tokens, running.forwards, after.psi.log().where(~after.given, 0.0).sum(1)))
-    if not drawn:
-        raise ValueError("each problem needs a seed, got none")
-    tokens, forwards, log_p = map(torch.stack, zip(*drawn, strict=True))
-    best = tokens[log_p.argmax(0), torch.arange(len(problems))]
-    return timed(best.numpy().astype(np.int32), forwards.sum(0).numpy().astype(np.int32), begun, dtype)
+
+    denoiser: Denoiser
+    settings: Settings
+    seed: int
+    problems: Sequence[Problem]
+    total: int
+    restarts: int = 1
+    dtype: str = "float32"
+    elect: bool = False
+
+    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
+        if stop > len(self.problems):
+            raise ValueError(f"there are {len(self.problems):,} problems, and no more can be asked")
+        begun, problems = time.perf_counter(), self.problems[first:stop]
+        drawn = []
+        for turn in range(self.restarts):
+            seeds = tuple(run_seed(self.seed, place + turn * self.total) for place in range(first, stop))
+            running = run(self.denoiser, self.settings, starts(problems), seeds, watch=self.elect)
+            guesses: list[tuple[Tensor, Tensor | None]] = []
+            for record in running:
+                after = record.after
+                if self.elect:
+                    guesses.append(completed(record, guesses[-1][0] if guesses else after.tokens))
+                tick(len(problems))
+            tokens = elections(guesses, after.tokens, after.mask_id) if self.elect else after.tokens
+            drawn.append((tokens, running.forwards, after.psi.log().where(~after.given, 0.0).sum(1)))
+        tokens, forwards, log_p = map(torch.stack, zip(*drawn, strict=True))
+        best = tokens[log_p.argmax(0), torch.arange(len(problems))]
+        return timed(best.numpy(), forwards.sum(0).numpy(), begun, self.dtype)
 
 
 def completed(record: StepRecord, before: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -79,65 +90,45 @@ def completed(record: StepRecord, before: Tensor) -> tuple[Tensor, Tensor | None
     return torch.where(still, known, torch.where(after.masked, before, after.tokens)), record.over
 
 
-def elected(guesses: Sequence[tuple[Tensor, Tensor | None]], last: Tensor, mask_id: int) -> Tensor:
+def elections(guesses: Sequence[tuple[Tensor, Tensor | None]], last: Tensor, mask_id: int) -> Tensor:
     """What the steps of each run elect, `[B, LENGTH]`; its last answer where none counts."""
     chosen = last.clone()
     for row in range(len(last)):
         own = [rows[row].tolist() for rows, over in guesses if over is None or not over[row]]
-        ballot = Ballot(len(own), mask_id)
-        for step, ids in enumerate(own, 1):
-            ballot.cast(step, ids)
-        if ballot.winner:
-            chosen[row] = torch.tensor(ballot.winner[0])
+        if winner := elected(own, mask_id):
+            chosen[row] = torch.tensor(winner[0])
     return chosen
 
 
-@dataclass(frozen=True)
-class Score:
-    """What the checker says of each answer.
-
-    Attributes:
-        correct: by the paper's rules, bool `[n]`. fair: each number used once, bool `[n]`.
-        equations: shares of its equations that hold, float `[n]`.
-        copied: whether the operands are the given numbers and the first result, bool `[n]`.
-        broken: how often each rule is broken, by its name.
-    """
-
-    correct: np.ndarray
-    fair: np.ndarray
-    equations: np.ndarray
-    copied: np.ndarray
-    broken: dict[str, int]
-
-
 RULES = ("equation", "count", "unused", "stranger", "target")
+SHARES = ("fair", "equations", "copied")
 
 
-def score(tokens: np.ndarray) -> Score:
-    """Score complete rows `[n, LENGTH]`; each holds its own problem."""
-    found = [checked for row in tokens.tolist() if (checked := verdict(TokenView(tuple(row), IDS["<mask>"])))]
-    kinds = [{issue.kind for issue in each.issues} for each in found]
-    held = [np.mean([line.state == "right" for line in each.lines]) for each in found]
-    broken = {rule: sum(rule in each for each in kinds) for rule in RULES}
-    usage = {"count", "unused", "stranger"}
-    copied = [not usage & each for each in kinds]
-    return Score(
-        np.array([each.correct for each in found], bool), np.array([each.fair for each in found], bool),
-        np.array(held, float), np.array(copied, bool), broken,
-    )  # fmt: skip
+def score(tokens: np.ndarray) -> pd.DataFrame:
+    """What the checker says of complete rows `[n, LENGTH]`, each of which holds its own problem: a line for each.
+
+    Columns: `correct` by the paper's rules; `fair` if each number is used once; the share of its `equations` that
+    hold; `copied` if the operands are the given numbers and the first result; and whether each of RULES is broken.
+    """
+    lines = []
+    for row in tokens.tolist():
+        if found := verdict(TokenView(tuple(row), IDS["<mask>"])):
+            kinds = {issue.kind for issue in found.issues}
+            held, copied = np.mean([line.state == "right" for line in found.lines]), kinds <= {"equation", "target"}
+            lines.append((found.correct, found.fair, held, copied, *(rule in kinds for rule in RULES)))
+    return pd.DataFrame(lines, columns=["correct", *SHARES, *RULES])
 
 
 def figures(tokens: np.ndarray, problems: Sequence[Problem]) -> dict[str, Any]:
     """Columns of the results file for answers `[n, LENGTH]` to as many problems."""
     found = score(tokens)
-    shares = {name: float(getattr(found, name).mean()) for name in ("fair", "equations", "copied")}
-    return {"solved": over_problems(found.correct, problems), **shares, **found.broken}
+    return {"solved": over_problems(found.correct, problems), **found[[*SHARES]].mean(), **found[[*RULES]].sum()}
 
 
-def over_problems(values: np.ndarray, problems: Sequence[Problem]) -> Interval:
+def over_problems(values: Sequence[float], problems: Sequence[Problem]) -> Interval:
     """The mean of what each answer came to, `[n]`; its interval takes problems that differ in order alone together."""
     same = pd.Index([str((*sorted(each.numbers), each.target)) for each in problems])
-    groups = pd.Series(values.astype(float), same).groupby(level=0, sort=False)
+    groups = pd.Series(np.asarray(values, float), same).groupby(level=0, sort=False)
     return bootstrap(groups.agg(["sum", "count"]).to_numpy(), ratio)
 
 
@@ -161,8 +152,7 @@ def summary(rows: Sequence[Row]) -> list[Line]:
     """The lines of a results file, few steps first, the order of the file within."""
     lines = []
     for (name, steps), own in grouped(rows, lambda row: (_name(row), int(row["steps"]))).items():
-        columns = ("forwards", "fair", "equations", "copied")
-        means = {column: float(np.mean([float(row[column]) for row in own])) for column in columns}
+        means = {column: float(np.mean([float(row[column]) for row in own])) for column in ("forwards", *SHARES)}
         paired = [row for row in own if row["gain"]]
         gain = mean_interval(paired, "gain") if paired else None
         reference = paired[0]["reference"] if paired else ""

@@ -11,7 +11,7 @@ from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.countdown.problems import test_problems
-from remdm.domains.countdown.race import Race, Standing
+from remdm.domains.countdown.race import Standing, race
 from remdm.domains.countdown.scores import Line, summary
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.sweeps import results
@@ -55,7 +55,7 @@ class CountdownTab:
             self.live = gr.HTML("", elem_id="countdown-live")
             self.before = gr.HTML(measured(MEASURED), elem_id="countdown-measured")
         asked = {self.samplers, self.steps, self.problems, self.seeds, *self.bench.panel.inputs}
-        self.controls.cancels(self.controls.begins(self.controls.run.click, self.race, asked, {self.live}))
+        self.controls.cancels(self.controls.begins(self.controls.run.click, self.measure, asked, {self.live}))
 
     def _controls(self) -> None:
         names = [name for name in (*METHODS, *AGAIN, YOURS) if name != "maskgit"]
@@ -79,7 +79,7 @@ class CountdownTab:
                 info="From two on, the interval is over them.",
             )  # fmt: skip
 
-    def race(self, values: Values, group: RunGroup) -> Iterator[Changes]:
+    def measure(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Measure, showing the standings as they change."""
         steps, problems, seeds = (values[each] for each in (self.steps, self.problems, self.seeds))
         chosen = {_title(name): self._settings(name, steps, values) for name in values[self.samplers]}
@@ -88,7 +88,7 @@ class CountdownTab:
         denoiser, weights = loaded.denoiser, total_parameters(loaded.denoiser.network)
         made = sum(len(build(each)[1]) * restarts.get(name, 1) for name, each in chosen.items())
         limits.afford(weights * loaded.length * made * problems * seeds, loaded.compute.device.type == "cuda")
-        for standings in Race(denoiser, chosen, problems, range(seeds), restarts, group.stopped).run():
+        for standings in race(denoiser, chosen, problems, seeds, restarts, group.stopped):
             if group.stopped.is_set():
                 return
             done = sum(each.done for each in standings.values()) / sum(each.total for each in standings.values())
@@ -124,10 +124,8 @@ def standing_board(standings: dict[str, Standing], caption: str) -> str:
     """The standings as a table."""
     entries = []
     for name, each in standings.items():
-        found = each.pass1
         facts = (f"{each.done} of {each.total}", f"{sum(each.solved)}", f"{each.nfe:.1f}" if each.done else "–")
-        low, high = (found.low, found.high) if found else (0.0, 0.0)
-        entries.append(Entry(name, facts, found.value if found else None, low, high, each.done / each.total))
+        entries.append(Entry(name, facts, each.pass1, each.done / each.total))
     return board(entries, ("answers", "solved", "NFE"), "pass@1, 95% interval", caption)
 
 
@@ -140,10 +138,10 @@ def measured(path: Path) -> str:
     made = []
     for steps in sorted({line.steps for line in lines}):
         entries = [
-            Entry(_title(line.name), (_gain(line), f"{line.forwards:.1f}", f"{100 * line.equations:.0f}%"),
-                  line.solved.value, line.solved.low, line.solved.high)
-            for line in lines if line.steps == steps
-        ]  # fmt: skip
+            Entry(_title(line.name), (_gain(line), f"{line.forwards:.1f}", f"{line.equations:.0%}"), line.solved)
+            for line in lines
+            if line.steps == steps
+        ]
         made.append(board(entries, ("gain", "NFE", "equations right"), "pass@1, 95% interval", f"T = {steps}"))
     seeds, problems = max(line.seeds for line in lines), max(int(row["problems"]) for row in rows)
     counted = f"{seeds} seed{'' if seeds == 1 else 's'}"

@@ -1,6 +1,5 @@
 """`remdm train countdown`: the Countdown model on generated problems; only the answer is masked."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -8,12 +7,13 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from remdm.domains.countdown import problems
-from remdm.models.checkpoints import load_embedded, save_embedded
+from remdm.models.checkpoints import load_embedded
 from remdm.models.network import compute
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
-from remdm.training.loop import Recipe, Task, train, warm_started
-from remdm.training.prism import Lessons, train_prism
+from remdm.training.batches import Data
+from remdm.training.loop import Recipe, Task, Trainer, train, warm_started
+from remdm.training.prism import train_prism
 
 
 def tokenizer() -> Tokenizer:
@@ -59,31 +59,25 @@ def heldout() -> Tensor:
     return torch.tensor(rows)
 
 
+def data(first: int = 0) -> Data:
+    """What the model is trained on, from batch `first` on."""
+    return Data(lambda index, size: torch.from_numpy(problems.batch(first + index, size)), heldout(), known)
+
+
 def train_countdown(folder: Path, recipe: Recipe) -> None:
     """Train the Countdown model and export it to `folder` at every save."""
-    words = tokenizer()
-    mask_id = problems.IDS["<mask>"]
     shape = TransformerConfig(len(problems.WORDS), problems.LENGTH, width=160, depth=6, heads=5, absolute=True)
     network = warm_started(folder, shape, recipe.seed, begin_on_circles)
-    task = Task(
-        network,
-        lambda index, size: torch.from_numpy(problems.batch(index, size)),
-        heldout(),
-        mask_id,
-        lambda averaged, about: save_embedded(folder, averaged, words, mask_id, about),
-        known,
-    )
-    train(task, recipe, folder / "training", compute(recipe.device))
+    train(Task(network, data(), tokenizer()), recipe, folder)
 
 
 def train_countdown_prism(folder: Path, recipe: Recipe) -> None:
     """Train the head that scores the Countdown model's tokens, and write it to the model's folder."""
     late = problems.MIX[0][0]  # the mixture of problems that training ends with
-    lessons = Lessons(lambda index, size: torch.from_numpy(problems.batch(late + index, size)), heldout(), known)
-    train_prism(folder.parent / "countdown", recipe, load_embedded("countdown", compute("cpu")), lessons)
+    train_prism(folder.parent / "countdown", recipe, load_embedded("countdown", compute("cpu")), data(late))
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {
+TRAINERS: dict[str, Trainer] = {
     "countdown": train_countdown,
     "countdown-prism": train_countdown_prism,
 }

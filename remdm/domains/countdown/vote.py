@@ -4,8 +4,8 @@ After each step the network has an answer: the tokens that stand, and its likeli
 come upon the right one and leave it again. All of it is in the trace, if that keeps the likeliest tokens (`drafts`).
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from math import exp
 
 from remdm.domains.countdown.domain import verdict
@@ -16,27 +16,18 @@ ALPHA = 11.0
 """How much more the later steps count: a step's weight is exp(alpha step / T)."""
 
 
-@dataclass
-class Ballot:
-    """The answers of one run's steps so far, each with its weight."""
+def elected(answers: Sequence[Sequence[int]], mask_id: int) -> tuple[tuple[int, ...], float] | None:
+    """What the rows `[LENGTH]` after each step elect, the first one among equals, and its share of all weights.
 
-    steps: int
-    mask_id: int
-    weights: dict[tuple[int, ...], float] = field(default_factory=dict)
-
-    def cast(self, step: int, ids: Sequence[int]) -> None:
-        """The row `[LENGTH]` after a step, counted from 1; one that is not a complete answer does not count."""
-        found = verdict(TokenView(tuple(ids), self.mask_id))
+    A row that is not a complete answer does not count; None if none does.
+    """
+    weights: defaultdict[tuple[int, ...], float] = defaultdict(float)
+    for step, ids in enumerate(map(tuple, answers), 1):
+        found = verdict(TokenView(ids, mask_id))
         if found is not None and found.complete:
-            self.weights[tuple(ids)] = self.weights.get(tuple(ids), 0.0) + exp(ALPHA * (step / self.steps - 1.0))
-
-    @property
-    def winner(self) -> tuple[tuple[int, ...], float] | None:
-        """The row with the greatest weight, the first one among equals, and its share of all; None without a vote."""
-        if not self.weights:
-            return None
-        best = max(self.weights, key=lambda ids: self.weights[ids])
-        return best, self.weights[best] / sum(self.weights.values())
+            weights[ids] += exp(ALPHA * (step / len(answers) - 1.0))
+    best = max(weights, key=weights.__getitem__, default=None)
+    return None if best is None else (best, weights[best] / sum(weights.values()))
 
 
 def guesses(trace: Trace) -> Iterator[tuple[int, ...]]:
@@ -49,9 +40,6 @@ def guesses(trace: Trace) -> Iterator[tuple[int, ...]]:
         )
 
 
-def vote(trace: Trace) -> Ballot:
-    """The ballot of a run, from its trace alone."""
-    ballot = Ballot(len(trace.steps), trace.mask_id)
-    for step, ids in enumerate(guesses(trace), 1):
-        ballot.cast(step, ids)
-    return ballot
+def vote(trace: Trace) -> tuple[tuple[int, ...], float] | None:
+    """What the steps of a run elect, from its trace alone."""
+    return elected(list(guesses(trace)), trace.mask_id)

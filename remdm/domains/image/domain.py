@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from remdm.domains.image import conditions, imagenet
+from remdm.domains.image import emoji, imagenet
 from remdm.domains.image.codes import piece, start, text
 from remdm.domains.image.exports import animation
 from remdm.domains.image.rendering import GRID, NAME, atlas, drawn, load_part, scene, tile
@@ -28,8 +28,8 @@ class Asked:
     """What is to be drawn."""
 
     # all that any model draws; each model's `choices` say what it can
-    category: str = knob("face", choices=(*conditions.NAMES, conditions.NOTHING, *imagenet.NAMES), help="What to draw.")
-    style: str = knob("any", choices=(*conditions.STYLES, conditions.NOTHING), help="Whose drawing.")
+    category: str = knob("face", choices=(*emoji.NAMES, emoji.NOTHING, *imagenet.NAMES), help="What to draw.")
+    style: str = knob("any", choices=(*emoji.STYLES, emoji.NOTHING), help="Whose drawing.")
     guidance_scale: float = knob(
         4.0, 0, 8, step=0.1, symbol="γ", help="Pulls towards the category: 1 is off. MaskGIT's papers write w = γ − 1."
     )
@@ -50,14 +50,15 @@ def classifier() -> Classifier:
 def conditioned(checkpoint: Checkpoint, asked: Asked) -> Denoiser:
     """x_theta of the codes under a category and a style, guided away from what is likely without them."""
     behind = partial(Prefixed, checkpoint.denoiser)
-    nothing = behind(prefix(checkpoint, conditions.NOTHING, conditions.NOTHING))
+    nothing = behind(prefix(checkpoint, emoji.NOTHING, emoji.NOTHING))
     category = behind(prefix(checkpoint, asked.category, asked.style))
     return Guided(category, nothing, asked.guidance_scale, asked.guidance_schedule == RISING)
 
 
 def prefix(checkpoint: Checkpoint, *asked: str) -> tuple[int, ...]:
     """The ids of a category and a style."""
-    return tuple(checkpoint.mask_id + 1 + conditions.CONDITIONS.index(word) for word in asked)
+    vocab = checkpoint.tokenizer.get_vocab()
+    return tuple(vocab[word] for word in asked)
 
 
 @torch.inference_mode()
@@ -65,7 +66,7 @@ def answers(states: Sequence[Sequence[int]]) -> list[str]:
     """What the classifier takes each finished picture for, by its ids `[256]`."""
     pixels, _ = drawn(states)
     logits = classifier()(as_input(torch.from_numpy(pixels)))
-    return [conditions.NAMES[place] for place in logits.argmax(dim=1).tolist()]
+    return [emoji.NAMES[place] for place in logits.argmax(dim=1).tolist()]
 
 
 def numbers(samples: Sequence[TokenView]) -> list[tuple[str, str, str]]:
@@ -74,7 +75,7 @@ def numbers(samples: Sequence[TokenView]) -> list[tuple[str, str, str]]:
     if not whole:
         return []
     named = answers(whole)
-    counted = ", ".join(f"{name} {named.count(name)}" for name in conditions.NAMES if name in named)
+    counted = ", ".join(f"{name} {named.count(name)}" for name in emoji.NAMES if name in named)
     used = np.mean([len(set(ids)) for ids in whole])
     found = [
         ("Classifier says", counted, "A small classifier trained on the same emoji; it knows only the categories."),
@@ -103,7 +104,7 @@ EMOJI = Model(
     tile=tile,
     film=animation,
     numbers=numbers,
-    choices={"category": (*conditions.NAMES, conditions.NOTHING), "style": (*conditions.STYLES, conditions.NOTHING)},
+    choices={"category": (*emoji.NAMES, emoji.NOTHING), "style": (*emoji.STYLES, emoji.NOTHING)},
     prompt_help="",
     # tau and eta of the paper's ImageNet runs (arXiv 2503.00307, Appendix D.2)
     defaults={"sampler": "remdm-rescale", "steps": 32, "eta": 0.05, "temperature": 0.8, "nucleus_p": 1.0},

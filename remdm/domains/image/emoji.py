@@ -97,49 +97,41 @@ class Emoji:
     Attributes:
         pixels: RGB on white, uint8 `[N, 96, 96, 3]`.
         label: index into CATEGORIES, int64 `[N]`. style: index into STYLES, int64 `[N]`.
-        base: the same number for skin tones of one emoji in all styles, int64 `[N]`.
-        heldout: every twelfth base emoji of a category: in no training picture, bool `[N]`.
+        heldout: every twelfth emoji of a category, in all styles and skin tones, bool `[N]`.
     """
 
     pixels: np.ndarray
     label: np.ndarray
     style: np.ndarray
-    base: np.ndarray
     heldout: np.ndarray
 
 
-def prepare(folder: Path | str) -> Emoji:
+def prepare(folder: Path) -> Emoji:
     """The pictures, made on the first call and kept in the folder, compressed: `emoji.npz`."""
-
-    def make() -> dict[str, Any]:
-        hands = emoji_art.hands(Path(folder))
-        return build(emoji_art.entries(Path(folder)), hands)
-
-    data = kept(Path(folder, "emoji.npz"), RECIPE, make)
+    data = kept(folder / "emoji.npz", RECIPE, lambda: build(emoji_art.entries(folder), emoji_art.hands(folder)))
     parts = np.split(data["files"], data["ends"][:-1])
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(part.tobytes()))) for part in parts])
-    return Emoji(pixels, *(data[name] for name in ("label", "style", "base", "heldout")))
+    return Emoji(pixels, *(data[name] for name in ("label", "style", "heldout")))
 
 
 def build(entries: list[dict[str, Any]], hands: dict[str, emoji_art.Draw]) -> dict[str, Any]:
     """The arrays of the cache from the list of emoji and those who draw them."""
-    files, label, style, base, heldout = [], [], [], [], []
+    made = []
     count = [0] * len(CATEGORIES)
-    for number, (kind, entry) in enumerate(_kept(entries)):
+    for kind, entry in _kept(entries):
         held = count[kind] % 12 == 7
         count[kind] += 1
         for drawn, name in enumerate(STYLES):
             for code in (entry["unified"], *tones(entry, NAMES[kind])):
                 picture = hands[name](code)
                 if picture:
-                    files.append(_packed(picture))
-                    label.append(kind)
-                    style.append(drawn)
-                    base.append(number)
-                    heldout.append(held)
-    return {"files": np.frombuffer(b"".join(files), dtype=np.uint8), "ends": np.cumsum([len(each) for each in files]),
-            "label": np.array(label), "style": np.array(style), "base": np.array(base),
-            "heldout": np.array(heldout)}  # fmt: skip
+                    made.append((_packed(picture), kind, drawn, held))
+    files, *columns = zip(*made, strict=True)
+    return {
+        "files": np.frombuffer(b"".join(files), dtype=np.uint8),
+        "ends": np.cumsum([len(each) for each in files]),
+        **{name: np.array(column) for name, column in zip(("label", "style", "heldout"), columns, strict=True)},
+    }
 
 
 def tones(entry: dict[str, Any], category: str) -> list[str]:

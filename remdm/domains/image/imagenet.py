@@ -2,6 +2,7 @@
 
 from functools import lru_cache, partial
 from math import isqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import torch
 from PIL import Image
 
 from remdm.domains.image.codes import codes_of, described, piece, start, text
-from remdm.domains.image.imagenet_classes import ANY, LABELS, NAMES
 from remdm.domains.image.pictures import address, hatched
 from remdm.hub.catalog import Entry, offered
 from remdm.hub.image import ImageCheckpoint
@@ -21,6 +21,11 @@ from remdm.runs.tokens import TokenView
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.guidance import Guided
 
+_FILE = Path(__file__).with_name("imagenet_classes.txt")
+NAMES = tuple(line for line in _FILE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
+"""ImageNet's 1,000 classes by name; a class's label is its place."""
+ANY = "any"
+"""No class: what comes without a condition."""
 TILE = 96
 """Pixels of a small picture."""
 KEPT = 64
@@ -41,10 +46,10 @@ def conditioned(checkpoint: Checkpoint, asked: Any) -> Denoiser:
     nothing = checkpoint.of(checkpoint.null)
     if asked.category == ANY:
         return nothing
-    if asked.category not in LABELS:
+    if asked.category not in NAMES:
         raise ValueError(f"ImageNet has no class {str(asked.category)[:60]}; search its 1,000 names.")
     rising = asked.guidance_schedule == "rising"
-    return Guided(checkpoint.of(LABELS[asked.category]), nothing, asked.guidance_scale, rising)
+    return Guided(checkpoint.of(NAMES.index(asked.category)), nothing, asked.guidance_scale, rising)
 
 
 def _able(name: str, view: TokenView) -> ImageCheckpoint | None:

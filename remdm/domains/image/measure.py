@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from remdm.domains.image import conditions, emoji
+from remdm.domains.image import emoji
 from remdm.domains.image.album import Album
 from remdm.domains.image.domain import DOMAIN, Asked, classifier, conditioned, drawn
 from remdm.domains.image.rendering import tokenizer
@@ -27,7 +27,7 @@ from remdm.models.checkpoints import ROOT, weights_hash
 from remdm.models.network import compute
 from remdm.models.vq import as_input
 
-GROUPS = tuple(itertools.product(conditions.NAMES, conditions.STYLES))
+GROUPS = tuple(itertools.product(emoji.NAMES, emoji.STYLES))
 """What is asked for: every category in every style, equally often."""
 COLUMNS = (
     *KEY, "settings", "dtype", "parameters", "samples", "guidance_scale", *with_ends("accuracy"), "frechet", "score",
@@ -37,7 +37,7 @@ COLUMNS = (
 
 def score(cell: Cell | None, groups: Sequence[Samples]) -> dict[str, object]:
     tokens = np.concatenate([group.tokens for group in groups])
-    asked = np.repeat([conditions.NAMES.index(category) for category, _ in GROUPS], len(groups[0]))
+    asked = np.repeat([emoji.NAMES.index(category) for category, _ in GROUPS], len(groups[0]))
     return measured(tokens, asked)
 
 
@@ -99,20 +99,6 @@ def _name(row: Row) -> str:
     return f"{row['sampler']} ({', '.join(changed)})"
 
 
-def render(rows: Sequence[Row]) -> str:
-    cells = grouped(rows, lambda row: (_name(row), int(row["steps"])))
-    steps = sorted({t for _, t in cells})
-    body = [
-        [name, *(f"{pooled(cells[name, t], column):{spec}}" if (name, t) in cells else ""
-                 for _, column, spec in FIGURES for t in steps)]
-        for name in dict.fromkeys(name for name, _ in cells)
-    ]  # fmt: skip
-    head = ["sampler", *(f"{title} T={count}" for title, _, _ in FIGURES for count in steps)]
-    sizes = sorted({f"{len(cell)} x {cell[0]['samples']}" for cell in cells.values()})
-    scales = sorted({row["guidance_scale"] for row in rows})
-    return f"{markdown(head, body)}\n\n{ABOUT.format(', '.join(sizes), ', '.join(scales))}"
-
-
 class Pictures(Measurement):
     """The Fréchet distance counts variety too."""
 
@@ -171,7 +157,17 @@ class Pictures(Measurement):
             print(nearness(np.concatenate([group.tokens for group in last if group]), data))
 
     def render(self, rows: Sequence[Row]) -> str:
-        return render(rows)
+        cells = grouped(rows, lambda row: (_name(row), int(row["steps"])))
+        steps = sorted({t for _, t in cells})
+        body = [
+            [name, *(f"{pooled(cells[name, t], column):{spec}}" if (name, t) in cells else ""
+                     for _, column, spec in FIGURES for t in steps)]
+            for name in dict.fromkeys(name for name, _ in cells)
+        ]  # fmt: skip
+        head = ["sampler", *(f"{title} T={count}" for title, _, _ in FIGURES for count in steps)]
+        sizes = sorted({f"{len(cell)} x {cell[0]['samples']}" for cell in cells.values()})
+        scales = sorted({row["guidance_scale"] for row in rows})
+        return f"{markdown(head, body)}\n\n{ABOUT.format(', '.join(sizes), ', '.join(scales))}"
 
 
 MEASUREMENT = Pictures()

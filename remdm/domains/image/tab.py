@@ -12,7 +12,7 @@ import gradio as gr
 from remdm.app.events import SIDE_QUEUE, Values, ask_page, on
 from remdm.app.samples import Sample, file_name
 from remdm.app.workbench.workbench import Workbench
-from remdm.domains.image import conditions
+from remdm.domains.image import emoji
 from remdm.domains.image.exports import animation, contact_sheet
 from remdm.evaluation.measurement import Measurement
 from remdm.models.network import compute
@@ -81,7 +81,7 @@ def redrawn(requests: Sequence[RunRequest], redraw: RedrawRequest, category: str
 
 def another(category: str) -> str:
     """A category other than this one."""
-    return random.SystemRandom().choice([name for name in conditions.NAMES if name != category])
+    return random.SystemRandom().choice([name for name in emoji.NAMES if name != category])
 
 
 class ImageTab:
@@ -95,7 +95,7 @@ class ImageTab:
         """What stands under the player."""
         with gr.Accordion("Redraw a part of the picture", open=False, elem_id="image-part", elem_classes="parts"):
             gr.Markdown(HELP)
-            self.category = gr.Dropdown([SAME, *conditions.NAMES], value=SAME, label="Redraw as", elem_id="image-as")
+            self.category = gr.Dropdown([SAME, *emoji.NAMES], value=SAME, label="Redraw as", elem_id="image-as")
             with gr.Row():
                 self.redraw = gr.Button("Redraw marked cells", elem_id="image-redraw", size="sm", variant="primary")
                 self.outpaint = gr.Button("Outpaint: keep the middle", elem_id="image-outpaint", size="sm")

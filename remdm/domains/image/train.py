@@ -1,9 +1,7 @@
 """`remdm train image`: the tokenizer, the classifier that measures, and the model of the tokenizer's codes."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +15,7 @@ from remdm.domains.image.album import Album
 from remdm.domains.image.emoji_art import SIDE
 from remdm.domains.image.perceptual import load_perceptual
 from remdm.domains.image.rendering import save_atlas
-from remdm.domains.image.train_vq import Timed, train_vq
-from remdm.models.checkpoints import save_embedded
+from remdm.domains.image.train_vq import train_vq
 from remdm.models.classifier import Classifier
 from remdm.models.network import Compute, compute
 from remdm.models.small_vqgan import SmallVQGAN
@@ -26,7 +23,9 @@ from remdm.models.square_transformer import GridConfig, GridTransformer
 from remdm.models.vocabulary import closed_tokenizer
 from remdm.models.vq import as_pixels
 from remdm.models.weights import save_weights
-from remdm.training.loop import Recipe, Task, train
+from remdm.training.batches import Data, leading
+from remdm.training.loop import Recipe, Task, Trainer, train
+from remdm.training.timed import Timed
 
 VQ_SHARE, CLASSIFIER_SHARE = 0.36, 0.05
 """Of the whole time; encoding takes what it takes, and the model of the codes gets the rest."""
@@ -47,7 +46,7 @@ def train_classifier(
     torch.manual_seed(seed)
     generator = torch.Generator(album.device).manual_seed(seed)
     network = Classifier(len(emoji.CATEGORIES), 32, SIDE).to(album.device)
-    timed = Timed(seconds, compute)
+    timed = Timed("classifier", seconds, compute)
     optimiser = timed.optimiser(network, 2e-3, (0.9, 0.95))
     while timed.done < 1:
         chosen = album.drawn(batch, generator, even=True)
@@ -59,7 +58,7 @@ def train_classifier(
             logits = network(seen + 0.1 * noise).float()
         loss = F.cross_entropy(logits, album.label[chosen], label_smoothing=0.05)
         timed.apply(optimiser, loss)
-        timed.report("classifier", partial(dict, loss=loss.detach()), lambda: None)
+        timed.report({"loss": loss.detach()})
     remember(network.eval(), album, generator)
     save_weights(network, file, torch.float32)
     return network
@@ -136,28 +135,22 @@ def train_emoji(folder: Path, recipe: Recipe) -> None:
     print(f"codes after {time.monotonic() - begun:.0f} s", flush=True)
     torch.manual_seed(recipe.seed)
     config = GridConfig(vq.config.codes, kinds=len(emoji.CONDITIONS), fine=112, width=224)
-    network, mask_id = GridTransformer(config), config.mask_id
+    first = config.mask_id + 1  # of the conditions
     words = [*map(str, range(vq.config.codes)), "<mask>", *emoji.CONDITIONS]
     tokenizer = closed_tokenizer((), words)
 
     def batch_of(index: int, size: int) -> Tensor:
         with torch.no_grad():
             generator = torch.Generator(album.device).manual_seed(1000 + index)
-            return sequences(album, codes, album.drawn(size, generator), generator, mask_id + 1)
+            return sequences(album, codes, album.drawn(size, generator), generator, first)
 
     generator = torch.Generator(album.device).manual_seed(4)
     held = album.heldout.nonzero()[:, 0]
     held = held[torch.randperm(len(held), generator=generator, device=album.device)[:HELDOUT]]
-    task = Task(
-        network,
-        batch_of,
-        sequences(album, codes, held, generator, mask_id + 1).cpu(),
-        mask_id,
-        lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
-        given=lambda x: (torch.arange(x.shape[1], device=x.device) < config.conditions).expand_as(x),
-    )
+    heldout = sequences(album, codes, held, generator, first).cpu()
+    task = Task(GridTransformer(config), Data(batch_of, heldout, leading(config.conditions)), tokenizer)
     left = max(seconds - (time.monotonic() - begun), 0.3 * seconds if not work.exists() else 0.0)
-    train(task, replace(recipe, minutes=left / 60), work, chosen)
+    train(task, replace(recipe, minutes=left / 60), folder)
 
 
 @torch.inference_mode()
@@ -171,5 +164,5 @@ def reconstructions(album: Album, vq: SmallVQGAN) -> Image.Image:
     return Image.fromarray(np.concatenate(rows))
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"emoji": train_emoji}
+TRAINERS: dict[str, Trainer] = {"emoji": train_emoji}
 """The embedded picture models by name."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from remdm.domains.molecule.novelty import QED_EDGES, Known
-from remdm.domains.molecule.properties import Measured, properties
+from remdm.domains.molecule.properties import Measured
 from remdm.later import Later
 from remdm.views.plot import AXIS, BLUE, GREY, over_steps
 
@@ -20,9 +20,9 @@ def histograms(found: Measured, facts: Known) -> "dict[str, go.Figure]":
     """Rings and QED of the valid molecules, as shares; none where nothing is valid."""
     if not found.valid:
         return {}
-    measured = [properties(each) for each in found.valid]
-    most = max(len(facts.rings) - 1, *(each.rings for each in measured))
-    counts = np.bincount([each.rings for each in measured], minlength=most + 1)
+    measured = np.array(found.values("rings", "valid"), int)
+    most = max(len(facts.rings) - 1, measured.max())
+    counts = np.bincount(measured, minlength=most + 1)
     rings = np.pad(facts.rings, (0, most + 1 - len(facts.rings)))
     bins = np.histogram(found.values("qed", "valid"), QED_EDGES)[0]
     middle = (QED_EDGES[:-1] + QED_EDGES[1:]) / 2

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from remdm.domains.molecule.vocabulary import is_atom
 from remdm.later import Later
 from remdm.runs.tokens import Issue
 
@@ -96,13 +97,21 @@ def sa_score(mol: "Chem.Mol") -> float:
     return float(sascorer.calculateScore(mol))
 
 
-MEASURED: dict[str, Callable[["Chem.Mol"], float | None]] = {"rings": rings, "qed": qed}
-"""What a sample can be guided towards, by the name in flags and files."""
+MEASURED: dict[str, Callable[["Chem.Mol"], float | None]] = {"rings": rings, "qed": qed, "sa": sa_score}
+"""The properties of a molecule by their names in flags and files."""
+
+
+@lru_cache(1 << 17)
+def value(name: str, smiles: str) -> float | None:
+    """A property of a string that is a molecule, None where it has none."""
+    mol = molecule(smiles)
+    assert mol is not None
+    return MEASURED[name](mol)
 
 
 def atoms(tokens: Sequence[str]) -> list[int]:
     """The places of the atoms among the tokens of a SMILES string, in the order in which RDKit numbers them."""
-    return [place for place, token in enumerate(tokens) if token[0].isalpha() or token[0] == "["]
+    return [place for place, token in enumerate(tokens) if is_atom(token)]
 
 
 @lru_cache(4096)

@@ -1,6 +1,6 @@
 """Molecules: SMILES strings learned from QM9, guided towards many rings or high drug-likeness."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,11 +10,11 @@ from torch import Tensor
 
 from remdm.domains.molecule import novelty
 from remdm.domains.molecule.charts import histograms
-from remdm.domains.molecule.chemistry import atoms, issues_in
+from remdm.domains.molecule.chemistry import atoms, issues_in, value
 from remdm.domains.molecule.drawing import Drawing, draw
 from remdm.domains.molecule.pieces import body, pieces
-from remdm.domains.molecule.properties import Measured, measure, properties
-from remdm.domains.molecule.vocabulary import LABELS, LENGTH, SYMBOLS, VOCABULARY, split
+from remdm.domains.molecule.properties import Measured, measure
+from remdm.domains.molecule.vocabulary import LABELS, LENGTH, SYMBOLS, VOCABULARY, is_atom, split
 from remdm.models.checkpoints import ROOT, Checkpoint, load_embedded, recommended
 from remdm.models.noised import load_classifier
 from remdm.runs.domain import Domain, Figures, Model
@@ -22,7 +22,6 @@ from remdm.runs.tokens import Issue, TokenView
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.guidance import ClassifierGuided, Guided, Prefixed, Without
 from remdm.sampling.knobs import check, knob
-from remdm.sampling.methods import Settings, settings
 
 FOLDER = ROOT / "qm9"
 _LOOP = {"rule": "rescale", "eta": 0.9, "weighting": "conf", "plan": "loop-times", "t_on": 0.25, "t_off": 0.125}
@@ -74,11 +73,6 @@ class Asked:
 
     def __post_init__(self) -> None:
         check(self)
-
-
-def preset(sampler: str, steps: int, **more: Any) -> Settings:
-    """A sampler's settings for QM9: those of PRESETS where it has an entry, no nucleus, changed where asked."""
-    return settings(sampler, steps, **{"nucleus_p": 1.0, **PRESETS.get(sampler, {}), **more})
 
 
 def labelled(checkpoint: Checkpoint, **high: str) -> Denoiser:
@@ -137,7 +131,7 @@ def _refuse(tokens: Sequence[str]) -> None:
             raise ValueError(
                 f"No molecule begins with {''.join(tokens[: place + 1])}: a branch closes before it opens."
             )
-    if tokens[0] != "_" and not (tokens[0][0].isalpha() or tokens[0][0] == "["):
+    if tokens[0] != "_" and not is_atom(tokens[0]):
         raise ValueError(f"A SMILES begins with an atom, not with {tokens[0]}; put _ first to leave it open.")
 
 
@@ -185,8 +179,8 @@ def scene(view: TokenView) -> dict[str, Any]:
 
 
 def _facts(smiles: str) -> dict[str, Any]:
-    made = properties(smiles)
-    return {"rings": made.rings, **({} if made.qed is None else {"qed": round(made.qed, 3)})}
+    qed = value("qed", smiles)
+    return {"rings": value("rings", smiles), **({} if qed is None else {"qed": round(qed, 3)})}
 
 
 def _drawn(positions: Sequence[int], tokens: Sequence[str], drawing: Drawing) -> dict[str, Any]:
@@ -232,7 +226,7 @@ def _cell(word: str | None, blamed: bool) -> str:
 
 def numbers(samples: Sequence[TokenView]) -> Sequence[tuple[str, str, str]]:
     """Valid, unique and novel molecules, and the mean properties of the novel ones."""
-    found = _measured(samples)
+    found = measured(_whole(samples))
 
     def mean(name: str, digits: int) -> str:
         value = found.mean(name)
@@ -249,11 +243,16 @@ def numbers(samples: Sequence[TokenView]) -> Sequence[tuple[str, str, str]]:
 
 
 def charts(samples: Sequence[TokenView]) -> Figures:
-    return histograms(_measured(samples), novelty.load(FOLDER))
+    return histograms(measured(_whole(samples)), novelty.load(FOLDER))
 
 
-def _measured(samples: Sequence[TokenView]) -> Measured:
-    return measure([smiles(view.ids) for view in samples if not view.masked], novelty.load(FOLDER))
+def _whole(samples: Sequence[TokenView]) -> list[tuple[int, ...]]:
+    return [view.ids for view in samples if not view.masked]
+
+
+def measured(rows: Iterable[Sequence[int]]) -> Measured:
+    """How good the molecules of these ids are."""
+    return measure([smiles(ids) for ids in rows], novelty.load(FOLDER))
 
 
 QM9 = Model(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from remdm.domains.molecule.chemistry import read
+from remdm.domains.molecule.chemistry import atoms, read
 from remdm.later import Later
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def fragment(tokens: tuple[str, ...]) -> tuple[int, int] | None:
 
     None where not even two atoms hang together.
     """
-    starts = [place for place, token in enumerate(tokens) if token[0].isalpha() or token[0] == "["]
+    starts = atoms(tokens)
     for size in range(len(tokens), 1, -1):
         for first in starts:
             if first + size <= len(tokens) and _whole(tokens[first : first + size]):

@@ -1,40 +1,36 @@
 """Molecules as files that other programs read: SMILES, a table, and structures with coordinates."""
 
-import csv
 import io
 from collections.abc import Sequence
 
+import pandas as pd
 from rdkit.Chem import SDWriter, rdDepictor
 
-from remdm.domains.molecule.chemistry import canonical, has_double_bonds, issues_in, molecule
+from remdm.domains.molecule.chemistry import canonical, has_double_bonds, issues_in, molecule, value
 from remdm.domains.molecule.novelty import Known
-from remdm.domains.molecule.properties import Properties, properties
 from remdm.domains.molecule.vocabulary import split
 
-COLUMNS = ("sample", "smiles", "valid", "novel", "canonical_smiles", "rings", "qed", "sa_score", "why_not")
+COLUMNS = ("smiles", "valid", "novel", "canonical_smiles", "rings", "qed", "sa_score", "why_not")
 
 
 def table(strings: Sequence[str], known: Known) -> str:
     """A line a sample, in order, as CSV: invalid ones too, with what is wrong."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for place, text in enumerate(strings):
+    rows = []
+    for text in strings:
         form = canonical(text)
         if form is None:
             why = " ".join(issue.message for issue in issues_in(tuple(split(text))))
-            writer.writerow([place + 1, text, "no", "", "", "", "", "", why])
-            continue
-        found, novel = properties(form), not known.holds([form])[0]
-        writer.writerow([
-            place + 1, text, "yes", "yes" if novel else "no", form,
-            found.rings, _drug_likeness(found), f"{found.sa:.3f}", "",
-        ])  # fmt: skip
-    return out.getvalue()
+            rows.append([text, "no", "", "", "", "", "", why])
+        else:
+            rows.append([text, "yes", "no" if known.holds([form])[0] else "yes", form, *_properties(form), ""])
+    index = pd.RangeIndex(1, len(rows) + 1, name="sample")
+    return pd.DataFrame(rows, index, COLUMNS).to_csv(lineterminator="\n")
 
 
-def _drug_likeness(found: Properties) -> str:
-    return "" if found.qed is None else f"{found.qed:.4f}"
+def _properties(smiles: str) -> list[str]:
+    """Rings, QED and SA score as they are printed; nothing for what a molecule does not have."""
+    values = ((value(name, smiles), spec) for name, spec in (("rings", ""), ("qed", ".4f"), ("sa", ".3f")))
+    return ["" if each is None else f"{each:{spec}}" for each, spec in values]
 
 
 def smiles_file(strings: Sequence[str]) -> str:
@@ -51,10 +47,9 @@ def structures(strings: Sequence[str]) -> str:
         if mol is None:
             continue
         rdDepictor.Compute2DCoords(mol)
-        found = properties(text)
-        for name, value in (("_Name", f"sample-{place + 1}"), ("SMILES", text), ("rings", found.rings),
-                            ("QED", _drug_likeness(found)), ("SA_score", f"{found.sa:.3f}")):  # fmt: skip
-            mol.SetProp(name, str(value))
+        named = (f"sample-{place + 1}", text, *_properties(text))
+        for name, words in zip(("_Name", "SMILES", "rings", "QED", "SA_score"), named, strict=True):
+            mol.SetProp(name, words)
         writer.SetKekulize(has_double_bonds(mol))  # else its aromatic bonds are written as such
         writer.write(mol)
     writer.close()

@@ -5,88 +5,68 @@ One line a sampler, one spot a guidance scale. Computed a batch at a time, so th
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
-import torch
 
-from remdm.domains.molecule.domain import QM9, Asked, denoiser
-from remdm.domains.molecule.scores import figures, measured
-from remdm.evaluation.metrics.statistics import differ, wilson
-from remdm.evaluation.sweeps.samples import Stopped, draw, until
+from remdm.domains.molecule.domain import QM9, Asked, denoiser, measured
+from remdm.domains.molecule.scores import figures
+from remdm.evaluation.metrics.statistics import differ
+from remdm.evaluation.sweeps.results import Row
+from remdm.evaluation.sweeps.samples import Cell, Free, Samples, rounds
 from remdm.models.checkpoints import Checkpoint
-from remdm.runs.request import run_seed
-from remdm.sampling.methods import Settings
 from remdm.sampling.presets import METHODS
 from remdm.views.frontier import Spot
-from remdm.views.interval import Interval, ends
+from remdm.views.interval import Interval
 
 AT_ONCE = 32
 
 
-@dataclass(frozen=True)
-class Frontier:
-    """Samplers by title, each at every scale; `halt` ends it within one step.
+def frontier(
+    checkpoint: Checkpoint, asked: Asked, samplers: Mapping[str, Cell], scales: Sequence[float], count: int,
+    halt: threading.Event,
+) -> Iterator[list[Spot]]:  # fmt: skip
+    """The spots so far, after every batch; every sampler and scale gets the same random numbers.
+
+    Args:
+        checkpoint: the model.
+        asked: the property, and how to guide towards it.
+        samplers: cells by the samplers' titles, each of them at every scale.
+        scales: gammas.
+        count: molecules of each.
+        halt: ends it within one step.
 
     Raises:
-        ValueError: without a sampler, a scale or a property, or with a count below 1.
+        ValueError: without a sampler, a scale or a property.
     """
-
-    checkpoint: Checkpoint
-    asked: Asked
-    samplers: Mapping[str, Settings]
-    scales: Sequence[float]
-    count: int
-    seed: int = 0
-    halt: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        if not self.samplers or not self.scales:
-            raise ValueError("Choose at least one sampler and one guidance scale.")
-        if self.asked.property == "none":
-            raise ValueError("The frontier needs a property to guide towards.")
-        if self.count < 1:
-            raise ValueError(f"molecules must be at least 1, got {self.count}")
-        run_seed(self.seed, 0)
-
-    @property
-    def total(self) -> int:
-        return len(self.samplers) * len(self.scales) * self.count
-
-    def run(self) -> Iterator[list[Spot]]:
-        """The spots so far, after every batch; every sampler and scale gets the same random numbers."""
-        tokens: dict[tuple[str, float], list[np.ndarray]] = {
-            (name, scale): [] for scale in self.scales for name in self.samplers
-        }
-        spots: dict[tuple[str, float], Spot] = {}
-        for begin in range(0, self.count, AT_ONCE):
-            seeds = tuple(run_seed(self.seed, k) for k in range(begin, min(self.count, begin + AT_ONCE)))
-            starts = torch.full((len(seeds), QM9.length), self.checkpoint.mask_id)
-            for (name, scale), made in tokens.items():
-                asked = Asked(self.asked.property, self.asked.guidance, float(scale))
-                guided = denoiser(self.checkpoint, asked)
-                try:
-                    made.append(draw(guided, self.samplers[name], starts, seeds, until(self.halt))[0])
-                except Stopped:
-                    return
-                spots[name, scale] = spot(name, asked, np.concatenate(made), self.checkpoint)
-                yield list(spots.values())
+    if not samplers or not scales:
+        raise ValueError("Choose at least one sampler and one guidance scale.")
+    if asked.property == "none":
+        raise ValueError("The frontier needs a property to guide towards.")
+    guided = {scale: replace(asked, guidance_scale=float(scale)) for scale in scales}
+    draws = {
+        (name, scale): Free(denoiser(checkpoint, each), cell, QM9.length)
+        for scale, each in guided.items()
+        for name, cell in samplers.items()
+    }
+    made: dict[tuple[str, float], Samples] = {}
+    found: dict[tuple[str, float], Spot] = {}
+    for (name, scale), fresh in rounds(draws, count, AT_ONCE, halt):
+        whole = made[name, scale] = fresh.after(made.get((name, scale)))
+        found[name, scale] = spot(name, guided[scale], whole.tokens)
+        yield list(found.values())
 
 
-def spot(name: str, asked: Asked, tokens: np.ndarray, checkpoint: Checkpoint) -> Spot:
-    made = figures(measured(tokens, checkpoint))
-    mean: Interval | None = made[asked.property]
-    about = (mean.value, mean.low, mean.high) if mean else (None, None, None)
-    return Spot(name, asked.guidance_scale, len(tokens), made["novel"].value, *about)
+def spot(name: str, asked: Asked, tokens: np.ndarray) -> Spot:
+    made = figures(measured(tokens.tolist()))
+    return Spot(name, asked.guidance_scale, len(tokens), made["novel"], made[asked.property])
 
 
-def spots(rows: Sequence[Mapping[str, str]], property: str, guidance: str, steps: int) -> list[Spot]:
+def spots(rows: Sequence[Row], property: str, guidance: str, steps: int) -> list[Spot]:
     """The spots that a results file has of a property, a kind of guidance and a T."""
     return [
-        Spot(
-            row["sampler"], float(row["guidance_scale"]), int(row["samples"]), float(row["novel"]),
-            *(float(row[name]) if row[name] else None for name in ends(property)),
-        )
+        Spot(row["sampler"], float(row["guidance_scale"]), int(row["samples"]), Interval.of(row, "novel"),
+             Interval.of(row, property) if row[property] else None)
         for row in rows if (row["property"], row["guidance"], int(row["steps"])) == (property, guidance, steps)
     ]  # fmt: skip
 
@@ -102,12 +82,9 @@ def against(one: Spot, other: Spot) -> int | None:
         1 if its share of novel molecules or its mean is higher, the 95% intervals being apart, and neither is lower;
         -1 the other way round; 0 if both overlap; None if it gains in one and loses in the other.
     """
-    novel, another = (wilson(round(each.novel * each.samples), each.samples) for each in (one, other))
-    signs = {differ(novel, another, lower=False)}
-    means = [Interval(each.mean, each.low, each.high) for each in (one, other)
-             if each.mean is not None and each.low is not None and each.high is not None]  # fmt: skip
-    if len(means) == 2:
-        signs.add(differ(means[0], means[1], lower=False))
+    signs = {differ(one.novel, other.novel, lower=False)}
+    if one.mean and other.mean:
+        signs.add(differ(one.mean, other.mean, lower=False))
     signs.discard(0)
     return None if len(signs) == 2 else signs.pop() if signs else 0
 

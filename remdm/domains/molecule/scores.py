@@ -3,22 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from remdm.domains.molecule import novelty
-from remdm.domains.molecule.domain import FOLDER, text
-from remdm.domains.molecule.properties import Measured, measure
+from remdm.domains.molecule.properties import Measured
 from remdm.evaluation.metrics.statistics import bootstrap, wilson
 from remdm.evaluation.sweeps.results import Row
 from remdm.evaluation.sweeps.table import markdown
-from remdm.models.checkpoints import Checkpoint
 from remdm.views.interval import Interval, figure
 
 MEANS = ("rings", "qed", "sa")
-
-
-def measured(tokens: np.ndarray, checkpoint: Checkpoint) -> Measured:
-    return measure([text(row, checkpoint) for row in tokens.tolist()], novelty.load(FOLDER))
 
 
 def figures(found: Measured) -> dict[str, Any]:

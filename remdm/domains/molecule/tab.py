@@ -16,9 +16,10 @@ from remdm.app.events import Changes, Values, on
 from remdm.app.samples import Sample
 from remdm.app.workbench.workbench import Workbench
 from remdm.domains.molecule import novelty
-from remdm.domains.molecule.domain import BEST, FOLDER, GUIDANCE, PRESETS, PROPERTIES, Asked, preset, smiles
+from remdm.domains.molecule.domain import BEST, FOLDER, GUIDANCE, PRESETS, PROPERTIES, Asked, smiles
 from remdm.domains.molecule.exports import FILES
-from remdm.domains.molecule.frontier import Frontier, spots, verdict
+from remdm.domains.molecule.frontier import frontier, spots, verdict
+from remdm.domains.molecule.measure import MEASUREMENT
 from remdm.evaluation.measurement import Measurement
 from remdm.evaluation.sweeps import results
 from remdm.models.checkpoints import total_parameters
@@ -123,13 +124,13 @@ class MoleculeTab:
         asked: set[Component] = {
             self.samplers, self.property, self.guidance, self.scales, self.steps, self.count,
         }  # fmt: skip
-        self.controls.cancels(self.controls.begins(self.controls.run.click, self.frontier, asked, {self.live}))
+        self.controls.cancels(self.controls.begins(self.controls.run.click, self.measure, asked, {self.live}))
 
     def settings(self, name: str) -> Changes:
         """Set the controls at the side."""
         sampler, changes = BEST[name]
         panel = self.bench.panel
-        turned = panel.turned_to(preset(sampler, 64, **changes))
+        turned = panel.turned_to(MEASUREMENT.cell(sampler, 64, changes=changes).settings)
         return {each: change for each, change in turned.items() if each is not panel.precision}
 
     def exported(self, kept: list[Sample]) -> Changes:
@@ -146,20 +147,19 @@ class MoleculeTab:
 
     # The frontier
 
-    def frontier(self, values: Values, group: RunGroup) -> Iterator[Changes]:
+    def measure(self, values: Values, group: RunGroup) -> Iterator[Changes]:
         """Measure, drawing the frontier as it grows."""
         property, guidance, scales = values[self.property], values[self.guidance], sorted(values[self.scales])
         steps, count = values[self.steps], values[self.count]
-        chosen = {METHODS[name].title: preset(name, steps) for name in values[self.samplers]}
+        chosen = {METHODS[name].title: MEASUREMENT.cell(name, steps) for name in values[self.samplers]}
         checkpoint = self.domain.models[0].load(compute())
-        running = Frontier(checkpoint, Asked(property, guidance), chosen, scales, count, halt=group.stopped)
         weights = total_parameters(checkpoint.denoiser.network)
-        made = sum(len(build(each)[1]) for each in chosen.values()) * len(scales) * count
+        made = sum(len(build(each.settings)[1]) for each in chosen.values()) * len(scales) * count
         limits.afford(2 * weights * checkpoint.length * made, checkpoint.compute.device.type == "cuda")
-        for found in running.run():
+        for found in frontier(checkpoint, Asked(property, guidance), chosen, scales, count, group.stopped):
             if group.stopped.is_set():
                 return
-            done = sum(spot.samples for spot in found) / running.total
+            done = sum(spot.samples for spot in found) / (len(chosen) * len(scales) * count)
             title = f"{count} molecules a mark, {guidance}, T = {steps}"
             yield {
                 self.live: gr.Plot(drawn(found, property, title), visible=True),

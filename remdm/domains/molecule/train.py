@@ -1,7 +1,5 @@
 """`remdm train molecule`: the QM9 model with its labels, and the classifier of noised molecules."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +9,13 @@ from torch.nn import functional as F
 
 from remdm.domains.molecule import novelty, qm9
 from remdm.domains.molecule.vocabulary import LENGTH, PROPERTIES, smiles_tokenizer
-from remdm.models.checkpoints import save_embedded
 from remdm.models.network import compute
 from remdm.models.noised import NoisedClassifier, save_classifier
 from remdm.models.transformer import TransformerConfig
 from remdm.sampling.nelbo import corrupt, stratified_times
-from remdm.training.loop import Recipe, Task, train, warm_started
+from remdm.training.batches import Data, leading
+from remdm.training.loop import Recipe, Task, Trainer, train, warm_started
+from remdm.training.timed import Timed
 
 LABELLED = {(): 0.45, ("rings",): 0.2, ("qed",): 0.2, ("rings", "qed"): 0.15}
 """Which properties are labelled, and in what share of the training molecules; () trains the unconditional model."""
@@ -72,20 +71,13 @@ def train_qm9(folder: Path, recipe: Recipe) -> None:
     data = qm9.prepare(recipe.data or folder / "training" / "data")
     novelty.save(folder, data)
     tokenizer = smiles_tokenizer()
-    mask_id = tokenizer.get_vocab()["<mask>"]
     shape = TransformerConfig(
         tokenizer.get_vocab_size(), CONDITION + LENGTH, width=256, depth=8, heads=8, recall_heads=1, absolute=True
     )
-    where = compute(recipe.device)
-    task = Task(
-        warm_started(folder, shape, recipe.seed),
-        LabelledBatches(data, where.device),
-        unlabelled(data.tokens[: data.heldout])[:HELDOUT],
-        mask_id,
-        lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
-        given=lambda tokens: (torch.arange(tokens.shape[1], device=tokens.device) < CONDITION).expand(tokens.shape),
-    )
-    train(task, recipe, folder / "training", where)
+    network = warm_started(folder, shape, recipe.seed)
+    batches = LabelledBatches(data, compute(recipe.device).device)
+    labelled = Data(batches, unlabelled(data.tokens[: data.heldout])[:HELDOUT], leading(CONDITION))
+    train(Task(network, labelled, tokenizer), recipe, folder)
 
 
 class Examples:
@@ -120,33 +112,27 @@ def classifier_scores(network: NoisedClassifier, examples: Examples) -> dict[str
 
 def train_classifier(folder: Path, recipe: Recipe) -> None:
     """Train the classifier of noised molecules from scratch, a few minutes, and write it to the model's folder."""
-    begun = time.monotonic()
     folder = folder.parent / "qm9"  # it belongs to that model, and shares its data and tokenizer
     data = qm9.prepare(recipe.data or folder / "training" / "data")
-    device = compute(recipe.device).device
+    timed = Timed("classifier", 60 * recipe.minutes, compute(recipe.device), falling=0.7)
+    device = timed.compute.device
     generator = torch.Generator(device).manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
     shape = TransformerConfig(smiles_tokenizer().get_vocab_size(), LENGTH, width=64, depth=2, heads=4, recall_heads=1)
     network = NoisedClassifier(shape, tuple(PROPERTIES)).to(device)
     examples = Examples(data, slice(data.heldout, None), device)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.other_rate, betas=(0.9, 0.98))
-    done, step = 0.0, 0
-    while done < 1:
-        optimiser.param_groups[0]["lr"] = recipe.other_rate * min(1.0, (step + 1) / 100, (1 - done) / 0.7)
+    optimiser = timed.optimiser(network, recipe.other_rate, (0.9, 0.98), weight_decay=0.01)
+    while timed.done < 1:
         places = torch.randint(len(examples.tokens), (recipe.batch,), generator=generator, device=device)
         z, high = examples.noised(places, generator)
         loss = F.binary_cross_entropy_with_logits(network(z), high)
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        step, done = step + 1, (time.monotonic() - begun) / 60 / recipe.minutes
-        if step % 500 == 0:
-            print(f"{done:.0%}, step {step:,}: loss {loss.item():.4f}", flush=True)
+        timed.apply(optimiser, loss)
+        timed.report({"loss": loss.detach()})
     scores = classifier_scores(network, Examples(data, slice(data.heldout), device))
-    about = {"minutes": recipe.minutes, "batch": recipe.batch, "step": step, "seed": recipe.seed, **scores}
+    about = {"minutes": recipe.minutes, "batch": recipe.batch, "step": timed.step, "seed": recipe.seed, **scores}
     save_classifier(folder, network.eval(), about)
     print(about)
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {"qm9": train_qm9, "qm9-classifier": train_classifier}
+TRAINERS: dict[str, Trainer] = {"qm9": train_qm9, "qm9-classifier": train_classifier}
 """The embedded molecule models by name."""

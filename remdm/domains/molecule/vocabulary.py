@@ -24,6 +24,11 @@ VOCABULARY = (*SPECIALS, *LABELS, *SYMBOLS)
 """A token's place is its id."""
 
 
+def is_atom(token: str) -> bool:
+    """Whether a SMILES token is an atom."""
+    return token[0].isalpha() or token[0] == "["
+
+
 def split(smiles: str) -> list[str]:
     """The tokens of a SMILES string, in order; joined, they are the string again."""
     return TOKEN.findall(smiles)

@@ -2,9 +2,9 @@
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,51 +23,39 @@ from remdm.evaluation.metrics.judge import NAME as JUDGE
 from remdm.evaluation.metrics.judge import Judge
 from remdm.evaluation.sweeps.compiled import compiled, number_type
 from remdm.evaluation.sweeps.results import Row
-from remdm.evaluation.sweeps.samples import DATA, Cell, Draw, Free, Samples, Tick, load, save, silent
+from remdm.evaluation.sweeps.samples import DATA, Cell, Draw, Free, Samples, Tick, judged, load, silent
 from remdm.models import checkpoints
 from remdm.models.checkpoints import Checkpoint, load_embedded, weights_hash
 from remdm.models.network import compute
 from remdm.runs.domain import Model
 
-JUDGED_AT_ONCE = 16
 FRESH = 10**9
 """Seeds of the world's stories from here on: training never comes so far."""
 UNSEEN = 1_000_000
 """The number of the first story of the world that MAUVE compares with: none of the row of the data."""
 
 
-@dataclass(frozen=True)
-class Stories:
-    """Draws stories of the world itself, as if a sampler had made them."""
-
-    checkpoint: Checkpoint
-    length: int
-
-    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
-        """Stories `first` to `stop - 1`, none of which training has seen."""
-        known, count = self.checkpoint.tokenizer.get_vocab(), stop - first
-        stories = (lines.lay_out(storyworld.generate(FRESH + row).sentences) for row in range(first, stop))
-        tokens = np.array([[known[str(word)] for word in story] for story in stories], np.int32)
-        return Samples(tokens, np.zeros(count, np.int32), np.zeros(count), np.zeros((0, 2)), "")
+def world_stories(checkpoint: Checkpoint, first: int, stop: int, tick: Tick = silent) -> Samples:
+    """Stories `first` to `stop - 1` of the world itself, none of which training has seen, as if a sampler's."""
+    known = checkpoint.tokenizer.get_vocab()
+    stories = (lines.lay_out(storyworld.generate(FRESH + row).sentences) for row in range(first, stop))
+    return _given(np.array([[known[str(word)] for word in story] for story in stories]))
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Draws held-out blocks of the prose that a model was trained on, as if a sampler had made them."""
+def held_out(blocks: np.ndarray, first: int, stop: int, tick: Tick = silent) -> Samples:
+    """Held-out blocks `first` to `stop - 1` of the prose that a model was trained on, as if a sampler's.
 
-    blocks: np.ndarray
+    Raises:
+        ValueError: if there are fewer.
+    """
+    if stop > len(blocks):
+        raise ValueError(f"{len(blocks)} blocks of prose are held out, so no more can be asked for")
+    return _given(blocks[first:stop])
 
-    def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
-        """Blocks `first` to `stop - 1`.
 
-        Raises:
-            ValueError: if there are fewer.
-        """
-        if stop > len(self.blocks):
-            raise ValueError(f"{len(self.blocks)} blocks of prose are held out, so no more can be asked for")
-        count = stop - first
-        tokens = self.blocks[first:stop].astype(np.int32)
-        return Samples(tokens, np.zeros(count, np.int32), np.zeros(count), np.zeros((0, 2)), "")
+def _given(tokens: np.ndarray) -> Samples:
+    nothing = np.zeros(len(tokens), np.int32)
+    return Samples(tokens.astype(np.int32), nothing, nothing.astype(float), np.zeros((0, 2)), "")
 
 
 def loaded(name: str, device: str = "auto") -> tuple[Model, Checkpoint, Path]:
@@ -85,19 +73,6 @@ def loaded(name: str, device: str = "auto") -> tuple[Model, Checkpoint, Path]:
 @cache
 def _judge() -> Judge:
     return Judge.load()
-
-
-def judged(path: Path, count: int, printed: Callable[[Samples], list[str]]) -> Samples:
-    """The samples of a file with the judge's scores of the first `count`, saved as they come."""
-    samples = load(path)
-    assert samples is not None
-    words = printed(samples.first(count))
-    while len(samples.judged) < len(words):
-        begin = len(samples.judged)
-        scores = _judge().nll(words[begin : begin + JUDGED_AT_ONCE])
-        samples = replace(samples, judged=np.concatenate((samples.judged, np.array(scores, dtype=np.float64))))
-        save(path, samples)
-    return samples
 
 
 class Text(Measurement):
@@ -152,9 +127,9 @@ class Text(Measurement):
             scores = _judge().nll(texts(samples, model, checkpoint))
             return replace(samples, judged=np.array(scores, dtype=np.float64))
 
-        data: Draw | None = Stories(checkpoint, model.length) if model.issues else None
+        data: Draw | None = partial(world_stories, checkpoint) if model.issues else None
         if data is None and DATA in args.samplers:
-            data = HeldOut(prose.prepare(args.prepared or folder / "training" / "data").heldout)
+            data = partial(held_out, prose.prepare(args.prepared or folder / "training" / "data").heldout)
         judge = None if model.issues else read
         return [Bench(folder.name, weights_hash(folder), checkpoint, draws, scored, data=data, judged=judge)]
 
@@ -177,7 +152,8 @@ class Text(Measurement):
 
         if args.judge:
             for job in tqdm(jobs, desc="judge", unit="cell"):
-                write(job, [judged(job.parts[0].path, args.judge_samples, printed)])
+                read = judged(job.parts[0].path, args.judge_samples, lambda samples: _judge().nll(printed(samples)))
+                write(job, [read])
         if args.mauve:
             assert data is not None
             count, features = args.mauve_samples, _judge().features

@@ -45,18 +45,12 @@ class Prose:
         train: the training documents.
         shares: the share of each of their registers in the training blocks, float64 `[R]`.
         heldout: blocks of documents that are held out, each sentence at most once, uint16 `[N, L]`.
-        heldout_names: those documents.
     """
 
     tokenizer_file: Path
     train: Packed
     shares: np.ndarray
     heldout: np.ndarray
-    heldout_names: tuple[str, ...]
-
-    def drawn(self, seed: int) -> "Drawn":
-        """Training blocks at random, for this seed."""
-        return Drawn(self.train, self.shares, seed)
 
 
 class Drawn:
@@ -87,7 +81,7 @@ def prepare(folder: Path, length: int = LENGTH) -> Prose:
 
     data = kept(cache, [RECIPE, length], make)
     train = Packed(data["ids"], data["sizes"], data["documents"], data["registers"], length)
-    return Prose(tokenizer_file, train, data["shares"], data["heldout"], tuple(map(str, data["heldout_names"])))
+    return Prose(tokenizer_file, train, data["shares"], data["heldout"])
 
 
 def build(
@@ -102,13 +96,11 @@ def build(
     train: list[list[str]] = []
     heldout: list[list[str]] = []
     of: tuple[list[int], list[int]] = ([], [])
-    names: list[str] = []
-    for number, (register, documents) in enumerate(registers.items()):
+    for number, documents in enumerate(registers.values()):
         for place, name in enumerate(sorted(documents)):
             held = place % 10 == 4  # every tenth, so that each decade and each book is tested
             (heldout if held else train).append(documents[name])
             of[held].append(number)
-            names += [f"{register}: {name}"] if held else []
     counts = _weighted_counts(vocabulary, train, of[0], shares)
     tokenizer = wordpiece(cut_vocabulary(vocabulary, counts, size))
     tokenizer.save(str(tokenizer_file))
@@ -120,7 +112,6 @@ def build(
         "registers": packed[0].registers,
         "shares": np.array(shares) / sum(shares),
         "heldout": _held_out(packed[1], np.array(shares)).astype(np.uint16),
-        "heldout_names": np.array(names, dtype=str),
     }
 
 

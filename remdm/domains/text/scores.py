@@ -58,7 +58,7 @@ def variety(samples: Sequence[Sequence[int]]) -> Values:
     different = round(distinct_samples([tuple(sample) for sample in samples]) * len(samples))
     return {
         "distinct": wilson(different, len(samples)),
-        "token_entropy": bootstrap([token_entropy(sample) if sample else 0.0 for sample in samples]),
+        "token_entropy": bootstrap([token_entropy(sample) for sample in samples]),
         **{f"distinct_{n}": distinct_n(samples, n) for n in (1, 2, 3)},
     }
 

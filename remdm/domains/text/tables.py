@@ -2,41 +2,29 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from remdm.domains.text.checker import KINDS
+from remdm.evaluation.measurement import Measure
 from remdm.evaluation.metrics.judge import NAME as JUDGE
 from remdm.evaluation.sweeps.results import Row, grouped
 from remdm.evaluation.sweeps.samples import DATA
 from remdm.evaluation.sweeps.table import by_steps, markdown
 from remdm.views.interval import Interval, figure
 
-SHARE = ".1%"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A table: its title, the column it shows and how, the column of its n, and the column to compare with."""
-
-    title: str
-    column: str
-    spec: str = ""
-    count: str = "samples"
-    reference: str = ""
-
-
 FIGURES = (
-    Figure("Perfect stories", "perfect", SHARE),
-    Figure("Correct sentences", "correct", SHARE),
-    Figure("Grammatical sentences", "grammatical", SHARE),
-    Figure("Errors a story", "errors"),
-    Figure(f"Perplexity by {JUDGE}", "judge_perplexity", "", "judge_samples"),
-    Figure("Entropy of the tokens of a sample, nats", "token_entropy"),
-    Figure("Distinct samples", "distinct", SHARE),
-    Figure("Entropy of plot, hero and key object (mean), nats", "state_entropy", reference="world_entropy"),
-    Figure("Different word triples over all", "distinct_3", SHARE),
-    Figure("NFE a sample", "forwards"),
+    Measure("perfect", "Perfect stories", share=True),
+    Measure("correct", "Correct sentences", share=True),
+    Measure("grammatical", "Grammatical sentences", share=True),
+    Measure("errors", "Errors a story"),
+    Measure("judge_perplexity", f"Perplexity by {JUDGE}", count="judge_samples"),
+    Measure("token_entropy", "Entropy of the tokens of a sample, nats"),
+    Measure("distinct", "Distinct samples", share=True),
+    Measure("state_entropy", "Entropy of plot, hero and key object (mean), nats"),
+    Measure("distinct_3", "Different word triples over all", share=True),
+    Measure("forwards", "NFE a sample"),
 )
+REFERENCES = {"state_entropy": "world_entropy"}
+"""Figures whose like of the world's own stories is a column of its own."""
 
 
 def label(row: Row) -> str:
@@ -45,7 +33,7 @@ def label(row: Row) -> str:
     return f"{row['sampler']} {row['overrides'] or ('' if eta is None else f'(eta {eta:g})')}".strip()
 
 
-def cell(row: Row, shown: Figure, usual: str) -> str:
+def cell(row: Row, shown: Measure, usual: str) -> str:
     """A figure with its interval, and its number of samples where it is not the usual one."""
     value = f"{Interval.of(row, shown.column):{shown.spec}}"
     return value if row[shown.count] == usual else f"{value}, n = {row[shown.count]}"
@@ -59,7 +47,7 @@ def _lines(rows: Sequence[Row]) -> dict[str, dict[int, Row]]:
     return {name: {int(row["steps"]): row for row in own} for name, own in lines.items()}
 
 
-def figure_table(rows: Sequence[Row], shown: Figure) -> str:
+def figure_table(rows: Sequence[Row], shown: Measure) -> str:
     """One figure's table with a caption; empty if no row has it."""
     has = [row for row in rows if row[shown.column]]
     lines = _lines(has)
@@ -68,12 +56,12 @@ def figure_table(rows: Sequence[Row], shown: Figure) -> str:
     counts = [row[shown.count] for row in has]
     usual = max(set(counts), key=counts.count)
     caption = [f"n = {usual} samples a cell" + (", 95% intervals" if has[0].get(f"{shown.column}_low") else "")]
-    own = [row for row in has if row["sampler"] == DATA]
-    if own and not shown.reference and shown.column != "forwards":
+    own, reference = [row for row in has if row["sampler"] == DATA], REFERENCES.get(shown.column)
+    if own and not reference and shown.column != "forwards":
         whose = "the world's own stories" if own[-1]["perfect"] else "held-out texts"
         caption.append(f"{whose}: {cell(own[-1], shown, usual)}")
-    if shown.reference:
-        values = [float(row[shown.reference]) for row in has]
+    if reference:
+        values = [float(row[reference]) for row in has]
         low, high = (figure(value, shown.spec) for value in (min(values), max(values)))
         caption.append(f"of as many stories of the world itself: {low if low == high else f'{low} to {high}'}")
     made = {name: {t: cell(row, shown, usual) for t, row in line.items()} for name, line in lines.items()}

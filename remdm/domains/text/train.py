@@ -1,7 +1,6 @@
 """`remdm train text`: the story model on fresh stories, the prose model on several registers of English."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,17 +9,18 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from remdm.domains.text import packing, prose, storyworld
+from remdm.domains.text import prose, storyworld
 from remdm.domains.text.domain import SPECIALS
 from remdm.domains.text.storyworld import lines
-from remdm.models.checkpoints import ROOT, load_embedded, save_embedded
+from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.encoder import Encoder, EncoderConfig
-from remdm.models.network import Network, compute
+from remdm.models.network import compute
 from remdm.models.transformer import TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
 from remdm.models.weights import load_weights, read_json
-from remdm.training.loop import Recipe, Task, train, warm_started
-from remdm.training.prism import Lessons, train_prism
+from remdm.training.batches import Data
+from remdm.training.loop import Recipe, Task, Trainer, train, warm_started
+from remdm.training.prism import train_prism
 
 HELDOUT_STORIES = 128
 DROPOUT = 0.1
@@ -39,19 +39,18 @@ def story_batch(tokenizer: Tokenizer, first: int, count: int, split: str = "trai
     return torch.tensor([[known[word] for word in lines.lay_out(story.sentences) if word] for story in stories])
 
 
+def stories(tokenizer: Tokenizer) -> Data:
+    """What the story model is trained on."""
+    heldout = story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout")
+    return Data(lambda index, size: story_batch(tokenizer, index * size, size), heldout)
+
+
 def train_stories(folder: Path, recipe: Recipe) -> None:
     """Train the story model and export it to `folder` as it goes."""
     tokenizer = story_tokenizer()
-    mask_id = tokenizer.get_vocab()["<mask>"]
     shape = TransformerConfig(tokenizer.get_vocab_size(), lines.LENGTH, width=160, depth=6, heads=4, absolute=True)
-    task = Task(
-        warm_started(folder, shape, recipe.seed),
-        lambda index, size: story_batch(tokenizer, index * size, size),
-        story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout"),
-        mask_id,
-        lambda averaged, about: save_embedded(folder, averaged, tokenizer, mask_id, about),
-    )
-    train(task, recipe, folder / "training", compute(recipe.device))
+    network = warm_started(folder, shape, recipe.seed)
+    train(Task(network, stories(tokenizer), tokenizer), recipe, folder)
 
 
 def train_prose(folder: Path, recipe: Recipe) -> None:
@@ -62,7 +61,7 @@ def train_prose(folder: Path, recipe: Recipe) -> None:
     fetched = recipe.data or folder / "training" / "data"
     data = prose.prepare(fetched)
     tokenizer = Tokenizer.from_file(str(data.tokenizer_file))
-    drawn = data.drawn(recipe.seed)
+    drawn = prose.Drawn(data.train, data.shares, recipe.seed)
     entries = [entry for entry, _ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])]
 
     def begin(network: Encoder) -> None:
@@ -79,22 +78,9 @@ def train_prose(folder: Path, recipe: Recipe) -> None:
     network = warm_started(folder, EncoderConfig(len(entries), prose.LENGTH), recipe.seed, begin)
     assert isinstance(network, Encoder)
     network.drop(DROPOUT)
-    best = math.inf
-
-    def export(averaged: Network, about: dict) -> None:
-        nonlocal best
-        if about["nelbo"] <= best:
-            best = about["nelbo"]
-            save_embedded(folder, averaged, tokenizer, packing.MASK, about | {"dropout": DROPOUT})
-
-    task = Task(
-        network,
-        lambda index, size: torch.from_numpy(drawn(index, size)),
-        torch.from_numpy(data.heldout.astype(np.int64)),
-        packing.MASK,
-        export,
-    )
-    train(task, recipe, folder / "training", compute(recipe.device))
+    heldout = torch.from_numpy(data.heldout.astype(np.int64))
+    blocks = Data(lambda index, size: torch.from_numpy(drawn(index, size)), heldout)
+    train(Task(network, blocks, tokenizer, {"dropout": DROPOUT}, best=True), recipe, folder)
 
 
 def _begin_from_embedded(network: Encoder, entries: Sequence[str]) -> bool:
@@ -122,15 +108,11 @@ def _begin_from_embedded(network: Encoder, entries: Sequence[str]) -> bool:
 
 def train_stories_prism(folder: Path, recipe: Recipe) -> None:
     """Train the head that scores the story model's tokens, and write it to the model's folder."""
-    tokenizer = story_tokenizer()
-    lessons = Lessons(
-        lambda index, size: story_batch(tokenizer, index * size, size),
-        story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout"),
-    )
-    train_prism(folder.parent / "stories", recipe, load_embedded("stories", compute("cpu")), lessons)
+    data = stories(story_tokenizer())
+    train_prism(folder.parent / "stories", recipe, load_embedded("stories", compute("cpu")), data)
 
 
-TRAINERS: dict[str, Callable[[Path, Recipe], None]] = {
+TRAINERS: dict[str, Trainer] = {
     "stories": train_stories,
     "prose": train_prose,
     "stories-prism": train_stories_prism,

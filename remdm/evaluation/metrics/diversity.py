@@ -5,14 +5,14 @@ table 5).
 """
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
 from remdm.evaluation.metrics.statistics import require
 
 
-def token_entropy(sample: Sequence[int]) -> float:
+def token_entropy(sample: Iterable[Hashable]) -> float:
     """Entropy in nats of the token counts inside one sample, 0 for an empty one: log n if all n tokens differ."""
     counts = np.array(list(Counter(sample).values()), dtype=np.float64)
     share = counts / counts.sum()

@@ -10,11 +10,11 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from remdm.sampling.presets import METHODS
 
 DATA = "data"
 """A sampler's name in a results file that stands for the data themselves."""
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def save(path: Path, samples: Samples) -> None:
 def draw(
     denoiser: Denoiser, chosen: Settings, starts: Tensor, seeds: tuple[int, ...], tick: Callable[[int], Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Final ids and forwards, int32 `[B, L]` and `[B]`, of a batch that starts from ids `[B, L]`, masks among them.
+    """Final ids `[B, L]` and forwards `[B]` of a batch that starts from ids `[B, L]`, masks among them.
 
     `tick` is called after each step with the number of sequences.
     """
@@ -164,7 +165,29 @@ def draw(
     for record in running:
         after = record.after
         tick(len(seeds))
-    return after.tokens.numpy().astype(np.int32), running.forwards.numpy().astype(np.int32)
+    return after.tokens.numpy(), running.forwards.numpy()
+
+
+READ_AT_ONCE = 16
+"""Samples that a judge reads between two looks at the file."""
+
+
+def judged(path: Path, count: int, read: Callable[[Samples], Sequence[tuple[float, int]]]) -> Samples:
+    """The samples of a file with a judge's scores of the first `count`, saved as they come.
+
+    Args:
+        path: the file.
+        count: how many are to be read; those that were are not read again.
+        read: nats and tokens of each of some samples, by the judge.
+    """
+    samples = load(path)
+    assert samples is not None
+    while (begin := len(samples.judged)) < min(count, len(samples)):
+        part = replace(samples, tokens=samples.tokens[begin : min(count, begin + READ_AT_ONCE)])
+        scores = np.array(read(part), dtype=np.float64)
+        samples = replace(samples, judged=np.concatenate((samples.judged, scores)))
+        save(path, samples)
+    return samples
 
 
 Tick = Callable[[int], Any]
@@ -214,7 +237,7 @@ class Free:
 def timed(tokens: np.ndarray, forwards: np.ndarray, begun: float, dtype: str) -> Samples:
     """A batch as samples, with the time since `begun` shared among them."""
     seconds = np.full(len(tokens), (time.perf_counter() - begun) / len(tokens))
-    return Samples(tokens, forwards, seconds, np.zeros((0, 2)), dtype, machine())
+    return Samples(tokens.astype(np.int32), forwards.astype(np.int32), seconds, np.zeros((0, 2)), dtype, machine())
 
 
 @dataclass(frozen=True)
@@ -254,3 +277,14 @@ def fill(made: Draw, count: int, path: Path, *, batch: int = 32, tick: Tick = si
     if samples is None:
         raise ValueError(f"count must be at least 1, got {count}")
     return samples
+
+
+def rounds(draws: Mapping[Key, Draw], count: int, batch: int, halt: threading.Event) -> Iterator[tuple[Key, Samples]]:
+    """`count` samples of each, a batch of one after the other, as they are drawn; `halt` ends it within one step."""
+    for first, stop in batches(0, count, batch):
+        for key, draw in draws.items():
+            try:
+                made = draw(first, stop, until(halt))
+            except Stopped:
+                return
+            yield key, made

@@ -8,7 +8,6 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from remdm.evaluation.metrics.judge import Judge, perplexity
 from remdm.evaluation.metrics.statistics import bootstrap, with_spread
 from remdm.evaluation.sweeps.compiled import compiled, number_type
 from remdm.evaluation.sweeps.results import with_ends
-from remdm.evaluation.sweeps.samples import Cell, Free, Samples, load, save
+from remdm.evaluation.sweeps.samples import Cell, Free, Samples, judged
 from remdm.hub.catalog import ENTRIES
 from remdm.hub.loading import load as load_model
 from remdm.hub.store import Source
@@ -33,7 +32,6 @@ DOCUMENTS, TOGETHER = 100_000, 1000
 """Held-out documents, and how many of them are cut into blocks together."""
 AGAIN = 5
 """Resamples of both sides, for MAUVE's interval."""
-READ_AT_ONCE = 16
 MAUVE = Package((*mauve.NEEDED, "pyarrow"), f"{mauve.INSTALL} pyarrow", "MAUVE")
 JUDGE = Need(
     "gpt2-large, the judge", 3_250_000_000,
@@ -96,16 +94,9 @@ class Reading:
             np.save(path, self.judge.features(printed(drawn, self.tokenizer, self.judge)))
         return np.load(path)
 
-    def judged(self, path: Path, count: int) -> Samples:
-        """The samples of a file with the judge's scores, saved as they come."""
-        samples = load(path)
-        assert samples is not None
-        while len(samples.judged) < count:
-            part = slice(len(samples.judged), min(count, len(samples.judged) + READ_AT_ONCE))
-            scores = self.judge.nll(printed(samples.tokens[part], self.tokenizer, self.judge))
-            samples = replace(samples, judged=np.concatenate((samples.judged, np.array(scores, dtype=np.float64))))
-            save(path, samples)
-        return samples
+    def scores(self, samples: Samples) -> list[tuple[float, int]]:
+        """Nats and tokens of each, by the judge."""
+        return self.judge.nll(printed(samples.tokens, self.tokenizer, self.judge))
 
     def mauve(self, samples: Samples) -> dict[str, Any]:
         """MAUVE of the samples, its interval by resampling both sides."""
@@ -165,7 +156,7 @@ class OpenWebText(Experiment):
         reading = Reading(args, checkpoint.tokenizer, checkpoint.length)
         for job in jobs:
             part = job.parts[0]
-            samples = reading.judged(part.path, part.count).first(part.count)
+            samples = judged(part.path, part.count, reading.scores).first(part.count)
             write(job, [samples], {} if MAUVE.missing else reading.mauve(samples))
 
 

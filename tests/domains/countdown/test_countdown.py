@@ -2,6 +2,7 @@
 
 import random
 import re
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -15,14 +16,14 @@ from remdm.domains.countdown import domain
 from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.checker import judge, value, words_of
 from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, WORDS, Problem
-from remdm.domains.countdown.race import Race
-from remdm.domains.countdown.scores import answer, over_problems, render, score, starts
+from remdm.domains.countdown.race import race
+from remdm.domains.countdown.scores import Answers, over_problems, render, score, starts
 from remdm.domains.countdown.train import OCTAVES, PERIODS, circles, heldout, known
 from remdm.evaluation.metrics.statistics import over_seeds
 from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.record import record
-from remdm.runs.request import RunRequest, run_seed
+from remdm.runs.request import RunRequest
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import settings
 
@@ -281,12 +282,11 @@ class Oracle(Denoiser):
 
 def test_the_score_follows_the_answers():
     problems = countdown.test_problems()[:60]
-    seeds = [[run_seed(0, k)] for k in range(60)]
     chosen = settings("llada", 11, temperature=0.05)
-    found = score(answer(Oracle(3), chosen, problems, seeds).tokens)
+    found = score(Answers(Oracle(3), chosen, 0, problems, 60)(0, 60).tokens)
     expected = [each.target % 3 != 0 for each in problems]
     assert found.correct.tolist() == expected and 0 < sum(expected) < 60
-    assert found.broken["target"] == found.broken["equation"] == 60 - sum(expected)
+    assert found.target.sum() == found.equation.sum() == 60 - sum(expected)
     assert found.copied.all()
     assert not score(starts(problems).numpy()).correct.any()
 
@@ -294,8 +294,8 @@ def test_the_score_follows_the_answers():
 def test_the_likeliest_of_several_answers_is_kept_and_its_calls_are_counted():
     problems = countdown.test_problems()[:8]
     chosen = settings("mdlm", 11, nucleus_p=1.0)
-    one = [answer(Oracle(100), chosen, problems, [[run_seed(s, k)] for k in range(8)]) for s in range(3)]
-    best = answer(Oracle(100), chosen, problems, [[run_seed(s, k) for s in range(3)] for k in range(8)])
+    one = [Answers(Oracle(100), chosen, 0, problems * 3, 24)(first, first + 8) for first in (0, 8, 16)]
+    best = Answers(Oracle(100), chosen, 0, problems, 8, restarts=3)(0, 8)
     assert (best.forwards == sum(each.forwards for each in one)).all()
     assert score(best.tokens).correct.sum() >= max(score(each.tokens).correct.sum() for each in one)
 
@@ -344,23 +344,24 @@ def test_the_table_has_intervals_over_seeds_or_over_problems():
 
 def test_a_race_counts_each_sampler_on_the_same_problems_and_stops_within_a_step():
     samplers = {name: settings(name, 6) for name in ("mdlm", "remdm-cap")}
-    race = Race(Oracle(3), samplers, 30, range(2))
-    *_, last = race.run()
+    never = threading.Event()
+    *_, last = race(Oracle(3), samplers, 30, 2, {}, never)
     expected = sum(each.target % 3 != 0 for each in countdown.test_problems()[:30])
     for standing in last.values():
         assert standing.answered == (30, 30) and standing.done == standing.total
         assert max(standing.solved) <= expected and standing.pass1.value == pytest.approx(sum(standing.solved) / 60)
-    *_, thrice = Race(Oracle(3), samplers, 10, (0,), {"mdlm": 3}).run()
-    *_, once = Race(Oracle(3), samplers, 10, (0,)).run()
+    *_, thrice = race(Oracle(3), samplers, 10, 1, {"mdlm": 3}, never)
+    *_, once = race(Oracle(3), samplers, 10, 1, {}, never)
     assert 2 < thrice["mdlm"].forwards / once["mdlm"].forwards < 4, "three answers, so about three times the calls"
     assert thrice["remdm-cap"] == once["remdm-cap"] and thrice["mdlm"].done == 10
-    running = race.run()
+    halt = threading.Event()
+    running = race(Oracle(3), samplers, 30, 2, {}, halt)
     next(running), next(running)
-    race.halt.set()
+    halt.set()
     assert list(running) == []
-    for wrong in ({"samplers": {}}, {"problems": 10**6}, {"seeds": (-1,)}):
-        with pytest.raises(ValueError, match=r"sampler|problems|seed"):
-            Race(**({"denoiser": Oracle(3), "samplers": samplers, "problems": 5, "seeds": (0,)} | wrong))
+    for chosen, count in (({}, 5), (samplers, 10**6)):
+        with pytest.raises(ValueError, match=r"sampler|problems"):
+            next(race(Oracle(3), chosen, count, 1, {}, never))
 
 
 # The model that is shipped
@@ -387,7 +388,7 @@ def test_a_run_is_a_trace_that_keeps_its_problem():
 def test_the_model_solves_a_fair_share_of_held_out_problems():
     problems = countdown.test_problems()[:80]
     denoiser = domain.COUNTDOWN.load(compute("cpu")).denoiser
-    found = score(answer(denoiser, settings("llada", 11), problems, [[run_seed(0, k)] for k in range(80)]).tokens)
+    found = score(Answers(denoiser, settings("llada", 11), 0, problems, 80)(0, 80).tokens)
     assert found.correct.mean() > SOLVED and found.copied.mean() > 0.85
 
 

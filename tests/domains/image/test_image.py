@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from remdm.cli import main
-from remdm.domains.image import conditions, domain, emoji, rendering
+from remdm.domains.image import domain, emoji, rendering
 from remdm.domains.image.album import Album, _turns
 from remdm.domains.image.codes import codes_of
-from remdm.domains.image.measure import nearest, render
+from remdm.domains.image.measure import MEASUREMENT, nearest
 from remdm.domains.image.pictures import address, hatched
 from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
 from remdm.models.network import compute
@@ -203,7 +203,7 @@ def test_a_picture_is_the_same_alone_and_among_others():
 def test_the_model_draws_what_is_asked():
     """Nine of 26 categories, two pictures of each; by chance 7 or more of 18 are right once in 370,000."""
     right = 0
-    for category in conditions.NAMES[::3]:
+    for category in emoji.NAMES[::3]:
         orders = [replace(order(category, steps=16, sampler="mdlm", scale=4.0), index=index) for index in range(2)]
         batch = together(orders)
         frames = [[] for _ in orders]
@@ -268,7 +268,7 @@ def album(category):
     pixels[:, :, :48] = (255, 0, 0)
     label = np.array([emoji.NAMES.index(category)])
     nothing = np.zeros(1, dtype=np.int64)
-    return Album(emoji.Emoji(pixels, label, nothing, nothing, nothing.astype(bool)), torch.device("cpu"))
+    return Album(emoji.Emoji(pixels, label, nothing, nothing.astype(bool)), torch.device("cpu"))
 
 
 def test_pictures_are_mirrored_only_where_they_stay_of_their_kind():
@@ -317,7 +317,7 @@ def test_seeds_of_a_cell_stand_together_with_an_interval():
          "accuracy_high": "1"}
         for steps, distance, accuracy in (("16", "10", "0.9"), ("16", "11", "1"), ("16", "12", "1"), ("32", "9", "1"))
     ]  # fmt: skip
-    page = render(rows)
+    page = MEASUREMENT.render(rows)
     # Student's t of two degrees of freedom: 4.303 x 1 / sqrt(3) = 2.48
     assert "| mdlm (temperature=0.8) | 11.0 (8.52 to 13.5) | 9.00 |" in page and "n = 1 x 32, 3 x 32 pictures" in page
     assert "| 96.7% (82.3 to 100.0) |" in page, "a share ends at 100%"

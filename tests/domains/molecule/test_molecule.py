@@ -1,6 +1,7 @@
 """Molecules: tokens, chemistry, drawing, prompts, measures, and what the shipped model makes."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from remdm.domains.molecule.domain import (
     Asked,
     denoiser,
     issues,
-    preset,
     scene,
     start,
     text,
@@ -25,19 +25,21 @@ from remdm.domains.molecule.domain import (
 )
 from remdm.domains.molecule.drawing import draw, fragment
 from remdm.domains.molecule.exports import smiles_file, structures, table
-from remdm.domains.molecule.frontier import Frontier, Spot, against, spot, verdict
+from remdm.domains.molecule.frontier import Spot, against, frontier, spot, verdict
+from remdm.domains.molecule.measure import MEASUREMENT
 from remdm.domains.molecule.pieces import pieces
 from remdm.domains.molecule.properties import measure
 from remdm.domains.molecule.vocabulary import split
-from remdm.evaluation.sweeps.samples import draw as drawn
-from remdm.evaluation.sweeps.samples import silent
+from remdm.evaluation.metrics.statistics import wilson
+from remdm.evaluation.sweeps.samples import Free
 from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.network import compute
 from remdm.runs.record import record
-from remdm.runs.request import RunRequest, run_seed
+from remdm.runs.request import RunRequest
 from remdm.runs.trace_file import dumps, loads
 from remdm.sampling.methods import settings
 from remdm.sampling.presets import METHODS
+from remdm.views.interval import Interval
 
 # spread over QM9: rings, branches, charges, aromatic N, triple bonds, fluorine
 SPELLED = (
@@ -233,7 +235,8 @@ def test_what_is_asked_is_checked():
 @pytest.mark.parametrize("name", list(BEST))
 def test_settings_for_qm9_can_be_built(name):
     sampler, changes = BEST[name]
-    assert preset(sampler, 32, **changes).truncation.nucleus_p == changes.get("nucleus_p", 1.0)
+    chosen = MEASUREMENT.cell(sampler, 32, changes=changes).settings
+    assert chosen.truncation.nucleus_p == changes.get("nucleus_p", 1.0)
 
 
 # The shipped model
@@ -262,14 +265,12 @@ def test_guidance_scales_of_the_model(checkpoint):
 @pytest.mark.slow
 def test_the_model_writes_molecules(checkpoint):
     """Nearly nine of ten are valid with the settings that the tab opens with."""
-    seeds = tuple(run_seed(3, k) for k in range(48))
     sampler, changes = next(iter(BEST.values()))
     opens = QM9.defaults
     assert {**changes, "sampler": sampler} == {name: opens[name] for name in (*changes, "sampler")}
-    chosen = preset(sampler, opens["steps"], **changes)
-    starts = torch.full((48, 32), checkpoint.mask_id)
-    tokens, _ = drawn(denoiser(checkpoint, Asked()), chosen, starts, seeds, silent)
-    found = spot("", Asked("rings"), tokens, checkpoint)
+    cell = MEASUREMENT.cell(sampler, opens["steps"], 3, changes)
+    tokens = Free(denoiser(checkpoint, Asked()), cell, 32)(0, 48).tokens
+    found = spot("", Asked("rings"), tokens)
     assert found.samples == 48
     valid = [text(row, checkpoint) for row in tokens.tolist()]
     assert sum(canonical(each) is not None for each in valid) >= 0.85 * 48
@@ -279,18 +280,18 @@ def test_the_model_writes_molecules(checkpoint):
 def test_guidance_moves_the_property(checkpoint):
     means = {}
     for guidance, count in (("D-CFG", 16), ("D-CBG", 4)):
-        seeds = tuple(run_seed(5, k) for k in range(count))
         for scale in (0.0, 3.0):
             asked = Asked("rings", guidance, scale)
-            starts = torch.full((count, 32), checkpoint.mask_id)
-            tokens, _ = drawn(denoiser(checkpoint, asked), preset("mdlm", 8), starts, seeds, silent)
+            tokens = Free(denoiser(checkpoint, asked), MEASUREMENT.cell("mdlm", 8, 5), 32)(0, count).tokens
             rings = [sum(token.isdigit() for token in split(text(row, checkpoint))) / 2 for row in tokens.tolist()]
             means[guidance, scale] = np.mean(rings)
         assert means[guidance, 3.0] > means[guidance, 0.0] + 0.5
 
 
 def test_the_frontier_says_who_is_ahead():
-    at = lambda name, novel, mean, scale=1.0: Spot(name, scale, 1000, novel, mean, mean - 0.1, mean + 0.1)  # noqa: E731
+    def at(name, novel, mean, scale=1.0):
+        return Spot(name, scale, 1000, wilson(round(1000 * novel), 1000), Interval(mean, mean - 0.1, mean + 0.1))
+
     plain = at("mdlm", 0.3, 4.0)
     assert against(at("x", 0.4, 4.0), plain) == against(at("x", 0.31, 4.5), plain) == 1
     assert against(at("x", 0.31, 3.9), plain) == 0 and against(at("x", 0.2, 4.0), plain) == -1
@@ -312,12 +313,11 @@ def test_a_guided_run_is_recorded_with_what_was_asked(checkpoint):
 
 
 def test_the_frontier_counts_and_stops(checkpoint):
-    running = Frontier(checkpoint, Asked("rings"), {"MDLM": preset("mdlm", 4)}, [0.0, 1.0], 40)
-    steps = list(running.run())
+    halt, cells = threading.Event(), {"MDLM": MEASUREMENT.cell("mdlm", 4)}
+    steps = list(frontier(checkpoint, Asked("rings"), cells, [0.0, 1.0], 40, halt))
     assert [sum(s.samples for s in found) for found in steps] == [32, 64, 72, 80]
-    halted = Frontier(checkpoint, Asked("rings"), {"MDLM": preset("mdlm", 4)}, [1.0], 40)
-    halted.halt.set()
-    assert list(halted.run()) == []
+    halt.set()
+    assert list(frontier(checkpoint, Asked("rings"), cells, [1.0], 40, halt)) == []
     with pytest.raises(ValueError, match="at least one sampler"):
-        Frontier(checkpoint, Asked("rings"), {}, [1.0], 40)
+        next(frontier(checkpoint, Asked("rings"), {}, [1.0], 40, halt))
     assert METHODS

@@ -20,7 +20,7 @@ from remdm.domains.text.storyworld.lexicon import GENDER
 from remdm.domains.text.train import story_tokenizer
 from remdm.evaluation.metrics.statistics import wilson
 from remdm.evaluation.sweeps import results, samples, sweep
-from remdm.evaluation.sweeps.samples import Cell, Free, draw, fill, load, silent, variants
+from remdm.evaluation.sweeps.samples import Cell, Free, fill, load, variants
 from remdm.models.checkpoints import save_embedded
 from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
@@ -183,8 +183,7 @@ class Forgetful(Denoiser):
 
 def sentences(denoiser, cell: Cell) -> scores.Interval:
     tokenizer = story_tokenizer()
-    starts = torch.full((10, LENGTH), denoiser.mask_id)
-    tokens, _ = draw(denoiser, cell.settings, starts, tuple(range(10)), silent)
+    tokens = Free(denoiser, cell, LENGTH)(0, 10).tokens
     return scores.correctness([[tokenizer.id_to_token(token) for token in row] for row in tokens.tolist()])["perfect"]
 
 
@@ -309,7 +308,7 @@ def test_the_command_appends_a_row_a_cell_and_draws_nothing_twice(stories, monke
     ]  # fmt: skip
     assert rows[0]["perfect"] == "1" and 0 < float(rows[1]["forwards"]) <= 4
     assert all(len(row["model_hash"]) == 12 and row["samples"] == "3" for row in rows)
-    monkeypatch.setattr(samples, "draw", None)
+    monkeypatch.setattr(samples, "run", None)
     first = capsys.readouterr().out
     command(stories, *asked)
     command(stories, "--table")
@@ -401,6 +400,6 @@ def test_a_cell_with_fewer_samples_says_so():
 
 def test_without_samples_there_is_no_score(stories):
     model, checkpoint, _ = measure.loaded(str(stories), "cpu")
-    nothing = measure.Stories(checkpoint, LENGTH)(0, 3).first(0)
+    nothing = measure.world_stories(checkpoint, 0, 3).first(0)
     with pytest.raises(ValueError, match="no samples"):
         scores.score(nothing, model, checkpoint)
