@@ -2,7 +2,7 @@
 
 import torch
 
-from remdm.sampling.denoiser import Unguided
+from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.schedule import Linear
 from remdm.sampling.state import start
 from remdm.sampling.time_grid import Uniform, steps
@@ -11,7 +11,7 @@ from remdm.sampling.transition import decode
 MASK = 9
 
 
-class Rows(Unguided):
+class Rows(Denoiser):
     """A distribution for each position, whatever stands elsewhere; remembers where it was asked, and what it saw."""
 
     mask_id, timed = MASK, False

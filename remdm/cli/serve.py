@@ -23,7 +23,7 @@ from remdm.evaluation.needed import need
 from remdm.hub.loading import MODEL_CACHE
 from remdm.models import allocator
 from remdm.models.network import compute
-from remdm.sampling.knobs import check, knob, knobs, parse
+from remdm.sampling.knobs import Checked, knob, knobs, parse
 from remdm.serving import wire
 from remdm.serving.batcher import VISITORS
 from remdm.serving.replica import WAITING, Replica
@@ -39,7 +39,7 @@ STORE = 80 << 20
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Checked):
     """What a deployment is like."""
 
     replicas: int = knob(1, 1, 1000, step=1, help="replicas at least")
@@ -56,7 +56,7 @@ class Options:
     host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if self.most < self.replicas:
             raise ValueError(f"most must be at least replicas, {self.replicas}, got {self.most}")
         if self.tensor_parallel_size > 1 and self.gpus not in (0, self.tensor_parallel_size):

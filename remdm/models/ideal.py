@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from remdm.sampling.denoiser import Unguided
+from remdm.sampling.denoiser import Denoiser
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WORDS = ("stone", "river", "cloud", "maple", "ember")
 
 
 @dataclass(frozen=True)
-class IdealDenoiser(Unguided):
+class IdealDenoiser(Denoiser):
     """x_theta of a language of equally likely sequences of one length: the posterior mean over those that still fit.
 
     Where none fits (after a sampler's contradiction) each position has the whole language's distribution there.
@@ -22,7 +22,6 @@ class IdealDenoiser(Unguided):
     sequences: Tensor  # int64 [S, L]
     vocab_size: int
     mask_id: int
-    timed: bool = False
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         agrees = (tokens[:, None] == self.sequences) | (tokens[:, None] == self.mask_id)  # [B, S, L]

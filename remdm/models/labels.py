@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from remdm.sampling.denoiser import Unguided, probabilities
+from remdm.sampling.denoiser import Denoiser, probabilities
 from remdm.sampling.transfer import picked, sent
 
 
@@ -50,21 +50,23 @@ class LabelNetwork(nn.Module):
         """Logits at every position, `[B, L, codes + 1]`."""
         return self.head(self.hidden(tokens, labels))
 
+    @torch.inference_mode()
+    def log_x(self, tokens: Tensor, labels: Tensor, rows: Tensor) -> Tensor:
+        """log x_theta of ids `[B, L]`, given classes `[B]`, at rows `[B, L]`, all on the host: float32 `[n, V]`."""
+        device = next(self.parameters()).device
+        hidden = self.hidden(sent(tokens, device), sent(labels, device))
+        log_x = probabilities(self.head(picked(hidden, rows)), self.config.mask_id)
+        return log_x if device.type == "cuda" else log_x.to(tokens.device)
+
 
 @dataclass(frozen=True)
-class LabelDenoiser(Unguided):
+class LabelDenoiser(Denoiser):
     """x_theta given a class; the network's null class gives the unconditional one."""
 
     network: LabelNetwork
     mask_id: int
     label: int
-    timed: bool = False
 
-    @torch.inference_mode()
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta at the wanted rows, float32 `[n, V]`."""
-        device = next(self.network.parameters()).device
-        labels = torch.full((len(tokens),), self.label, device=device)
-        hidden = self.network.hidden(sent(tokens, device), labels)
-        log_x = probabilities(self.network.head(picked(hidden, rows)), self.mask_id)
-        return log_x if device.type == "cuda" else log_x.to(tokens.device)
+        return self.network.log_x(tokens, torch.full((len(tokens),), self.label), rows)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from remdm.models.prism import Prism
 from remdm.models.threads import fitting
-from remdm.sampling.denoiser import Unguided, probabilities
+from remdm.sampling.denoiser import Denoiser, probabilities
 from remdm.sampling.transfer import picked, sent
 
 
@@ -106,7 +106,7 @@ AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class NetworkDenoiser(Unguided):
+class NetworkDenoiser(Denoiser):
     """x_theta of an untimed network.
 
     The network runs in its own type; log-probabilities are float32. They stay on a CUDA device; from an Apple GPU,
@@ -116,7 +116,6 @@ class NetworkDenoiser(Unguided):
 
     network: Network
     mask_id: int
-    timed: bool = False
     end_ids: tuple[int, ...] = ()
     prism: Prism | None = None
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
@@ -34,14 +34,11 @@ class Acceptance(Protocol):
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(Checked):
     """Every token of at least this probability is decoded (Fast-dLLM, arXiv 2505.22618, section 3.3)."""
 
     threshold: float = knob(0.9, 0, 1, symbol="τ", help="Tokens at least this likely are decoded at once.")
     by_entropy: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def accepted(self, sure: Tensor) -> int:
         """All with p >= threshold."""
@@ -49,14 +46,11 @@ class Threshold:
 
 
 @dataclass(frozen=True)
-class Factor:
+class Factor(Checked):
     """The more tokens, the surer each has to be: (n + 1)(1 - p_n) <= f (Fast-dLLM, arXiv 2505.22618, section 3.3)."""
 
     factor: float = knob(1.0, 0, 20, step=0.1, symbol="f", help="More decodes more tokens at once.")
     by_entropy: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def accepted(self, sure: Tensor) -> int:
         """The largest n of which the n-th most confident has p >= 1 - f / (n + 1)."""
@@ -66,16 +60,13 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class EntropyBound:
+class EntropyBound(Checked):
     """Tokens whose entropies, without the largest, add up to at most a bound (EB-Sampler, arXiv 2505.24857, eq. 7)."""
 
     entropy_bound: float = knob(
         0.1, 0, 10, symbol="γ", help="In nats: what may be lost by decoding tokens at once; 0 decodes one at a time."
     )
     by_entropy: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def accepted(self, sure: Tensor) -> int:
         """The longest prefix, in order of entropy H, with sum H - max H <= bound."""

@@ -12,7 +12,7 @@ from math import exp, log
 import torch
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.posterior import mask_probability
 from remdm.sampling.schedule import Schedule
@@ -35,7 +35,7 @@ class EvenOdds:
 
 
 @dataclass(frozen=True)
-class Annealed(Usual):
+class Annealed(Checked, Usual):
     """All tokens are as likely to go at each step, and of the masks the most confident draws decode.
 
     As many decode in each sequence as would if each position decided alone, so that the expected number of masks is the
@@ -45,9 +45,6 @@ class Annealed(Usual):
     choice_temperature: float = knob(
         4.0, 0, 20, step=0.1, symbol="c", help="Noise on the confidence that decides the order, fading to 0."
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def remasks(self, step: Step, decoded: float, length: int) -> float:
         """A binomial number."""

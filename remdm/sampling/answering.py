@@ -13,14 +13,14 @@ from torch import Tensor
 from remdm.sampling.cached import Cached
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.guidance import Guided, PromptMasked, Without
-from remdm.sampling.knobs import check, knob, knobs
+from remdm.sampling.knobs import Checked, knob, knobs
 from remdm.sampling.state import State
 
 ALLOWED, FORBIDDEN = "allowed", "forbidden"
 
 
 @dataclass(frozen=True)
-class Answering:
+class Answering(Checked):
     """What decides how an answer is written besides the sampler; all of it is off by default."""
 
     block_length: int = knob(
@@ -34,9 +34,6 @@ class Answering:
         ALLOWED, choices=(ALLOWED, FORBIDDEN), label="End of text",
         help="Forbidden: the token that ends a text is never written.",
     )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def stated(self, papers: Collection[str]) -> dict[str, Any]:
         """What is not off, by name, and what a sampler's paper says itself."""

@@ -5,39 +5,26 @@ other half of SUBS, carry-over (a decoded token stays what it is), is the transi
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.nucleus import nuclei, nucleus
 from remdm.sampling.state import State
 from remdm.sampling.transfer import picked
 
 
-class Denoiser(Protocol):
-    """Maps z_t to log x_theta. A class that subclasses `Unguided` has to bring the first three members alone.
+class Denoiser:
+    """Maps z_t to log x_theta. A class of its own has to bring `mask_id` and `__call__` alone.
 
     Attributes:
         mask_id: the mask's id.
         timed: whether x_theta depends on t besides z_t; if not, its output may be reused while tokens do not change.
-        end_ids: the tokens that end a text, that of the end of all text first; empty where the model has none.
-        unguided: x_theta as the model has it, before truncation and a classifier's guidance.
-        scored: whether it can tell of each token how likely it is to be right (`scores`).
     """
 
-    @property
-    def mask_id(self) -> int:
-        """The mask's id."""
-
-    @property
-    def timed(self) -> bool:
-        """Whether the output depends on t."""
-
-    @property
-    def end_ids(self) -> tuple[int, ...]:
-        """The tokens that end a text."""
+    mask_id: int
+    timed: bool = False
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta at the wanted positions.
@@ -51,67 +38,43 @@ class Denoiser(Protocol):
             Log-probabilities, float32 or float64 `[n, V]`, in row-major order, on the network's device or the host;
             the mask has none (-inf).
         """
+        raise NotImplementedError
+
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """The tokens that end a text, that of the end of all text first; empty where the model has none."""
+        return ()
 
     @property
     def unguided(self) -> "Denoiser":
-        """x_theta before truncation and a classifier's guidance."""
+        """x_theta as the model has it, before truncation and a classifier's guidance."""
+        return self
 
     @property
     def scored(self) -> bool:
-        """Whether it has `scores`."""
+        """Whether it has `scores`: it cannot, unless a head was trained for it."""
+        return False
 
     def scores(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
         """log x_theta as `__call__`, and out of the same evaluation how likely each token is to be right.
 
         Returns:
             `[n, V]`; and log-odds `[B, L]`, which mean nothing where there is a mask or nothing was wanted.
-        """
-
-    def around(self, denoiser: "Denoiser") -> "Denoiser":
-        """What guides this one, around another x_theta."""
-
-    def tilted(self, p_mask: Tensor, state: State, t: float) -> Tensor:
-        """The probability of being masked next, `[B, L]`, as guidance changes it."""
-
-    def peak(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
-        """log x_theta of the likeliest token at each of the wanted positions, `[n]`, and its id, `[n]`."""
-
-
-class Unguided:
-    """What a denoiser does that no classifier guides: the posterior is as the sampler has it."""
-
-    @property
-    def end_ids(self) -> tuple[int, ...]:
-        """None, unless a model has some."""
-        return ()
-
-    @property
-    def unguided(self: Denoiser) -> Denoiser:
-        """This one."""
-        return self
-
-    @property
-    def scored(self) -> bool:
-        """It cannot, unless a head was trained for it."""
-        return False
-
-    def scores(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
-        """See `Denoiser`.
 
         Raises:
             ValueError: there is no head.
         """
         raise ValueError("This model has no head that scores its tokens")
 
-    def around(self, denoiser: Denoiser) -> Denoiser:
-        """The other one, unchanged."""
+    def around(self, denoiser: "Denoiser") -> "Denoiser":
+        """What guides this one, around another x_theta."""
         return denoiser
 
     def tilted(self, p_mask: Tensor, state: State, t: float) -> Tensor:
-        """The same probability."""
+        """The probability of being masked next, `[B, L]`, as guidance changes it."""
         return p_mask
 
-    def peak(self: Denoiser, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
+    def peak(self, tokens: Tensor, rows: Tensor, t: float) -> tuple[Tensor, Tensor]:
         """log x_theta of the likeliest token at each of the wanted positions, `[n]`, and its id, `[n]`."""
         log_p, ids = self(tokens, rows, t).max(dim=-1)
         return log_p, ids
@@ -152,7 +115,7 @@ CONVENTIONS = ("drop", "keep")
 
 
 @dataclass(frozen=True)
-class Truncation:
+class Truncation(Checked):
     """How x_theta is sharpened before a token is drawn."""
 
     nucleus_p: float = knob(0.9, 0.01, 1, symbol="p", help="Draw from the likeliest tokens up to this mass; 1 is off.")
@@ -162,9 +125,6 @@ class Truncation:
     nucleus: str = knob(
         "drop", choices=CONVENTIONS, help="The token that crosses p: dropped as in the paper's code, or kept."
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     @property
     def greedy(self) -> bool:
@@ -188,18 +148,18 @@ class Truncation:
         return log_x if self.temperature in (0.0, 1.0) else (log_x / self.temperature).log_softmax(dim=-1)
 
 
-class DenoiserWrapper(Unguided):
+class DenoiserWrapper(Denoiser):
     """What every denoiser around a denoiser has in common."""
 
     denoiser: Denoiser
 
     @property
-    def mask_id(self) -> int:
+    def mask_id(self) -> int:  # type: ignore[override]  # read-only here
         """The mask's id."""
         return self.denoiser.mask_id
 
     @property
-    def timed(self) -> bool:
+    def timed(self) -> bool:  # type: ignore[override]
         """As the denoiser within."""
         return self.denoiser.timed
 

@@ -6,7 +6,7 @@ from math import ceil
 import torch
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.schedule import Schedule
 from remdm.sampling.state import State
@@ -17,7 +17,7 @@ CORRECT = "correct"
 
 
 @dataclass(frozen=True)
-class Corrections:
+class Corrections(Checked):
     """From a time on, each step is followed by correctors, steps of their own in which time stands still.
 
     All count as steps: of n there are as many that move on as leave room for their correctors, and what is left over
@@ -26,9 +26,6 @@ class Corrections:
 
     corrections: int = knob(1, 1, 16, step=1, symbol="c", help="Correctors after each step that moves on.")
     t_correct: float = knob(0.33, 0, 1, help="Correctors are taken from this time down to 0.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def nodes(self, n: int, schedule: Schedule) -> tuple[Node, ...]:
         """Equal steps s_i = 1 - i / m, those with s_i <= t_correct followed by c correctors at s_i."""
@@ -47,7 +44,7 @@ class Corrections:
 
 
 @dataclass(frozen=True)
-class MaskedGibbs(Usual):
+class MaskedGibbs(Checked, Usual):
     """MDLM, and in the correctors k random positions drawn anew: each from alpha_s p + (1 - alpha_s) mask.
 
     They are hidden, decoded and masked ones alike, and the network is asked once. With k = 1 that is a step of Gibbs
@@ -57,9 +54,6 @@ class MaskedGibbs(Usual):
     """
 
     positions: int = knob(2, 1, 64, step=1, symbol="k", help="How many positions a corrector draws anew; 1 is exact.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Move on, or choose, hide, and draw anew."""

@@ -43,7 +43,7 @@ class Guided(DenoiserWrapper):
     rising: bool = False
 
     @property
-    def timed(self) -> bool:
+    def timed(self) -> bool:  # type: ignore[override]
         """A guidance that rises depends on t."""
         return self.denoiser.timed or self.rising
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
@@ -40,7 +40,7 @@ class _Past:
 
 
 @dataclass(frozen=True)
-class Klass(TakesNothingBack):
+class Klass(Checked, TakesNothingBack):
     """Tokens above a confidence whose distribution stood still for some steps are all decoded at once.
 
     Where there is none, an even share of the masks is, the most confident first; with T = L that is one. The run ends
@@ -53,9 +53,6 @@ class Klass(TakesNothingBack):
     )
     history: int = knob(2, 1, 16, step=1, symbol="H", help="For how many steps it has to stand still.")
     ends: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Compare with the step before, decode."""

@@ -46,6 +46,13 @@ def check(part: Any) -> None:
             raise ValueError(f"{name} must be a whole number, got {value}")
 
 
+class Checked:
+    """A dataclass whose knobs are checked as it is made."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 def one_of(name: str, value: Any, allowed: Collection[Any]) -> None:
     """Raise ValueError, naming what is allowed, or of many the nearest, if a value is not among them."""
     if value in list(allowed):  # a list: what a browser sends may have no hash

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
@@ -16,7 +16,7 @@ PROBABILITY, RANDOM = "probability", "random"
 
 
 @dataclass(frozen=True)
-class PathPlanning(Unpredicted):
+class PathPlanning(Checked, Unpredicted):
     """Every free position draws a fresh token, decoded ones too; where it is least likely, a mask is left.
 
     What stays masked is floor(n (1 - alpha_s)) of the n free positions. A decoded token that stays is not changed: its
@@ -33,9 +33,6 @@ class PathPlanning(Unpredicted):
         1.0, 0, 10, step=0.1, symbol="η",
         help="Multiplies the log-probabilities of decoded tokens: above 1 remasks more of them, 0 none.",
     )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Score all, keep the likeliest."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.judging import THIRDS, judgings, parts, placed, unseen
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.posterior import mask_probability
 from remdm.sampling.state import State
@@ -19,7 +19,7 @@ HEAD, HIDDEN = "head", "hidden"
 
 
 @dataclass(frozen=True)
-class Prism(Usual):
+class Prism(Checked, Usual):
     """As many tokens are remasked as in ReMDM-cap: those that a trained head finds the least likely to be right.
 
     The head reads what the network computes for x_theta anyway, so it costs no evaluation. Where a model has none, or
@@ -33,9 +33,6 @@ class Prism(Usual):
         help="A trained head where the model has one, or the network with random thirds hidden.",
     )  # fmt: skip
     t_switch: float = knob(0.5, 0, 1, symbol="t_switch", help="Remasking is on from this time down to 0.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def sigma(self, step: Step) -> float:
         """min(eta, sigma_max) where t <= t_switch, else 0."""

@@ -13,9 +13,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.state import State
-from remdm.sampling.time_grid import Step, ordered
+from remdm.sampling.time_grid import FromTo, Step
 
 Score = Callable[[], Tensor]
 """Gives log p(present token), float64 `[B, L]`, by the network's current, unconstrained output."""
@@ -45,13 +45,10 @@ class Never:
 
 
 @dataclass(frozen=True)
-class Cap:
+class Cap(Checked):
     """Remask with probability eta, or as much as the posterior allows."""
 
     eta: float = knob(0.04, 0, 1, step=0.001, symbol="η", help="The chance per step that a decoded token is remasked.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def sigma(self, step: Step, state: State, score: Score) -> float:
         """eta, of which `bounded` makes min(eta, sigma_max): section 4.1, max-capped schedule."""
@@ -59,13 +56,10 @@ class Cap:
 
 
 @dataclass(frozen=True)
-class Rescale:
+class Rescale(Checked):
     """Remask with a share eta of what the posterior allows."""
 
     eta: float = knob(0.04, 0, 1, step=0.001, symbol="η", help="The share of the largest possible sigma that is used.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def sigma(self, step: Step, state: State, score: Score) -> float:
         """eta sigma_max: section 4.1, rescaled schedule."""
@@ -73,14 +67,11 @@ class Rescale:
 
 
 @dataclass(frozen=True)
-class CapRescale:
+class CapRescale(Checked):
     """The paper's general rule: a share of whichever is smaller, the cap or the bound."""
 
     eta_cap: float = knob(0.04, 0, 1, step=0.001, symbol="η_cap", help="The chance per step, before rescaling.")
     eta_rescale: float = knob(0.5, 0, 1, step=0.001, symbol="η_rescale", help="The share of it that is used.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def sigma(self, step: Step, state: State, score: Score) -> float:
         """eta_rescale min(eta_cap, sigma_max): Algorithm 2."""
@@ -134,7 +125,7 @@ def _weighted(base: Tensor | float, scores: Tensor, state: State, masked_sigma: 
 
 
 @dataclass(frozen=True)
-class Confidence:
+class Confidence(Checked):
     """Unsure tokens are remasked more: weights softmax(-psi), psi the probability when the token was decoded.
 
     The weights sum to 1 over a sequence's decoded positions, so it remasks at most one token a step on average.
@@ -144,23 +135,17 @@ class Confidence:
     inner: Remasking
     masked_sigma: str = knob("mean", help=_MASKED_HELP, choices=_MASKED)
 
-    def __post_init__(self) -> None:
-        check(self)
-
     def sigma(self, step: Step, state: State, score: Score) -> Tensor:
         """Section 4.1, confidence-based schedule."""
         return _weighted(bounded(self.inner.sigma(step, state, score), step), -state.psi, state, self.masked_sigma)
 
 
 @dataclass(frozen=True)
-class Rescored:
+class Rescored(Checked):
     """As `Confidence`, but every decoded token is scored anew at each step, by -log p: the image experiments' code."""
 
     inner: Remasking
     masked_sigma: str = knob("mean", help=_MASKED_HELP, choices=_MASKED)
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def sigma(self, step: Step, state: State, score: Score) -> Tensor:
         """Weights proportional to 1 / p(present token | the rest as it is now)."""
@@ -168,14 +153,11 @@ class Rescored:
 
 
 @dataclass(frozen=True)
-class Switch:
+class Switch(Checked):
     """Remask only once t has fallen to t_switch (section 4.1, Algorithm 2)."""
 
     inner: Remasking
     t_switch: float = knob(0.5, 0, 1, symbol="t_switch", help="Remasking is on from this time down to 0.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def sigma(self, step: Step, state: State, score: Score) -> Tensor | float:
         """The inner rule where t <= t_switch, else 0."""
@@ -183,16 +165,12 @@ class Switch:
 
 
 @dataclass(frozen=True)
-class Window:
+class Window(FromTo):
     """Remask between two times alone: from t_on down to t_off."""
 
     inner: Remasking
     t_on: float = knob(0.55, 0, 1, symbol="t_on", help="Remasking is on from this time on.")
     t_off: float = knob(0.05, 0, 1, symbol="t_off", help="Remasking is on until this time.")
-
-    def __post_init__(self) -> None:
-        check(self)
-        ordered(self.t_on, self.t_off)
 
     def sigma(self, step: Step, state: State, score: Score) -> Tensor | float:
         """The inner rule where t_off <= t <= t_on, else 0."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
@@ -42,7 +42,7 @@ class _Past:
 
 
 @dataclass(frozen=True)
-class Saber(Unpredicted):
+class Saber(Checked, Unpredicted):
     """Tokens likelier than the mean of those accepted so far are decoded, n at least; then a few go back.
 
     Of a accepted ones min(max(n / 2, a / 8), a - 1) go back: those decoded tokens at whose positions the network's
@@ -52,9 +52,6 @@ class Saber(Unpredicted):
 
     at_least: int = knob(2, 1, 64, step=1, symbol="n", help="So many tokens are decoded in a step at least.")
     ends: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Ask for all positions, accept, take back."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
@@ -43,7 +43,7 @@ class _Past:
 
 
 @dataclass(frozen=True)
-class TokenToMask(Unpredicted):
+class TokenToMask(Checked, Unpredicted):
     """Tokens above a threshold are decoded; decoded ones that a detector finds go back, the worst first.
 
     The detectors look at what the network gives the present token, which it sees: below a probability (`unlikely`),
@@ -58,9 +58,6 @@ class TokenToMask(Unpredicted):
         help="What sends a token back: its probability, a likelier other one, or its loss since the last step.",
     )  # fmt: skip
     doubt_below: float = knob(0.1, 0, 1, help="Of the detector “unlikely”: the probability below which a token goes.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Ask for all positions, decode, detect."""

@@ -6,7 +6,7 @@ from itertools import groupby, pairwise
 from math import floor
 from typing import Protocol
 
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.schedule import SCHEDULES, Linear, Schedule
 from remdm.sampling.state import State
 
@@ -108,6 +108,18 @@ def in_blocks(grid: Grid, n: int, schedule: Schedule, free: int, block_length: i
     return tuple(made)
 
 
+class FromTo(Checked):
+    """Something that lasts from `t_on` down to `t_off`, which has to lie below."""
+
+    t_on: float
+    t_off: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.t_off < self.t_on:
+            raise ValueError(f"t_off must lie below t_on, got t_off {self.t_off:g} and t_on {self.t_on:g}")
+
+
 @dataclass(frozen=True)
 class Uniform:
     """Equal steps from t = 1 to t = 0."""
@@ -118,7 +130,7 @@ class Uniform:
 
 
 @dataclass(frozen=True)
-class Plateau:
+class Plateau(FromTo):
     """ReMDM-loop on the clock of the text experiments: t_on and t_off are shares of the step budget.
 
     Draft with alpha rising to alpha_on, hold it there between t_on and t_off, then complete (arXiv 2503.00307,
@@ -130,10 +142,6 @@ class Plateau:
     t_on: float = knob(0.55, 0, 1, symbol="t_on", help="When it begins: the share of steps still to come.")
     t_off: float = knob(0.05, 0, 1, symbol="t_off", help="When it ends: the share of steps still to come.")
     alpha_on: float = knob(0.9, 0.01, 0.99, symbol="α(t_on)", help="The share of tokens decoded while the loop runs.")
-
-    def __post_init__(self) -> None:
-        check(self)
-        ordered(self.t_on, self.t_off)
 
     def nodes(self, n: int, schedule: Schedule) -> tuple[Node, ...]:
         """(1 - t_on) n draft steps, (t_on - t_off) n held ones, t_off n to complete."""
@@ -161,7 +169,7 @@ class Plateau:
 
 
 @dataclass(frozen=True)
-class PlateauTimes:
+class PlateauTimes(FromTo):
     """ReMDM-loop on the clock of the QM9 experiments: t_on and t_off are times of the schedule (Appendix C, Alg. 3).
 
     Half of the steps draft, alpha is held at alpha(t_on) until a share t_off of the steps is left.
@@ -169,10 +177,6 @@ class PlateauTimes:
 
     t_on: float = knob(0.25, 0, 1, symbol="t_on", help="The schedule's time that is held: alpha stays at alpha(t_on).")
     t_off: float = knob(0.125, 0, 1, symbol="t_off", help="The share of steps left when the loop ends.")
-
-    def __post_init__(self) -> None:
-        check(self)
-        ordered(self.t_on, self.t_off)
 
     def nodes(self, n: int, schedule: Schedule) -> tuple[Node, ...]:
         """n / 2 draft steps, held until step floor((1 - t_off) n), then to 0."""
@@ -216,16 +220,13 @@ class Capped:
 
 
 @dataclass(frozen=True)
-class Draft:
+class Draft(Checked):
     """LLaDA's loop: 7/16 of the steps draft 7/8 of the tokens, half of them revise, 1/16 complete.
 
     28 + 32 + 4 of 64 steps for 32 tokens, as published (arXiv 2503.00307, Appendix D.4); alpha_on is 7/8.
     """
 
     alpha_on: float = knob(0.875, 0.01, 0.99, symbol="α(t_on)", help="The share of tokens decoded while the loop runs.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def nodes(self, n: int, schedule: Schedule) -> tuple[Node, ...]:
         """alpha rises evenly, stands still, and rises evenly again."""
@@ -246,9 +247,3 @@ class Draft:
 def _bound(alpha: float) -> float:
     """Rounding may leave [0, 1] by an ulp."""
     return min(1.0, max(0.0, alpha))
-
-
-def ordered(t_on: float, t_off: float) -> None:
-    """Raise ValueError, naming both, unless t_off lies below t_on."""
-    if not t_off < t_on:
-        raise ValueError(f"t_off must lie below t_on, got t_off {t_off:g} and t_on {t_on:g}")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.schedule import Schedule
 from remdm.sampling.state import State
@@ -30,13 +30,10 @@ LOCKED = 10
 
 
 @dataclass(frozen=True)
-class DraftThenRefine:
+class DraftThenRefine(Checked):
     """All tokens are written in the first steps; in the rest time stands still at 0 and they are revised."""
 
     draft_share: float = knob(0.5, 0.01, 1, help="The share of the steps that write the draft.")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def nodes(self, n: int, schedule: Schedule) -> tuple[Node, ...]:
         """At least one step drafts; 32 + 32 in the source."""
@@ -53,7 +50,7 @@ class _Streaks:
 
 
 @dataclass(frozen=True)
-class Refill(TakesNothingBack):
+class Refill(Checked, TakesNothingBack):
     """A draft as LLaDA writes it; then random tokens are hidden at once, and the least likely of them drawn again.
 
     The rest of the tokens is what the network sees. The hidden share falls by a cosine. A token that is drawn as it was
@@ -66,9 +63,6 @@ class Refill(TakesNothingBack):
     sharpness: float = knob(
         1.67, 0.1, 10, help="Divides the temperature in the revision: 1.67 makes 0.3 of the draft's 0.5."
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def hidden_share(self, step: Step) -> float:
         """r_k = r_K + (r_0 - r_K) (1 + cos(pi k / (K - 1))) / 2 in step k of K."""

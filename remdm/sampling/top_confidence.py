@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
@@ -58,7 +58,7 @@ MARGIN, ENTROPY = "margin", "entropy"
 
 
 @dataclass(frozen=True)
-class TopConfidence(Usual):
+class TopConfidence(Checked, Usual):
     """Exact counts: all masked positions draw a token, the most confident of them keep it.
 
     Confidence is x_theta's probability of the drawn token: as the network gives it, whatever the temperature (LLaDA),
@@ -79,9 +79,6 @@ class TopConfidence(Usual):
     )  # fmt: skip
     held_only: bool = True
     tempered: bool = False
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def __call__(self, denoiser: Denoiser, state: State, step: Step, noise: Noise) -> StepRecord:
         """Remask the least confident, draw, keep the most confident."""

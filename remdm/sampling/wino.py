@@ -8,7 +8,7 @@ from torch import Tensor
 
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.judging import THIRDS, WAYS, judgings, parts, placed, unseen
-from remdm.sampling.knobs import check, knob
+from remdm.sampling.knobs import Checked, knob
 from remdm.sampling.noise import Noise
 from remdm.sampling.state import State
 from remdm.sampling.time_grid import Step
@@ -40,7 +40,7 @@ class _Accepted:
 
 
 @dataclass(frozen=True)
-class WideInNarrowOut(Unpredicted):
+class WideInNarrowOut(Checked, Unpredicted):
     """All tokens above a threshold are decoded; of those that stood, the ones fall that the network does not repeat.
 
     For that they are hidden: a random third of them at a time, or each alone. The source asks for all at once, with a
@@ -56,9 +56,6 @@ class WideInNarrowOut(Unpredicted):
         help="A random third of the decoded tokens at a time, or each alone, at an evaluation for each token.",
     )  # fmt: skip
     ends: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def evaluations(self, length: int) -> int:
         """One, and those of the judging."""

@@ -9,7 +9,8 @@ from remdm.domains.registry import DOMAINS, measurements
 from remdm.evaluation.measurement import Bench, Objective
 from remdm.evaluation.sweeps.results import read
 from remdm.evaluation.sweeps.samples import Cell, Samples
-from remdm.evaluation.tuning.calm import CALM, FILE, SEED, Candidate, Grid, best_calm, share_sent_back
+from remdm.evaluation.tuning.calm import CALM, FILE, SEED, Candidate, best_calm, share_sent_back
+from remdm.evaluation.tuning.search import Study
 from remdm.models.checkpoints import recommended, weights_hash
 from remdm.paths import ASSETS, CHECKPOINTS
 from remdm.sampling.methods import settings
@@ -51,7 +52,7 @@ def test_a_grid_is_measured_by_what_recommends(tmp_path):
 
     figures = {"valid": 0.75, "novel": 0.25, "unique": 1.0}
     bench = Bench("toy", "0", None, lambda cell: [draw], lambda cell, drawn: figures)
-    row = Grid(kind, bench, 8, SEED, 64, tmp_path, goal).measure(kind.cell("mdlm", 8, SEED, {}), "plain", {})
+    row = Study(kind, bench, 8, SEED, 64, tmp_path / FILE, goal).measure(kind.cell("mdlm", 8, SEED, {}), "plain", {})
     assert (row["goal"], json.loads(row["variety"])) == ("0.75", {"novel": 0.25, "unique": 1.0})
 
 

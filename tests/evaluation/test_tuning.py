@@ -12,7 +12,7 @@ from remdm.evaluation.measurement import Bench, Objective
 from remdm.evaluation.sweeps import sweep
 from remdm.evaluation.sweeps.samples import Cell
 from remdm.evaluation.tuning import search, tuning_analysis
-from remdm.evaluation.tuning.search import CONFIRMED, PAPER, Study
+from remdm.evaluation.tuning.search import CONFIRMED, PAPER, Study, file_of
 from remdm.views.interval import Interval
 
 GOAL = Objective("right", floors={"distinct": 0.9})
@@ -90,7 +90,7 @@ class _Draw:
 @pytest.fixture
 def study(tmp_path):
     toy = Toy()
-    return toy, Study(toy, sweep.bench(toy), 16, 0, 8, tmp_path)
+    return toy, Study(toy, sweep.bench(toy), 16, 0, 8, tmp_path / file_of(toy.domain), toy.objective)
 
 
 def test_a_trial_is_drawn_once_and_refused_if_it_lost_its_variety(study):

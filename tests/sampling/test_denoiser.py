@@ -6,7 +6,7 @@ import torch
 from remdm.models.ideal import letters
 from remdm.sampling import nucleus as nuclei
 from remdm.sampling.cached import Cached
-from remdm.sampling.denoiser import Truncated, Truncation, Unguided, Widened, subs
+from remdm.sampling.denoiser import Denoiser, Truncated, Truncation, Widened, subs
 from remdm.sampling.nucleus import nucleus
 
 FOUR = torch.tensor([[0.5, 0.3, 0.15, 0.05]], dtype=torch.float64).log()
@@ -109,7 +109,7 @@ def test_truncation_out_of_range_is_refused(name, bad):
         Truncation(**{name: bad})
 
 
-class Hashing(Unguided):
+class Hashing(Denoiser):
     """A deterministic stand-in for a network: every output depends on its whole sequence, its position and time."""
 
     mask_id = 9

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from remdm.models.ideal import letters
-from remdm.sampling.denoiser import Truncated, Truncation, Unguided
+from remdm.sampling.denoiser import Denoiser, Truncated, Truncation
 from remdm.sampling.guidance import ClassifierGuided, Guided, Prefixed, Without
 from remdm.sampling.methods import run, settings
 from remdm.sampling.noise import Noise
@@ -17,7 +17,7 @@ from remdm.sampling.transition import Ancestral
 SIZE, MASK, LENGTH = 5, 4, 3
 
 
-class Toy(Unguided):
+class Toy(Denoiser):
     """x_theta that depends on every token of z_t; counts its calls."""
 
     mask_id = MASK

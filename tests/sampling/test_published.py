@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from remdm.models.ideal import IdealDenoiser
-from remdm.sampling.denoiser import Truncated, Truncation, Unguided
+from remdm.sampling.denoiser import Denoiser, Truncated, Truncation
 from remdm.sampling.methods import largest_eta, run, settings
 from remdm.sampling.noise import Noise
 from remdm.sampling.presets import METHODS
@@ -25,7 +25,7 @@ VOCABULARY, MASK, EOS, EOT = 24, 23, 20, 21
 
 
 @dataclass
-class Stub(Unguided):
+class Stub(Denoiser):
     """A network of a fixed table: the logits of a position depend on it, on its neighbours and on the whole sum."""
 
     seed: int
@@ -190,7 +190,7 @@ def test_the_chats_and_generates_published_settings():
 
 
 @dataclass
-class Two(Unguided):
+class Two(Denoiser):
     """Two positions: logits 2.0 and 1.9 at the first; 1.5 and five times 0.2 at the second."""
 
     mask_id: int = 7

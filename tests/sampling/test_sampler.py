@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from remdm.models.ideal import WORDS, IdealDenoiser, letters
-from remdm.sampling.denoiser import Unguided
+from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import Running, build, run, settings
 from remdm.sampling.noise import Noise
 from remdm.sampling.presets import METHODS
@@ -24,7 +24,7 @@ PROMPTED = torch.tensor([[18, MASK, MASK, MASK, MASK], [MASK] * 5, [MASK, MASK, 
 
 
 @dataclass
-class Counting(Unguided):
+class Counting(Denoiser):
     """Counts the sequences that the network is really asked for."""
 
     inner: IdealDenoiser = IDEAL

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from remdm.sampling.denoiser import Unguided
+from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.noise import Noise
 from remdm.sampling.remasking import Cap, Never, Rescale, Rescored
 from remdm.sampling.sampler import observe
@@ -25,7 +25,7 @@ HALF = torch.tensor(0.5, dtype=torch.float64)
 
 
 @dataclass
-class Fixed(Unguided):
+class Fixed(Denoiser):
     """One distribution for every position, or one for each."""
 
     probabilities: torch.Tensor

@@ -11,10 +11,11 @@ from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.network import Compute, NetworkDenoiser, compute
 from remdm.models.transformer import TransformerConfig
 from remdm.sampling.time_grid import Step
-from remdm.studies.bench import add_arguments, browser, crowd, floor, page, run, steps
+from remdm.studies.bench import browser, crowd, floor, page, steps
+from remdm.studies.bench.command import add_arguments, run
 from remdm.studies.bench.literal import literal_step
 from remdm.studies.bench.report import markdown
-from remdm.studies.bench.rows import CLOCKS, interleaved, row, table
+from remdm.studies.bench.rows import CLOCKS, interleaved, line, row
 from remdm.studies.bench.targets import MET, MISSED, UNKNOWN, verdicts
 
 CPU = Compute(torch.device("cpu"), torch.float32, "for the tests")
@@ -174,7 +175,7 @@ def test_the_command_prints_and_writes_its_rows(monkeypatch, tmp_path, capsys):
     command("--only", "tiny", "--repeats", "1", "--json", str(path), "--device", "cpu")
     (made,) = json.loads(path.read_text(encoding="utf-8"))
     assert set(made) == STEP | FLOOR and made["geometry"] == "tiny"
-    assert table([made]).splitlines()[1] in capsys.readouterr().out
+    assert line(made) in capsys.readouterr().out
     assert Path(page.APP).is_file()
 
 

@@ -8,7 +8,8 @@ import zipfile
 import pytest
 
 from remdm.evaluation.sweeps.samples import load
-from remdm.studies.gpu import add_arguments, run, samples, times
+from remdm.studies.gpu import samples, times
+from remdm.studies.gpu.command import add_arguments, run
 from remdm.studies.gpu.report import Report
 
 

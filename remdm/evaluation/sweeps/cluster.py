@@ -2,11 +2,13 @@
 
 Sample k of a cell depends on the cell and on k alone, so that it does not matter who draws it: the same samples come
 out as in one process, up to the rounding of other processors. Workers get the network and the code; files are written
-here alone, each batch as soon as those before it are there, so that a stopped sweep goes on where it stopped.
+here alone, batch after batch, so that a stopped sweep goes on where it stopped.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +17,8 @@ from remdm.evaluation.needed import need
 from remdm.evaluation.sweeps.samples import Part, Samples, batches, load, save
 
 INSTALL = "pip install 'ray>=2.50'"
-AHEAD = 2
-"""Batches that wait for each core."""
-
-
-class _File:
-    """A file that is filled by batches in any order; it holds what follows on each other from the start."""
-
-    def __init__(self, part: Part) -> None:
-        self.part, self.samples = part, load(part.path)
-        self._early: dict[int, Samples] = {}
-
-    def __len__(self) -> int:
-        return len(self.samples or ())
-
-    def add(self, first: int, made: Samples) -> None:
-        """Keep a batch, and write it once those before it are there."""
-        self._early[first] = made
-        while len(self) in self._early:
-            self.samples = self._early.pop(len(self)).after(self.samples)
-            save(self.part.path, self.samples)
+AHEAD = 4
+"""Batches that are under way for each core: who is done need not wait for the others."""
 
 
 def fill(
@@ -62,21 +46,23 @@ def fill(
 
 def _fill(parts: Sequence[Part], batch: int, tick: Callable[[int], Any], ray: Any) -> Iterator[Samples]:
     work = ray.remote(lambda draw, first, stop: draw(first, stop))
-    files = [_File(part) for part in parts]
-    waiting = ((file, first, stop) for file in files for first, stop in batches(len(file), file.part.count, batch))
-    lent: dict[int, Any] = {}
-    flying: dict[Any, tuple[_File, int, int]] = {}
-    most = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
-    for file in files:
-        while len(file) < file.part.count:
-            while len(flying) < most and (task := next(waiting, None)):
-                if id(task[0]) not in lent:  # the network travels once for each file, not for each batch
-                    lent[id(task[0])] = ray.put(task[0].part.draw)
-                flying[work.remote(lent[id(task[0])], task[1], task[2])] = task
-            for ready in ray.wait(list(flying))[0]:
-                done, first, stop = flying.pop(ready)
-                done.add(first, ray.get(ready))
-                tick((stop - first) * done.part.steps)
-        lent.pop(id(file), None)
-        assert file.samples is not None
-        yield file.samples
+
+    def asked() -> Iterator[tuple[Path, int, Any]]:
+        for part in {part.path: part for part in parts}.values():
+            draw = None
+            for first, stop in batches(part.there, part.count, batch):
+                draw = draw or ray.put(part.draw)  # the network travels once for each file, not for each batch
+                yield part.path, (stop - first) * part.steps, work.remote(draw, first, stop)
+
+    coming = asked()
+    flying = deque(islice(coming, AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))))
+    for part in parts:
+        samples = load(part.path)
+        while flying and flying[0][0] == part.path:
+            _, steps, drawn = flying.popleft()
+            samples = ray.get(drawn).after(samples)
+            save(part.path, samples)
+            tick(steps)
+            flying.extend(islice(coming, 1))
+        assert samples is not None
+        yield samples

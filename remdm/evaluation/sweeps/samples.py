@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from remdm.runs.request import run_seed
 from remdm.sampling.denoiser import Denoiser
@@ -153,6 +154,20 @@ def save(path: Path, samples: Samples) -> None:
     os.replace(part, path)
 
 
+def draw(
+    denoiser: Denoiser, chosen: Settings, starts: Tensor, seeds: tuple[int, ...], tick: Callable[[int], Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Final ids `[B, L]` and forwards `[B]` of a batch that starts from ids `[B, L]`, masks among them.
+
+    `tick` is called after each step with the number of sequences.
+    """
+    running = run(denoiser, chosen, starts, seeds, watch=False)
+    for record in running:
+        after = record.after
+        tick(len(seeds))
+    return after.tokens.numpy(), running.forwards.numpy()
+
+
 READ_AT_ONCE = 16
 """Samples that a judge reads between two looks at the file."""
 
@@ -214,12 +229,9 @@ class Free:
     dtype: str = "float32"
 
     def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
-        begun, masks = time.perf_counter(), torch.full((stop - first, self.length), self.denoiser.mask_id)
-        running = run(self.denoiser, self.cell.settings, masks, self.cell.seeds(first, stop), watch=False)
-        for record in running:
-            after = record.after
-            tick(stop - first)
-        return timed(after.tokens.numpy(), running.forwards.numpy(), begun, self.dtype)
+        begun, starts = time.perf_counter(), torch.full((stop - first, self.length), self.denoiser.mask_id)
+        tokens, forwards = draw(self.denoiser, self.cell.settings, starts, self.cell.seeds(first, stop), tick)
+        return timed(tokens, forwards, begun, self.dtype)
 
 
 def timed(tokens: np.ndarray, forwards: np.ndarray, begun: float, dtype: str) -> Samples:
@@ -238,9 +250,14 @@ class Part:
     steps: int
 
     @property
+    def there(self) -> int:
+        """How many the file has."""
+        return len(load(self.path) or ())
+
+    @property
     def missing(self) -> int:
         """Steps of the samples that are not there yet."""
-        return max(0, self.count - len(load(self.path) or ())) * self.steps
+        return max(0, self.count - self.there) * self.steps
 
 
 def batches(done: int, count: int, batch: int) -> Iterator[tuple[int, int]]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 
-def markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, the first column to the left, the others to the right."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *body]
+def markdown(header: Sequence[str], body: Sequence[Sequence[str]], first: str = "---", others: str = "---:") -> str:
+    """A Markdown table, the first column to the left, the others to the right, if nothing else is said."""
+    lines = [header, [first] + [others] * (len(header) - 1), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

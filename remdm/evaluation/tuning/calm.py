@@ -11,10 +11,8 @@ checkpoints/MODEL/recommended.json, which the page and `remdm sample` read.
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -45,23 +43,6 @@ FILE = "recommended.csv"
 
 
 @dataclass(frozen=True)
-class Grid(Study):
-    """A study of the grid, in a file of its own and by the objective that recommends."""
-
-    goal: Objective
-
-    @property
-    def objective(self) -> Objective:
-        """What counts."""
-        return self.goal
-
-    @property
-    def path(self) -> Path:
-        """The file of all domains' grids."""
-        return self.folder / FILE
-
-
-@dataclass(frozen=True)
 class Candidate:
     """A cell of the grid: its row, and the share of open positions that it sends back in a step."""
 
@@ -84,7 +65,7 @@ def share_sent_back(domain: Domain, model: Model, chosen: Settings, seed: int) -
     return sum(steps) / len(steps) / (WATCHED * model.length - given)
 
 
-def cells(study: Grid) -> list[Cell]:
+def cells(study: Study) -> list[Cell]:
     """All of the grid."""
     return [
         study.cell(sampler, {"eta": eta} if eta else {}) for sampler, etas in GRID.items() for eta in etas or (None,)
@@ -126,9 +107,13 @@ def run(args: argparse.Namespace, kind: Measurement, domain: Domain) -> None:
     model = domain.model(args.model)
     flags, goal = kind.opening(model.name)
     bench = sweep.bench(kind, *flags)
-    study = Grid(kind, bench, args.steps, SEED, args.samples, args.out, goal)
+    study = Study(kind, bench, args.steps, SEED, args.samples, args.out / FILE, goal)
     again = replace(study, seed=SEED + FRESH)
-    found = _grid(study, lambda cell: share_sent_back(domain, model, cell.settings, SEED))
+    floor = study.plain()
+    found = [
+        Candidate(cell, study.measure(cell, TRIAL, floor), share_sent_back(domain, model, cell.settings, SEED))
+        for cell in tqdm(cells(study), desc=bench.name, unit="setting")
+    ]
     winner = best_calm(goal, found)
     print(table(goal, found, winner))
     if winner is None:
@@ -144,12 +129,3 @@ def run(args: argparse.Namespace, kind: Measurement, domain: Domain) -> None:
     settings = {"sampler": winner.cell.sampler, "steps": args.steps, **dict(winner.cell.overrides)}
     path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
     print(path)
-
-
-def _grid(study: Grid, share: Callable[[Cell], float]) -> list[Candidate]:
-    """Every cell of the grid, drawn, scored and watched; MDLM's variety sets the floors."""
-    floor: Mapping[str, Any] = study.plain()
-    return [
-        Candidate(cell, study.measure(cell, TRIAL, floor), share(cell))
-        for cell in tqdm(cells(study), desc=study.bench.name, unit="setting")
-    ]

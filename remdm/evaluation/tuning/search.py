@@ -20,7 +20,17 @@ import remdm
 from remdm.evaluation.measurement import Bench, Measurement, Objective
 from remdm.evaluation.sweeps import results, sweep
 from remdm.evaluation.sweeps.samples import Cell, Samples, batches, machine
-from remdm.evaluation.tuning.tuning_analysis import SPACES, best_of, chosen, knobs_of, merit, optuna, space, summary
+from remdm.evaluation.tuning.tuning_analysis import (
+    SPACES,
+    best_of,
+    chosen,
+    knobs_of,
+    known_trials,
+    merit,
+    optuna,
+    space,
+    summary,
+)
 from remdm.sampling.methods import largest_eta
 from remdm.views.interval import Interval
 
@@ -41,23 +51,15 @@ def file_of(domain: str) -> str:
 
 @dataclass(frozen=True)
 class Study:
-    """Trials of one domain's embedded model at one T, all measured alike."""
+    """Trials of one domain's embedded model at one T, all measured alike, kept in one file, by what counts."""
 
     kind: Measurement
     bench: Bench
     steps: int
     seed: int
     samples: int
-    folder: Path
-
-    @property
-    def objective(self) -> Objective:
-        """What counts."""
-        return self.kind.objective
-
-    @property
-    def path(self) -> Path:
-        return self.folder / file_of(self.kind.domain)
+    path: Path
+    objective: Objective
 
     def cell(self, sampler: str, changes: Mapping[str, Any] | None = None) -> Cell:
         """A cell at this T with the random numbers of this study."""
@@ -118,12 +120,7 @@ def search(study: Study, sampler: str, trials: int, tick: Any = lambda count: No
     # another seed where trials are there: else the first random ones would come again
     tree = package.samplers.TPESampler(seed=study.seed + len(made))
     searched = package.create_study(direction="maximize", sampler=tree)
-    for row in made:
-        searched.add_trial(
-            package.trial.create_trial(
-                params=chosen(row, knobs), distributions=knobs, value=merit(study.objective, row)
-            )
-        )
+    searched.add_trials(known_trials(study.objective, made, knobs))
     tick(len(made))
     while len(made) < trials:
         asked = searched.ask(knobs)
@@ -161,7 +158,8 @@ def run(args: argparse.Namespace, kind: Measurement) -> None:
             raise ValueError(f"{count} must be at least 1, got {getattr(args, count)}")
     optuna()
     torch.set_num_threads(1)
-    study = Study(kind, sweep.bench(kind, *kind.tuning), args.steps, args.seed, args.samples, args.out)
+    path = args.out / file_of(kind.domain)
+    study = Study(kind, sweep.bench(kind, *kind.tuning), args.steps, args.seed, args.samples, path, kind.objective)
     again = replace(study, seed=args.seed + FRESH, samples=args.confirm)
     for sampler in args.samplers:
         with tqdm(total=args.trials, desc=sampler, unit="trial") as bar:

@@ -88,6 +88,14 @@ def plateau(
     return {name: (min(each[name] for each in found), max(each[name] for each in found)) for name in names}
 
 
+def known_trials(goal: Objective, rows: Sequence[Row], distributions: Mapping[str, Any]) -> list[Any]:
+    """Rows of trials as optuna has them."""
+    make = optuna().trial.create_trial
+    return [
+        make(params=chosen(row, distributions), distributions=distributions, value=merit(goal, row)) for row in rows
+    ]
+
+
 def importance(goal: Objective, rows: Sequence[Row], sampler: str) -> dict[str, float]:
     """How much each knob decides whether a trial is among the better ones (PED-ANOVA); empty for a single knob."""
     if len(rows) < 4:
@@ -98,9 +106,7 @@ def importance(goal: Objective, rows: Sequence[Row], sampler: str) -> dict[str, 
         return {}
     package = optuna()
     study = package.create_study(direction="maximize")
-    for row in rows:
-        params = chosen(row, names)
-        study.add_trial(package.trial.create_trial(params=params, distributions=distributions, value=merit(goal, row)))
+    study.add_trials(known_trials(goal, rows, distributions))
     evaluator = package.importance.PedAnovaImportanceEvaluator()
     found = package.importance.get_param_importances(study, evaluator=evaluator)
     return {name: float(found.get(name, 0.0)) for name in names}

@@ -1,7 +1,6 @@
 """The command: which rows are made, and where they go."""
 
 import argparse
-import json
 import platform
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -9,21 +8,16 @@ from pathlib import Path
 
 import torch
 
-from remdm.models.checkpoints import load_embedded
-from remdm.models.network import DEVICES, Compute, NetworkDenoiser, compute
+from remdm.models.network import DEVICES, Compute, compute
 from remdm.studies.bench.commands import command_rows
-from remdm.studies.bench.crowd import alone_ms, crowds
+from remdm.studies.bench.crowd import CROWDED, alone_ms, crowded, crowds
 from remdm.studies.bench.floor import against_floor
 from remdm.studies.bench.page import PageError, page_row
 from remdm.studies.bench.reference import Reference
 from remdm.studies.bench.report import markdown
-from remdm.studies.bench.rows import CLOCKS, Row, table
+from remdm.studies.bench.rows import CLOCKS, Row, line, put, read
 from remdm.studies.bench.steps import GEOMETRIES, embedded_cases, measured, random_case
 from remdm.studies.bench.targets import verdicts
-
-CROWDED = "stories"
-SAME = ("name", "geometry", "dtype", "visitors")
-"""What tells two rows of a file apart."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,14 +46,8 @@ def works(
 
         return rows
 
-    def visitors() -> Iterator[Row]:
-        checkpoint = load_embedded(CROWDED, chosen)
-        assert isinstance(checkpoint.denoiser, NetworkDenoiser)
-        yield from crowds(CROWDED, checkpoint.denoiser, checkpoint.length)
-
     def page() -> Iterator[Row]:
-        checkpoint = load_embedded(CROWDED, chosen)
-        yield page_row("text", CROWDED, alone_ms(checkpoint.denoiser, checkpoint.length))
+        yield page_row("text", CROWDED, alone_ms(*crowded(chosen)))
 
     def browsed(measure: str, *what: str) -> Callable[[], Iterator[Row]]:
         """A row of browser.py, which takes Gradio and Playwright: of no use where neither is."""
@@ -68,7 +56,7 @@ def works(
     made = {geometry: step(lambda geometry=geometry: random_case(geometry, chosen)) for geometry in GEOMETRIES}
     made |= {name: step(make) for name, make in embedded_cases(chosen)}
     return made | {
-        "visitors": visitors,
+        "visitors": lambda: crowds(CROWDED, *crowded(chosen)),
         "page": page,
         "click": browsed("click_row", "text", CROWDED),
         "arrival": browsed("arrival_row", "text"),
@@ -106,34 +94,13 @@ def run(args: argparse.Namespace) -> None:
     for name in args.only or there:
         try:
             for made in there[name]():
-                lines = table([made]).splitlines()
-                print("\n".join(lines[bool(rows) :]), flush=True)
+                print(line(made), flush=True)
                 rows.append(made)
                 if args.json:
-                    write(args.json, made)
+                    put(args.json, made)
         except PageError as error:
             if args.only:
                 raise
             print(f"{name}: {error}", flush=True)
     for each in verdicts(read(args.json) if args.json else rows):
         print(f"{each.state}: {each.target} ({each.measured or 'no row'})")
-
-
-def read(path: Path) -> list[Row]:
-    """The rows of a file, none where there is no such file.
-
-    Raises:
-        ValueError: for a file that holds something else.
-    """
-    if not path.is_file():
-        return []
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(rows, list) or not all(isinstance(each, dict) and "geometry" in each for each in rows):
-        raise ValueError(f"{path.name} holds no rows of the benchmark")
-    return rows
-
-
-def write(path: Path, made: Row) -> None:
-    """Put a row into a file, in the place of the one that measured the same before."""
-    rows = {tuple(each.get(key) for key in SAME): each for each in (*read(path), made)}
-    path.write_text(json.dumps([*rows.values()], indent=2) + "\n", encoding="utf-8")

@@ -2,21 +2,39 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
 
-from remdm.models.network import NetworkDenoiser
+from remdm.models.checkpoints import load_embedded
+from remdm.models.network import Compute, NetworkDenoiser
 from remdm.runs.frames import Recorded
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import run, settings
 from remdm.serving.batcher import POSITIONS, VISITORS, Batcher
 from remdm.studies.bench.rows import Row, row
 
-CROWDS = (1, 2, 4, 8, 16)
+CROWDED, CROWDS = "stories", (1, 2, 4, 8, 16)
+"""The model that all ask for, and how many they are."""
 SAMPLER = "remdm-loop"
+
+
+def crowded(chosen: Compute) -> tuple[NetworkDenoiser, int]:
+    """That model's denoiser and length."""
+    checkpoint = load_embedded(CROWDED, chosen)
+    assert isinstance(checkpoint.denoiser, NetworkDenoiser)
+    return checkpoint.denoiser, checkpoint.length
+
+
+def together(count: int, visit: Callable[[int], None]) -> None:
+    """So many visits at once, each in a thread of its own, to the end of the last."""
+    threads = [threading.Thread(target=visit, args=(place,)) for place in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @dataclass(frozen=True)
@@ -50,11 +68,7 @@ def _visits(denoisers: list[Denoiser], length: int, steps: int, gate: AbstractCo
                 firsts[place] = firsts[place] or time.perf_counter() - begun
                 taken[place] += batch
 
-    threads = [threading.Thread(target=visit, args=(place,)) for place in range(len(denoisers))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(len(denoisers), visit)
     return _Crowd(sum(taken), time.perf_counter() - begun, max(firsts), time.process_time() - cpu)
 
 

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from remdm.models.onednn import linear
 from remdm.models.threads import fitting
-from remdm.studies.bench.rows import Row, interleaved
+from remdm.studies.bench.rows import Row, interleaved, rounded
 from remdm.studies.bench.steps import Case, eager, network_of
 
 ROWS, READ, WRITTEN = 1024, 768, 3072
@@ -54,7 +54,4 @@ def against_floor(case: Case, made: Row) -> Row:
         rate = product_rate(weight.dtype, weight.device, made["clock"], torch.get_num_threads())
     operations = products(case, made["decoded"])
     floor = 1000 * operations / rate
-    return {
-        **made, "gflop": round(operations / 1e9, 3), "floor_ms": round(floor, 3),
-        "of_floor": round(made["ours_ms"] / floor, 3),
-    }  # fmt: skip
+    return rounded({**made, "gflop": operations / 1e9, "floor_ms": floor, "of_floor": made["ours_ms"] / floor})

@@ -16,6 +16,7 @@ from typing import Any
 
 from remdm.domains.registry import DOMAINS
 from remdm.studies.bench.rows import Row, row
+from remdm.studies.scale.crowd import work
 
 APP = Path(__file__).resolve().parents[3] / "app.py"
 PATIENCE = 180
@@ -133,12 +134,6 @@ def memory(process: int) -> float:
     """Megabytes that a process holds (Linux)."""
     lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
-
-
-def work(process: int) -> float:
-    """Seconds of CPU that a process has taken (Linux): on a machine with other work the honest measure."""
-    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def page_row(domain: str, geometry: str, sampler_ms: float, steps: int = 128) -> Row:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from remdm.evaluation.sweeps import table
 from remdm.studies.bench.rows import FIRST, Row
 from remdm.studies.bench.targets import verdicts
 
@@ -54,8 +55,8 @@ def markdown(rows: Sequence[Row]) -> str:
 def _table(rows: Sequence[Row]) -> str:
     columns = list(dict.fromkeys(key for each in rows for key in (*FIRST, *each) if key in each and key != "name"))
     head = [column.removesuffix("_ms") + (" · ms" if column.endswith("_ms") else "") for column in columns]
-    lines = [head, ["---"] * len(columns), *([_cell(each.get(column, "")) for column in columns] for each in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    body = [[_cell(each.get(column, "")) for column in columns] for each in rows]
+    return table.markdown(head, body, others="---")
 
 
 def _cell(value: Any) -> str:

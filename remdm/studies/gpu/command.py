@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
         PARTS[args.parts[0]](args, report, until)
         return
     chosen = compute(args.device)
-    report.about(f"{chosen.title}, torch {torch.__version__}, {os.cpu_count()} cores")
+    report.add("machine", f"{chosen.title}, torch {torch.__version__}, {os.cpu_count()} cores")
     for part in args.parts:
         left = until - time.monotonic()
         if left < LEAST:

@@ -1,11 +1,12 @@
 """The report: rows in gpu.json and a page of them in gpu.md, both on the disk before the next row is begun."""
 
-import json
-import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-Row = dict[str, Any]
+from remdm.evaluation.sweeps.table import markdown
+from remdm.studies.bench.rows import Row, put, read, rounded, written
+
 COLUMNS = {
     "step": ("geometry", "dtype", "ours_ms", "eager_ms", "other_ms", "ratio", "network_ms", "watched_ms", "floor_ms",
              "over_floor", "decoded"),
@@ -27,28 +28,23 @@ ABOUT = {
 }
 
 
+@dataclass(frozen=True)
 class Report:
     """The rows of a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        file = folder / "gpu.json"
-        self.rows: list[Row] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    folder: Path
+
+    @property
+    def rows(self) -> list[Row]:
+        """What the file has: another part may have written since it was last looked at."""
+        return read(self.folder / "gpu.json")
 
     def add(self, name: str, geometry: str, **values: Any) -> Row:
         """A row, in the place of an earlier one of the same; written to the disk."""
-        made = {"name": name, "geometry": geometry, **values}
-        made = {key: round(value, 4) if isinstance(value, float) else value for key, value in made.items()}
-        same = lambda each: all(each.get(key) == made.get(key) for key in ("name", "geometry", "visitors"))  # noqa: E731
-        kept = Report(self.folder).rows  # another part may have written since
-        self.rows = [each for each in kept if not same(each)] + [made]
-        _written(self.folder / "gpu.json", json.dumps(self.rows, indent=1) + "\n")
-        _written(self.folder / "gpu.md", self.table() + "\n")
+        made = rounded({"name": name, "geometry": geometry, **values})
+        put(self.folder / "gpu.json", made)
+        written(self.folder / "gpu.md", self.table() + "\n")
         return made
-
-    def about(self, machine: str) -> None:
-        """Where it was made."""
-        self.add("machine", machine)
 
     def failed(self, what: str, why: str) -> None:
         """Something that did not work: one line, and the rest goes on."""
@@ -57,26 +53,15 @@ class Report:
 
     def table(self) -> str:
         """All rows as Markdown, a table for each kind."""
-        parts = []
+        parts: list[str] = []
+        rows = self.rows
         for name, columns in COLUMNS.items():
-            rows = [each for each in self.rows if each["name"] == name]
-            if not rows:
-                continue
-            lines = [columns, ["---"] * len(columns), *([_cell(each.get(key, "")) for key in columns] for each in rows)]
-            table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-            parts.append("\n\n".join(filter(None, (f"## {name}", ABOUT.get(name, ""), table))))
+            body = [[_cell(each.get(key, "")) for key in columns] for each in rows if each["name"] == name]
+            if body:
+                table = markdown(columns, body, others="---")
+                parts += filter(None, (f"## {name}", ABOUT.get(name, ""), table))
         return "\n\n".join(parts)
 
 
 def _cell(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1000 else str(value).replace("|", "/")
-
-
-def _written(path: Path, text: str) -> None:
-    """Write a file, all or nothing, and wait until the disk has it."""
-    part = path.with_suffix(path.suffix + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)

@@ -8,11 +8,10 @@ from functools import partial
 
 import torch
 
-from remdm.models.checkpoints import load_embedded
-from remdm.models.network import Compute, NetworkDenoiser, compute
-from remdm.studies.bench.crowd import crowds
+from remdm.models.network import Compute, compute
+from remdm.studies.bench.crowd import CROWDED, crowded, crowds
 from remdm.studies.bench.floor import products
-from remdm.studies.bench.rows import Row, interleaved
+from remdm.studies.bench.rows import Row, interleaved, line
 from remdm.studies.bench.steps import (
     GEOMETRIES,
     ON_A_CARD,
@@ -25,7 +24,7 @@ from remdm.studies.bench.steps import (
 )  # fmt: skip
 from remdm.studies.gpu.report import Report
 
-CROWDED, CROWDS = "stories", (1, 8, 64)
+CROWDS = (1, 8, 64)
 REPEATS = 15
 LOOKED_UP = ("vocab_embed.embedding", "wte.weight")
 """Tables of which a forward reads a few rows only."""
@@ -70,9 +69,7 @@ def _step(make: Callable[[], Case], found: dict[str, float], repeats: int) -> It
 
 
 def _visitors(chosen: Compute) -> Iterator[Row]:
-    checkpoint = load_embedded(CROWDED, chosen)
-    assert isinstance(checkpoint.denoiser, NetworkDenoiser)
-    for made in crowds(CROWDED, checkpoint.denoiser, checkpoint.length, sizes=CROWDS):
+    for made in crowds(CROWDED, *crowded(chosen), sizes=CROWDS):
         yield {**made, "steps_per_second": 1000 / made["ours_ms"]}
 
 
@@ -107,8 +104,7 @@ def run(args: argparse.Namespace, report: Report, until: float) -> None:
             continue
         try:
             for made in works[name]():
-                row = report.add(**made)
-                print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+                print(line(report.add(**made)), flush=True)
         except Exception as error:  # whatever a new machine brings: the others are measured all the same
             report.failed(name, f"{type(error).__name__}: {str(error).splitlines()[0][:300] if str(error) else ''}")
         gc.collect()  # 16 GB of weights would otherwise wait for it

@@ -17,15 +17,15 @@ from torch import Tensor
 from remdm.evaluation.measurement import Bench, Job, Write
 from remdm.evaluation.metrics.frechet import classifier_score, frechet, moments
 from remdm.evaluation.metrics.statistics import over_seeds, with_spread
+from remdm.evaluation.sweeps.compiled import number_type
 from remdm.evaluation.sweeps.results import with_ends
-from remdm.evaluation.sweeps.samples import Cell, Samples, Tick, silent, timed
+from remdm.evaluation.sweeps.samples import Cell, Samples, Tick, draw, silent, timed
 from remdm.hub.catalog import ENTRIES
 from remdm.hub.image import ImageCheckpoint
 from remdm.hub.loading import load as load_model
 from remdm.models.labels import LabelNetwork
 from remdm.models.network import compute
-from remdm.sampling.denoiser import Unguided, subs
-from remdm.sampling.methods import run
+from remdm.sampling.denoiser import Denoiser
 from remdm.studies.reproduce.experiment import Experiment, Figure, Need, Package, Work, columns, digest, samples_of
 
 SEED, SPLITS, AGAIN, SEEN_AT_ONCE = 42, 10, 5, 50
@@ -47,12 +47,11 @@ Seen = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class Labelled(Unguided):
+class Labelled(Denoiser):
     """x_theta of a network given classes; the last token of each sequence names its class."""
 
     network: LabelNetwork
     mask_id: int
-    timed: bool = False
 
     def labels(self, tokens: Tensor) -> Tensor:
         """The classes, `[B]`."""
@@ -62,12 +61,9 @@ class Labelled(Unguided):
         """Masks and the class, `[B, length + 1]`."""
         return torch.cat((torch.full((len(labels), length), self.mask_id), labels[:, None] + self.mask_id + 1), dim=1)
 
-    @torch.inference_mode()
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta at the wanted rows, float32 `[n, V]`."""
-        device = next(self.network.parameters()).device
-        hidden = self.network.hidden(tokens[:, :-1].to(device), self.labels(tokens).to(device))
-        return subs(self.network.head(hidden[rows[:, :-1].to(device)]), self.mask_id).to(tokens.device)
+        return self.network.log_x(tokens[:, :-1], self.labels(tokens), rows[:, :-1])
 
 
 @dataclass(frozen=True)
@@ -85,13 +81,9 @@ class Pictures:
         begun = time.perf_counter()
         # drawn from the start each time, so that a label depends on its place alone
         labels = torch.from_numpy(np.random.default_rng(SEED).integers(self.classes, size=stop)[first:])
-        seeds = self.cell.seeds(first, stop)
-        running = run(self.denoiser, self.cell.settings, self.denoiser.starts(labels, self.length), seeds, watch=False)
-        for record in running:
-            after = record.after
-            tick(len(seeds))
-        codes = after.tokens[:, :-1].cpu().numpy().astype(np.int32)
-        return timed(codes, running.forwards.cpu().numpy().astype(np.int32), begun, self.dtype)
+        starts, seeds = self.denoiser.starts(labels, self.length), self.cell.seeds(first, stop)
+        tokens, forwards = draw(self.denoiser, self.cell.settings, starts, seeds, tick)
+        return timed(tokens[:, :-1], forwards, begun, self.dtype)
 
 
 def inception(device: str) -> Seen:
@@ -152,10 +144,9 @@ class ImageNet(Experiment):
         assert isinstance(checkpoint, ImageCheckpoint)
         network = checkpoint.denoiser.network
         denoiser = Labelled(network, checkpoint.mask_id)
-        dtype = str(checkpoint.compute.dtype).removeprefix("torch.")
 
         def draws(cell: Cell) -> list[Pictures]:
-            return [Pictures(denoiser, cell, checkpoint.length, network.config.classes, dtype)]
+            return [Pictures(denoiser, cell, checkpoint.length, network.config.classes, number_type(checkpoint))]
 
         def score(cell: Cell | None, groups: Sequence[Samples]) -> dict[str, Any]:
             return {}

@@ -23,14 +23,14 @@ from remdm.domains.countdown.llada import ANSWER, EXAMPLES
 from remdm.domains.countdown.problems import Problem, solutions
 from remdm.evaluation.measurement import Bench
 from remdm.evaluation.metrics.statistics import bootstrap
+from remdm.evaluation.sweeps.compiled import number_type
 from remdm.evaluation.sweeps.results import with_ends
-from remdm.evaluation.sweeps.samples import Cell, Samples, Tick, silent, timed
+from remdm.evaluation.sweeps.samples import Cell, Samples, Tick, draw, silent, timed
 from remdm.hub.catalog import ENTRIES
 from remdm.hub.loading import load as load_model
 from remdm.hub.prompting import TextCheckpoint
 from remdm.hub.store import Source
 from remdm.models.network import compute
-from remdm.sampling.methods import run
 from remdm.studies.reproduce.experiment import Experiment, Figure, Need, Package, Work, columns, digest
 
 MODEL = "llada-8b-instruct"
@@ -57,8 +57,7 @@ class Answers:
 
     def __call__(self, first: int, stop: int, tick: Tick = silent) -> Samples:
         """Answers `first` to `stop - 1`, those to prompts of one length in one batch: nothing stands behind them."""
-        begun, dtype = time.perf_counter(), str(self.checkpoint.compute.dtype).removeprefix("torch.")
-        seeds = self.cell.seeds(first, stop)
+        begun, seeds = time.perf_counter(), self.cell.seeds(first, stop)
         ids = {place: self._encoded(self.prompts[place]) for place in {k // self.repeats for k in range(first, stop)}}
         groups: dict[int, list[int]] = {}
         for k in range(first, stop):
@@ -67,17 +66,12 @@ class Answers:
         forwards = np.zeros(stop - first, np.int32)
         for group in groups.values():
             starts = torch.tensor([ids[k // self.repeats] + [self.checkpoint.mask_id] * ANSWER for k in group])
-            running = run(
-                self.checkpoint.denoiser, self.cell.settings, starts, tuple(seeds[k - first] for k in group),
-                watch=False,
-            )  # fmt: skip
-            for record in running:
-                after = record.after
-                tick(len(group))
             where = [k - first for k in group]
-            tokens[where] = after.tokens[:, -ANSWER:].cpu().numpy()
-            forwards[where] = running.forwards.cpu().numpy()
-        return timed(tokens, forwards, begun, dtype)
+            made, forwards[where] = draw(
+                self.checkpoint.denoiser, self.cell.settings, starts, tuple(seeds[place] for place in where), tick
+            )
+            tokens[where] = made[:, -ANSWER:]
+        return timed(tokens, forwards, begun, number_type(self.checkpoint))
 
     def _encoded(self, prompt: str) -> list[int]:
         return self.checkpoint.tokenizer.encode(prompt, add_special_tokens=False).ids

@@ -15,7 +15,7 @@ from remdm.evaluation.sweeps.samples import Cell
 from remdm.evaluation.sweeps.table import markdown
 from remdm.hub.catalog import ENTRIES
 from remdm.hub.store import found, size
-from remdm.sampling.denoiser import Unguided
+from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import run
 from remdm.studies.reproduce.experiment import Experiment
 
@@ -25,11 +25,10 @@ vocabulary."""
 
 
 @dataclass(frozen=True)
-class Flat(Unguided):
+class Flat(Denoiser):
     """A few equally likely tokens, and the mask."""
 
     mask_id: int = 63
-    timed: bool = False
 
     def __call__(self, tokens: Tensor, rows: Tensor, t: float) -> Tensor:
         """log x_theta, `[n, 64]`."""

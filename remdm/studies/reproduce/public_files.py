@@ -5,6 +5,7 @@ files, and so does `reproduce --stand-in`.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -13,6 +14,20 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
 Shapes = dict[str, tuple[int, ...]]
+
+
+def layers(shapes: Mapping[str, tuple[int, ...]], bias: bool = False) -> Shapes:
+    """The tensors of layers by the shapes of their weights; a bias has a number for each of a weight's rows."""
+    return {
+        f"{layer}.{part}": each
+        for layer, shape in shapes.items()
+        for part, each in (("weight", shape), *([("bias", shape[:1])] if bias else []))
+    }
+
+
+def repeated(prefix: str, count: int, block: Shapes) -> Shapes:
+    """The tensors of so many blocks, numbered behind a prefix."""
+    return {f"{prefix}{i}.{name}": shape for i in range(count) for name, shape in block.items()}
 
 
 def filled(shapes: Shapes, seed: int = 0, scale: float = 0.3) -> dict[str, Tensor]:
@@ -38,28 +53,18 @@ def bytes_tokenizer(end: str, more: tuple[str, ...] = ()) -> Tokenizer:
 # MDLM
 
 
-def mdlm_shapes(vocab: int, width: int = 32, cond: int = 8, blocks: int = 2, head: int = 16) -> Shapes:
-    shapes: Shapes = {
-        "vocab_embed.embedding": (vocab, width),
-        "sigma_map.mlp.0.weight": (cond, 256),
-        "sigma_map.mlp.0.bias": (cond,),
-        "sigma_map.mlp.2.weight": (cond, cond),
-        "sigma_map.mlp.2.bias": (cond,),
+def mdlm_shapes(vocab: int, width: int = 32, cond: int = 8, blocks: int = 2) -> Shapes:
+    feed = 4 * width
+    block = {
+        **layers({"norm1": (width,), "attn_qkv": (3 * width, width), "attn_out": (width, width), "norm2": (width,)}),
+        **layers({"mlp.0": (feed, width), "mlp.2": (width, feed), "adaLN_modulation": (6 * width, cond)}, True),
     }
-    for i in range(blocks):
-        block = {
-            "norm1.weight": (width,), "attn_qkv.weight": (3 * width, width), "attn_out.weight": (width, width),
-            "norm2.weight": (width,), "mlp.0.weight": (4 * width, width), "mlp.0.bias": (4 * width,),
-            "mlp.2.weight": (width, 4 * width), "mlp.2.bias": (width,),
-            "adaLN_modulation.weight": (6 * width, cond), "adaLN_modulation.bias": (6 * width,),
-        }  # fmt: skip
-        shapes |= {f"blocks.{i}.{name}": shape for name, shape in block.items()}
-    return shapes | {
-        "output_layer.norm_final.weight": (width,),
-        "output_layer.linear.weight": (vocab, width),
-        "output_layer.linear.bias": (vocab,),
-        "output_layer.adaLN_modulation.weight": (2 * width, cond),
-        "output_layer.adaLN_modulation.bias": (2 * width,),
+    return {
+        "vocab_embed.embedding": (vocab, width),
+        **layers({"sigma_map.mlp.0": (cond, 256), "sigma_map.mlp.2": (cond, cond)}, True),
+        **repeated("blocks.", blocks, block),
+        **layers({"output_layer.norm_final": (width,)}),
+        **layers({"output_layer.linear": (vocab, width), "output_layer.adaLN_modulation": (2 * width, cond)}, True),
     }
 
 
@@ -83,52 +88,31 @@ def mdlm_folder(folder: Path, vocab: int = 258, length: int = 64) -> dict[str, T
 # GPT-2
 
 
-def gpt2_shapes(vocab: int, width: int = 32, blocks: int = 2, positions: int = 1024) -> Shapes:
-    """Of a GPT-2 as on the hub; its matrices stand on their side."""
-    shapes: Shapes = {
-        "wte.weight": (vocab, width), "wpe.weight": (positions, width), "ln_f.weight": (width,), "ln_f.bias": (width,),
-    }  # fmt: skip
-    for i in range(blocks):
-        block = {
-            "ln_1.weight": (width,), "ln_1.bias": (width,), "attn.c_attn.weight": (width, 3 * width),
-            "attn.c_attn.bias": (3 * width,), "attn.c_proj.weight": (width, width), "attn.c_proj.bias": (width,),
-            "ln_2.weight": (width,), "ln_2.bias": (width,), "mlp.c_fc.weight": (width, 4 * width),
-            "mlp.c_fc.bias": (4 * width,), "mlp.c_proj.weight": (4 * width, width), "mlp.c_proj.bias": (width,),
-        }  # fmt: skip
-        shapes |= {f"h.{i}.{name}": shape for name, shape in block.items()}
-    return shapes
+def gpt2_folder(folder: Path) -> None:
+    """A folder as openai-community/gpt2-large, written by transformers."""
+    from transformers import GPT2Config, GPT2Model  # takes seconds to import
 
-
-def gpt2_folder(folder: Path) -> dict[str, Tensor]:
-    """A folder as openai-community/gpt2-large; returns the tensors."""
-    folder.mkdir(parents=True, exist_ok=True)
     tokenizer = bytes_tokenizer("<|endoftext|>")
-    tokenizer.save(str(folder / "tokenizer.json"))
-    state = filled(gpt2_shapes(tokenizer.get_vocab_size()))
-    save_file(state, folder / "model.safetensors", {"format": "pt"})
     end = tokenizer.token_to_id("<|endoftext|>")
-    config = {
-        "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": tokenizer.get_vocab_size(),
-        "n_embd": 32, "n_head": 2, "n_layer": 2, "n_positions": 1024, "n_ctx": 1024, "bos_token_id": end,
-        "eos_token_id": end, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-05,
-    }  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    return state
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = GPT2Config(vocab_size=tokenizer.get_vocab_size(), n_embd=32, n_head=2, n_layer=2, n_positions=1024,
+                            bos_token_id=end, eos_token_id=end, initializer_range=0.3)  # fmt: skip
+        GPT2Model(config).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 # LLaDA
 
 
 def llada_shapes(vocab: int, width: int = 32, feed: int = 48, blocks: int = 2, narrow: int = 32) -> Shapes:
-    shapes: Shapes = {"wte.weight": (vocab, width), "ln_f.weight": (width,), "ff_out.weight": (vocab, width)}
-    for i in range(blocks):
-        block = {
-            "attn_norm.weight": (width,), "ff_norm.weight": (width,), "q_proj.weight": (width, width),
-            "k_proj.weight": (narrow, width), "v_proj.weight": (narrow, width), "attn_out.weight": (width, width),
-            "ff_proj.weight": (feed, width), "up_proj.weight": (feed, width), "ff_out.weight": (width, feed),
-        }  # fmt: skip
-        shapes |= {f"blocks.{i}.{name}": shape for name, shape in block.items()}
-    return {f"model.transformer.{name}": shape for name, shape in shapes.items()}
+    block = {
+        "attn_norm": (width,), "ff_norm": (width,), "q_proj": (width, width), "k_proj": (narrow, width),
+        "v_proj": (narrow, width), "attn_out": (width, width), "ff_proj": (feed, width), "up_proj": (feed, width),
+        "ff_out": (width, feed),
+    }  # fmt: skip
+    whole = {"wte": (vocab, width), "ln_f": (width,), "ff_out": (vocab, width), **repeated("blocks.", blocks, block)}
+    return {f"model.transformer.{name}": shape for name, shape in layers(whole).items()}
 
 
 def llada_folder(
@@ -174,23 +158,24 @@ def llada_folder(
 
 def halton_shapes(width: int, heads: int, codes: int, side: int, classes: int, blocks: int = 2) -> Shapes:
     inner, feed = heads * (width // heads), 256 * -(-int(2 * 4 * width / 3) // 256)
-    shapes: Shapes = {
-        "cls_emb.weight": (classes + 1, width), "tok_emb.weight": (codes + 1, width),
-        "pos_emb.weight": (side * side, width), "reg_tokens.weight": (1, width),
+    block = {
+        **layers({"mlp.1": (6 * width, width)}, True),
+        **layers({
+            "ln1": (width,), "attn.wq": (inner, width), "attn.wk": (inner, width), "attn.wv": (inner, width),
+            "attn.wo": (width, inner), "ln2": (width,), "ff.w1": (feed, width), "ff.w2": (width, feed),
+            "ff.w3": (feed, width),
+        }),
     }  # fmt: skip
-    for i in range(blocks):
-        block = {
-            "mlp.1.weight": (6 * width, width), "mlp.1.bias": (6 * width,), "ln1.weight": (width,),
-            "attn.wq.weight": (inner, width), "attn.wk.weight": (inner, width), "attn.wv.weight": (inner, width),
-            "attn.wo.weight": (width, inner), "ln2.weight": (width,), "ff.w1.weight": (feed, width),
-            "ff.w2.weight": (width, feed), "ff.w3.weight": (feed, width),
-        }  # fmt: skip
-        shapes |= {f"transformer.layers.{i}.{name}": shape for name, shape in block.items()}
-    return shapes | {
-        "last_norm.norm_final.weight": (width,), "last_norm.norm_final.bias": (width,),
-        "last_norm.mlp.1.weight": (2 * width, width), "last_norm.mlp.1.bias": (2 * width,),
+    embedded = {
+        "cls_emb": (classes + 1, width), "tok_emb": (codes + 1, width), "pos_emb": (side * side, width),
+        "reg_tokens": (1, width),
+    }  # fmt: skip
+    return {
+        **layers(embedded),
+        **repeated("transformer.layers.", blocks, block),
+        **layers({"last_norm.norm_final": (width,), "last_norm.mlp.1": (2 * width, width)}, True),
         "head.bias": (codes + 1,),
-    }  # fmt: skip
+    }
 
 
 def halton_file(
@@ -209,21 +194,26 @@ def maskgit_file(
 ) -> dict[str, Tensor]:
     """A file as MaskGIT_ImageNet_256.pth; returns the tensors."""
     entries, feed = codes + 1 + classes + 1, 4 * width
-    shapes: Shapes = {"tok_emb.weight": (entries, width), "pos_emb": (1, side * side + 1, width)}
-    for name, parts in (("first_layer", (0, 2, 4, 6)), ("last_layer", (0, 2, 4))):
-        for place in parts:
-            shapes[f"{name}.{place}.weight"] = (width, width) if place in (2, 6) else (width,)
-            shapes[f"{name}.{place}.bias"] = (width,)
-    for i in range(blocks):
-        block = {
-            "0.norm.weight": (width,), "0.norm.bias": (width,), "0.fn.mha.in_proj_weight": (3 * width, width),
-            "0.fn.mha.in_proj_bias": (3 * width,), "0.fn.mha.out_proj.weight": (width, width),
-            "0.fn.mha.out_proj.bias": (width,), "1.norm.weight": (width,), "1.norm.bias": (width,),
-            "1.fn.net.0.weight": (feed, width), "1.fn.net.0.bias": (feed,), "1.fn.net.3.weight": (width, feed),
-            "1.fn.net.3.bias": (width,),
-        }  # fmt: skip
-        shapes |= {f"transformer.layers.{i}.{name}": shape for name, shape in block.items()}
-    shapes["bias"] = (side * side + 1, entries)
+    outer = {
+        f"{name}.{place}": (width, width) if place in (2, 6) else (width,)
+        for name, places in (("first_layer", (0, 2, 4, 6)), ("last_layer", (0, 2, 4)))
+        for place in places
+    }
+    block = {
+        **layers({"0.norm": (width,)}, True),
+        "0.fn.mha.in_proj_weight": (3 * width, width), "0.fn.mha.in_proj_bias": (3 * width,),
+        **layers({
+            "0.fn.mha.out_proj": (width, width), "1.norm": (width,), "1.fn.net.0": (feed, width),
+            "1.fn.net.3": (width, feed),
+        }, True),
+    }  # fmt: skip
+    shapes = {
+        "tok_emb.weight": (entries, width),
+        "pos_emb": (1, side * side + 1, width),
+        **layers(outer, True),
+        **repeated("transformer.layers.", blocks, block),
+        "bias": (side * side + 1, entries),
+    }
     state = filled(shapes, scale=0.2)
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"iter": 7, "global_epoch": 1, "model_state_dict": state, "optimizer_state_dict": {}}, path)
@@ -235,32 +225,24 @@ def vq_shapes(taming: bool, codes: int, width: int, latent: int, channels: tuple
     top = len(channels) - 1
 
     def residual(prefix: str, inside: int, out: int) -> Shapes:
-        shapes: Shapes = {
-            f"{prefix}.norm1.weight": (inside,), f"{prefix}.norm1.bias": (inside,),
-            f"{prefix}.conv1.weight": (out, inside, 3, 3), f"{prefix}.conv1.bias": (out,),
-            f"{prefix}.norm2.weight": (out,), f"{prefix}.norm2.bias": (out,),
-            f"{prefix}.conv2.weight": (out, out, 3, 3), f"{prefix}.conv2.bias": (out,),
-        }  # fmt: skip
+        shapes: Shapes = {"norm1": (inside,), "conv1": (out, inside, 3, 3), "norm2": (out,), "conv2": (out, out, 3, 3)}
         if inside != out:
-            shapes |= {f"{prefix}.nin_shortcut.weight": (out, inside, 1, 1), f"{prefix}.nin_shortcut.bias": (out,)}
-        return shapes
+            shapes["nin_shortcut"] = (out, inside, 1, 1)
+        return {f"{prefix}.{name}": shape for name, shape in shapes.items()}
 
     def attention(prefix: str, width: int) -> Shapes:
-        shapes: Shapes = {f"{prefix}.norm.weight": (width,), f"{prefix}.norm.bias": (width,)}
-        for part in ("q", "k", "v", "proj_out"):
-            shapes |= {f"{prefix}.{part}.weight": (width, width, 1, 1), f"{prefix}.{part}.bias": (width,)}
-        return shapes
+        square = (width, width, 1, 1)
+        return {f"{prefix}.norm": (width,), **{f"{prefix}.{part}": square for part in ("q", "k", "v", "proj_out")}}
 
     first, last = channels[0], channels[-1]
     names = ("block_1", "attn_1", "block_2") if taming else ("0", "1", "2")
     shapes: Shapes = {
-        "quantize.embedding.weight": (codes, width),
-        "post_quant_conv.weight": (latent, width, 1, 1), "post_quant_conv.bias": (latent,),
-        "decoder.conv_in.weight": (first, latent, 3, 3), "decoder.conv_in.bias": (first,),
+        "post_quant_conv": (latent, width, 1, 1),
+        "decoder.conv_in": (first, latent, 3, 3),
         **residual(f"decoder.mid.{names[0]}", first, first),
         **attention(f"decoder.mid.{names[1]}", first),
         **residual(f"decoder.mid.{names[2]}", first, first),
-    }  # fmt: skip
+    }
     inside = first
     for stage, out in enumerate(channels):
         level = f"decoder.up.{top - stage}" if taming else f"decoder.conv_blocks.{stage}"
@@ -270,11 +252,9 @@ def vq_shapes(taming: bool, codes: int, width: int, latent: int, channels: tuple
                 shapes |= attention(f"{level}.attn.{block}", out)
             inside = out
         if stage < top:
-            shapes |= {f"{level}.upsample.conv.weight": (out, out, 3, 3), f"{level}.upsample.conv.bias": (out,)}
-    return shapes | {
-        "decoder.norm_out.weight": (last,), "decoder.norm_out.bias": (last,),
-        "decoder.conv_out.weight": (3, last, 3, 3), "decoder.conv_out.bias": (3,),
-    }  # fmt: skip
+            shapes[f"{level}.upsample.conv"] = (out, out, 3, 3)
+    shapes |= {"decoder.norm_out": (last,), "decoder.conv_out": (3, last, 3, 3)}
+    return layers({"quantize.embedding": (codes, width)}) | layers(shapes, True)
 
 
 def vq_file(path: Path, taming: bool, codes: int = 40) -> dict[str, Tensor]:

@@ -1,19 +1,18 @@
 """The command: measure a deployment on this machine, or print what was measured and what follows from it."""
 
 import argparse
-import json
 import os
 import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from remdm.paths import ASSETS
 from remdm.serving.engine import Local
 from remdm.serving.remote import Remote
+from remdm.studies.bench.rows import Row, line, read, write
 from remdm.studies.scale.crowd import deployment, visits, work
 from remdm.studies.scale.report import markdown
 
@@ -38,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--price", type=float, nargs=2, default=[0.05, 3.0], metavar=("CORE", "GPU"), help=help_price)
 
 
-def overhead(port: int) -> Iterator[dict[str, Any]]:
+def overhead(port: int) -> Iterator[Row]:
     """The same visitors at this process and at one replica with as many threads, in turns."""
     here = Local()
     for threads in dict.fromkeys((1, os.cpu_count() or 1)):
@@ -52,27 +51,23 @@ def overhead(port: int) -> Iterator[dict[str, Any]]:
             idle = (work(process) - before) / IDLE
             for round_ in range(ROUNDS):
                 for name, engine, more in (("local", here, 0), ("ray", there, process)):
-                    row = visits(engine, OVERHEAD, STEPS, more).row
-                    about = {
-                        "engine": name,
-                        "threads": threads,
-                        "round": round_,
-                        "visitors": OVERHEAD,
-                        "idle": idle if more else 0,
-                    }
-                    yield {"part": "overhead", **about, **row}
+                    row = visits(engine, OVERHEAD, STEPS, more)
+                    yield {
+                        "part": "overhead", "engine": name, "threads": threads, "round": round_, "visitors": OVERHEAD,
+                        "idle": idle if more else 0, **row,
+                    }  # fmt: skip
 
 
-def shared(port: int) -> Iterator[dict[str, Any]]:
+def shared(port: int) -> Iterator[Row]:
     """One replica with one core, and how many share it: what the simulation is fed with."""
     with deployment(port, "--replicas", "1", "--cpus", "1") as (address, process):
         engine = Remote(address)
         visits(engine, 2, 4)
         for visitors in SHARED:
-            yield {"part": "shared", "visitors": visitors, **visits(engine, visitors, STEPS, process).row}
+            yield {"part": "shared", "visitors": visitors, **visits(engine, visitors, STEPS, process)}
 
 
-def replicas(port: int) -> Iterator[dict[str, Any]]:
+def replicas(port: int) -> Iterator[Row]:
     """As many visitors as one would see in a lecture, at 1, 2 and 4 replicas on the same cores."""
     cores = os.cpu_count() or 1
     for number in (1, 2, 4):
@@ -80,7 +75,7 @@ def replicas(port: int) -> Iterator[dict[str, Any]]:
             engine = Remote(address)
             visits(engine, 2 * number, 4)
             for visitors in (OVERHEAD, CROWD):
-                row = visits(engine, visitors, STEPS if visitors == OVERHEAD else STEPS // 2, process).row
+                row = visits(engine, visitors, STEPS if visitors == OVERHEAD else STEPS // 2, process)
                 yield {"part": "replicas", "replicas": number, "visitors": visitors, **row}
 
 
@@ -94,20 +89,15 @@ def run(args: argparse.Namespace) -> None:
         ValueError: without figures, or without Ray.
     """
     if args.measure:
-        rows = [each for each in _read(args.json) if each["part"] not in args.only]
+        rows = [each for each in read(args.json) if each["part"] not in args.only]
         machine = f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}"
         for part in args.only:
             load = round(os.getloadavg()[0], 1)
             for row in PARTS[part](args.port):
                 rows.append({**row, "machine": machine, "load_before": load})
-                print(rows[-1], flush=True)
-            lines = ",\n".join(json.dumps(each) for each in rows)
-            args.json.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    rows = _read(args.json)
+                print(line(rows[-1]), flush=True)
+            write(args.json, rows)
+    rows = read(args.json)
     if not rows:
         raise ValueError(f"There are no figures in {args.json} yet; make some with --measure")
     print(markdown(rows, args.visitors, args.steps, args.think, *args.price))
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []

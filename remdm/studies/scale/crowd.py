@@ -8,49 +8,26 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from remdm.domains.registry import DOMAINS
 from remdm.runs.record import Batch
 from remdm.runs.request import RunRequest
 from remdm.sampling.methods import settings
 from remdm.serving.engine import Engine
+from remdm.studies.bench.crowd import together
+from remdm.studies.bench.rows import Row
 
 STARTS = 240
 """Seconds within which a cluster starts on a busy machine."""
 SAMPLER = "remdm-loop"
 
 
-@dataclass(frozen=True)
-class Came:
-    """What came of some visitors: steps, seconds and seconds of CPU in all, seconds to each first step, and errors."""
+def visits(engine: Engine, visitors: int, steps: int, process: int = 0) -> Row:
+    """A story of each visitor, all begun at once, each in a thread of its own as on the page: figures for a file.
 
-    steps: int
-    seconds: float
-    cpu: float
-    compute: str
-    first: tuple[float, ...]
-    errors: int
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """Figures for a file, in milliseconds; `step` is the time that passed over the steps of all."""
-        known = sorted(self.first) or [float("nan")]
-        a_step = 1000 / max(self.steps, 1)
-        return {
-            "step_ms": round(a_step * self.seconds, 2), "cpu_ms": round(a_step * self.cpu, 2),
-            "steps": self.steps, "errors": self.errors, "compute": self.compute,
-            "first_median_ms": round(1000 * statistics.median(known)),
-            "first_p95_ms": round(1000 * known[min(len(known) - 1, int(0.95 * len(known)))]),
-        }  # fmt: skip
-
-
-def visits(engine: Engine, visitors: int, steps: int, process: int = 0) -> Came:
-    """A story of each visitor, all begun at once, each in a thread of its own as on the page.
-
-    The CPU is counted of this process, and of another one with all that it has started.
+    Times are milliseconds, `step_ms` that passed over the steps of all. The CPU is counted of this process, and of
+    another one with all that it has started.
     """
     domain = DOMAINS["text"]
     model = domain.models[0]
@@ -67,19 +44,23 @@ def visits(engine: Engine, visitors: int, steps: int, process: int = 0) -> Came:
         except (ValueError, RuntimeError, OSError):
             errors[place] = 1
 
-    threads = [threading.Thread(target=visit, args=(place,)) for place in range(visitors)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(visitors, visit)
     seconds, cpu = time.perf_counter() - begun, time.process_time() + work(process) - cpu
-    return Came(
-        sum(taken), seconds, cpu, prepared[0].checkpoint.compute.title, tuple(filter(None, firsts)), sum(errors)
-    )
+    known = sorted(filter(None, firsts)) or [float("nan")]
+    a_step = 1000 / max(sum(taken), 1)
+    return {
+        "step_ms": round(a_step * seconds, 2), "cpu_ms": round(a_step * cpu, 2), "steps": sum(taken),
+        "errors": sum(errors), "compute": prepared[0].checkpoint.compute.title,
+        "first_median_ms": round(1000 * statistics.median(known)),
+        "first_p95_ms": round(1000 * known[min(len(known) - 1, int(0.95 * len(known)))]),
+    }  # fmt: skip
 
 
 def work(process: int) -> float:
-    """Seconds of CPU that a process and its descendants have taken (Linux); 0 for none."""
+    """Seconds of CPU that a process and its descendants have taken (Linux); 0 for none.
+
+    On a machine with other work that is the honest measure.
+    """
     if not process:
         return 0.0
     taken, parents = {}, {}

@@ -1,10 +1,12 @@
 """What was measured and what is simulated, as Markdown."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
+from remdm.evaluation.sweeps import table
 from remdm.serving.engine import ENGINES
+from remdm.studies.bench.rows import Row
 from remdm.studies.scale.simulation import SHARE, WITHIN, Crowd, Replica, needed
 
 VISITORS = 16
@@ -15,7 +17,7 @@ CLICKS = 10.0
 """Seconds over which a lecture presses Run."""
 
 
-COSTS: dict[str, Callable[[dict[str, Any]], float]] = {
+COSTS: dict[str, Callable[[Row], float]] = {
     "time passed": lambda row: row["step_ms"],
     "CPU, of all processes": lambda row: row["cpu_ms"],
     "the same, less what the cluster takes idle": lambda row: row["cpu_ms"] - row["idle"] * row["step_ms"],
@@ -23,114 +25,81 @@ COSTS: dict[str, Callable[[dict[str, Any]], float]] = {
 """What a step costs, in milliseconds, from a row."""
 
 
-def markdown(
-    rows: Sequence[dict[str, Any]], visitors: Sequence[int], steps: int, think: float, core: float, gpu: float
-) -> str:
+def markdown(rows: Sequence[Row], visitors: Sequence[int], steps: int, think: float, core: float, gpu: float) -> str:
     """All tables; `core` and `gpu` are what an hour of one costs."""
-    parts = (_overhead(rows), _replicas(rows), _shared(rows), _simulated(rows, visitors, steps, think, core, gpu))
-    return "\n".join(line for part in parts for line in part)
+    overhead, replicas, shared = (
+        [each for each in rows if each["part"] == part] for part in ("overhead", "replicas", "shared")
+    )
+    parts: list[str] = []
+    if overhead:
+        parts += _overhead(overhead)
+    if replicas:
+        parts += _replicas(replicas)
+    if shared:
+        parts += [*_shared(shared), *_simulated(shared, visitors, steps, think, core, gpu)]
+    return "\n\n".join(parts)
 
 
-def _of(rows: Sequence[dict[str, Any]], part: str) -> list[dict[str, Any]]:
-    return [each for each in rows if each["part"] == part]
-
-
-def _conditions(rows: Sequence[dict[str, Any]]) -> str:
+def _conditions(rows: Sequence[Row]) -> str:
     loads = sorted({each["load_before"] for each in rows})
     return f"On {rows[0]['machine']}; load of the machine before: {', '.join(map(str, loads))}."
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[Any]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"| {' | '.join('---:' for _ in head)} |"
-    for line in lines:
-        yield f"| {' | '.join(f'{each:,}' if isinstance(each, int) else str(each) for each in line)} |"
-    yield ""
+def _table(head: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
+    body = [[f"{each:,}" if isinstance(each, int) else str(each) for each in line] for line in lines]
+    return table.markdown(head, body, first="---:")
 
 
-def _overhead(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    found = _of(rows, "overhead")
-    if not found:
-        return
-    yield "## What the engine costs"
-    yield ""
-    yield (
+def _overhead(found: Sequence[Row]) -> Sequence[str]:
+    about = (
         f"{found[0]['visitors']} visitors who press Run at once, in this process and at one replica with as many "
         f"threads, in turns, {max(each['round'] for each in found) + 1} rounds; over the steps of all."
     )
-    yield _conditions(found)
-    yield ""
     lines = []
     for threads in dict.fromkeys(each["threads"] for each in found):
         pair = [[each for each in found if (each["engine"], each["threads"]) == (name, threads)] for name in ENGINES]
-        for about, figure in COSTS.items():
+        for what, figure in COSTS.items():
             here, there = ([figure(each) for each in rows] for rows in pair)
             more = [far / near - 1 for near, far in zip(here, there, strict=True)]
             middle = [f"{median(each):.2f}" for each in (here, there)]
-            lines.append([threads, about, *middle, f"{median(more):+.1%}", f"{min(more):+.1%} to {max(more):+.1%}"])
+            lines.append([threads, what, *middle, f"{median(more):+.1%}", f"{min(more):+.1%} to {max(more):+.1%}"])
     head = ("threads", "a step", "local · ms", "ray · ms", "more, the median of the rounds", "in the rounds")
-    yield from _table(head, lines)
+    return "## What the engine costs", f"{about}\n{_conditions(found)}", _table(head, lines)
 
 
-def _replicas(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    found = _of(rows, "replicas")
-    if not found:
-        return
-    yield "## Replicas on the same cores"
-    yield ""
-    yield _conditions(found)
-    yield ""
+def _replicas(found: Sequence[Row]) -> Sequence[str]:
     lines = [
         [each["replicas"], each["visitors"], f"{each['step_ms']:.1f}", f"{each['cpu_ms']:.1f}", each["first_median_ms"],
          each["first_p95_ms"], each["errors"]]
         for each in found
     ]  # fmt: skip
-    yield from _table(
-        (
-            "replicas",
-            "visitors",
-            "a step of all · ms",
-            "CPU · ms",
-            "first step, median · ms",
-            "first step, p95 · ms",
-            "errors",
-        ),
-        lines,
-    )
+    head = (
+        "replicas", "visitors", "a step of all · ms", "CPU · ms", "first step, median · ms", "first step, p95 · ms",
+        "errors",
+    )  # fmt: skip
+    return "## Replicas on the same cores", _conditions(found), _table(head, lines)
 
 
-def _shared(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    found = _of(rows, "shared")
-    if not found:
-        return
-    yield "## One core shared"
-    yield ""
-    yield f"A step of one of the visitors of a replica with one core, c(n). {_conditions(found)}"
-    yield ""
-    yield from _table(("visitors", "c(n) · ms"), [[each["visitors"], f"{each['step_ms']:.1f}"] for each in found])
+def _shared(found: Sequence[Row]) -> Sequence[str]:
+    about = f"A step of one of the visitors of a replica with one core, c(n). {_conditions(found)}"
+    lines = [[each["visitors"], f"{each['step_ms']:.1f}"] for each in found]
+    return "## One core shared", about, _table(("visitors", "c(n) · ms"), lines)
 
 
 def _simulated(
-    rows: Sequence[dict[str, Any]], visitors: Sequence[int], steps: int, think: float, core: float, gpu: float
-) -> Iterator[str]:
-    found = _of(rows, "shared")
-    if not found:
-        return
-    measured = {each["visitors"]: each["step_ms"] / 1000 for each in found}
-    kinds = (Replica("a CPU core", measured, VISITORS, core), Replica("an H100", H100, VISITORS, gpu))
-    yield "## Simulated"
-    yield ""
-    yield (
+    found: Sequence[Row], visitors: Sequence[int], steps: int, think: float, core: float, gpu: float
+) -> Sequence[str]:
+    about = (
         f"Replicas with which {SHARE:.0%} of the clicks have their first step within {WITHIN:g} s. A run has {steps} "
         f"steps; a visitor presses Run again {think:g} s after it, on average. In a lecture all press Run within "
         f"{CLICKS:g} s. An hour of a core is taken as {core:g} dollars, of an H100 as {gpu:g}: see `--price`."
     )
-    yield ""
+    measured = {each["visitors"]: each["step_ms"] / 1000 for each in found}
     lines = []
     for number in visitors:
-        for kind in kinds:
-            for about, arrive in (("by and by", 0.0), ("a lecture", CLICKS)):
-                crowd = Crowd(number, steps, think, arrive)
-                replicas, first = needed(kind, crowd)
-                lines.append([number, kind.name, about, replicas, f"{first:.2f}", f"{replicas * kind.price:,.2f}"])
-    yield from _table(("visitors", "replica", "clicks", "replicas", "first step, p95 · s", "dollars an hour"), lines)
+        for kind in (Replica("a CPU core", measured, VISITORS, core), Replica("an H100", H100, VISITORS, gpu)):
+            for clicks, arrive in (("by and by", 0.0), ("a lecture", CLICKS)):
+                replicas, first = needed(kind, Crowd(number, steps, think, arrive))
+                lines.append([number, kind.name, clicks, replicas, f"{first:.2f}", f"{replicas * kind.price:,.2f}"])
+    head = ("visitors", "replica", "clicks", "replicas", "first step, p95 · s", "dollars an hour")
+    return "## Simulated", about, _table(head, lines)

@@ -24,7 +24,7 @@ from remdm.models.network import compute
 from remdm.paths import ASSETS
 from remdm.runs.record import record
 from remdm.runs.request import RunRequest
-from remdm.sampling.denoiser import Unguided
+from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import settings
 
 # The checker
@@ -259,7 +259,7 @@ def test_drawn_problems_are_held_out():
 # The score
 
 
-class Oracle(Unguided):
+class Oracle(Denoiser):
     """Knows a solution of each problem and writes it, but for a share of answers a wrong last result."""
 
     mask_id, timed = IDS["<mask>"], False

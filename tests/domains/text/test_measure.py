@@ -26,7 +26,7 @@ from remdm.models.ideal import IdealDenoiser, letters
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.runs.request import run_seed
 from remdm.sampling import transition
-from remdm.sampling.denoiser import Unguided
+from remdm.sampling.denoiser import Denoiser
 
 LENGTH = lines.LENGTH
 
@@ -169,7 +169,7 @@ def test_the_interval_of_the_state_entropy():
     assert (interval.low, interval.high) == (pytest.approx(mean - reach), pytest.approx(mean + reach))
 
 
-class Forgetful(Unguided):
+class Forgetful(Denoiser):
     """Sees nothing of what was written: carry-over turned off."""
 
     timed = False
