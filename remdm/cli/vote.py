@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from remdm.domains.countdown.domain import COUNTDOWN, text, verdict
+from remdm.domains.countdown.domain import EMBEDDED, text, verdict
 from remdm.domains.countdown.vote import vote
 from remdm.models.network import compute
 from remdm.runs.tokens import TokenView
@@ -18,13 +18,15 @@ def run(args: argparse.Namespace) -> None:
     """Print the last answer of each run and the elected one, and how many of both are right.
 
     Raises:
-        ValueError: for a file that is not a trace of the Countdown model.
+        ValueError: for a file that is not a trace of an embedded Countdown model.
     """
-    checkpoint, right = COUNTDOWN.load(compute("cpu")), [0, 0]
+    embedded, right = {model.name: model for model in EMBEDDED}, [0, 0]
     for path in args.traces:
         trace = load(path)
-        if (trace.run.get("domain"), trace.run.get("model")) != ("countdown", COUNTDOWN.name):
-            raise ValueError(f"{path.name} is not a run of the model {COUNTDOWN.name}, whose answers can be counted")
+        model = embedded.get(str(trace.run.get("model")))
+        if trace.run.get("domain") != "countdown" or model is None:
+            raise ValueError(f"{path.name} is not a run of {' or '.join(embedded)}, whose answers can be counted")
+        checkpoint = model.load(compute("cpu"))
         ids, share = vote(trace) or (trace.final, 0.0)
         for place, (name, row) in enumerate((("last", trace.final), ("vote", ids))):
             found = verdict(TokenView(tuple(row), trace.mask_id))

@@ -9,11 +9,12 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from remdm.evaluation.measurement import Measurement
-from remdm.runs.domain import Domain
-from remdm.training.loop import Trainer
+if TYPE_CHECKING:  # a machine that trains need not have what draws, measures and shows
+    from remdm.evaluation.measurement import Measurement
+    from remdm.runs.domain import Domain
+    from remdm.training.loop import Trainer
 
 NAMES = ("text", "image", "molecule", "countdown")
 """In the order of the page's tabs."""
@@ -32,12 +33,12 @@ def _each(name: str, attribute: str) -> dict[str, Any]:
 
 
 @cache
-def domains() -> dict[str, Domain]:
+def domains() -> "dict[str, Domain]":
     """Every domain by the name it has in flags and addresses; to others it is `DOMAINS`."""
     return _each("domain", "DOMAIN")
 
 
-def __getattr__(name: str) -> dict[str, Domain]:
+def __getattr__(name: str) -> "dict[str, Domain]":
     """`DOMAINS`, made when it is first asked for: training needs neither a page nor what draws samples."""
     if name == "DOMAINS":
         return domains()
@@ -45,12 +46,12 @@ def __getattr__(name: str) -> dict[str, Domain]:
 
 
 @cache
-def measurements() -> dict[str, Measurement]:
+def measurements() -> "dict[str, Measurement]":
     """What each domain measures, by domain."""
     return _each("measure", "MEASUREMENT")
 
 
-def trainers(domain: str) -> dict[str, Trainer]:
+def trainers(domain: str) -> "dict[str, Trainer]":
     """A domain's embedded models that can be trained, by name; the first is its default."""
     module = role(domain, "train")
     return module.TRAINERS if module else {}

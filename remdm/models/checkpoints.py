@@ -74,15 +74,17 @@ EMBEDDED: ModelCache[Checkpoint] = ModelCache()
 """The embedded models that are loaded."""
 
 
-def save_embedded(folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_id: int, about: dict) -> None:
+def save_embedded(
+    folder: Path, network: nn.Module, tokenizer: Tokenizer, mask_id: int, about: dict, eight_bits: bool = False
+) -> None:
     """Write weights, config with `about` (how it was trained) and tokenizer to a folder.
 
-    Weights are in half precision, or in 8 bits where that would be more than LARGEST bytes.
+    Weights are in half precision, or in 8 bits where that is asked or half precision would be more than LARGEST bytes.
     """
     assert isinstance(network, EmbeddedNetwork)
     folder.mkdir(parents=True, exist_ok=True)
-    small = 2 * total_parameters(network) <= LARGEST
-    save_weights(network, folder / "model.safetensors", torch.float16 if small else torch.int8)
+    half = 2 * total_parameters(network) <= LARGEST and not eight_bits
+    save_weights(network, folder / "model.safetensors", torch.float16 if half else torch.int8)
     config = {
         "model_type": OWN,
         "model": folder.name,

@@ -79,6 +79,7 @@ class Task:
         network: token ids to logits. data: what it is trained on. tokenizer: of its ids, with a `<mask>`.
         about: what the checkpoint says of the training besides the recipe and how far it came.
         best: whether the averaged network is exported only when it has become better, rather than at every save.
+        eight_bits: whether it is exported in 8 bits however small it is.
     """
 
     network: Network
@@ -86,6 +87,7 @@ class Task:
     tokenizer: Tokenizer
     about: Mapping[str, Any] = field(default_factory=dict)
     best: bool = False
+    eight_bits: bool = False
 
     @cached_property
     def mask_id(self) -> int:
@@ -193,8 +195,9 @@ class Run:
         if nelbo <= self.best or not self.task.best:
             self.best = nelbo
             save_embedded(
-                self.folder, self.average, self.task.tokenizer, self.task.mask_id, {**about, **self.task.about}
-            )
+                self.folder, self.average, self.task.tokenizer, self.task.mask_id, {**about, **self.task.about},
+                self.task.eight_bits,
+            )  # fmt: skip
         self.work.mkdir(parents=True, exist_ok=True)
         with (self.work / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(about) + "\n")

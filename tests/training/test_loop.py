@@ -1,13 +1,16 @@
 """The training loop: its loss in fixed shapes is exact, Muon is Muon, a resumed run goes on where it stopped."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.models.vocabulary import closed_tokenizer
+from remdm.models.weights import load_weights
 from remdm.sampling.nelbo import corrupt, cross_entropies, stratified_times
 from remdm.training.batches import Data, leading
 from remdm.training.loop import LOG, STATE, Recipe, Run, Task, train
@@ -63,6 +66,17 @@ def test_muon_is_the_one_of_torch():
         ours.step(), theirs.step()
     for one, other in zip(first, again, strict=True):
         assert torch.allclose(one, other, atol=1e-3)
+
+
+@pytest.mark.parametrize("eight_bits", [False, True])
+def test_a_model_is_exported_in_the_number_type_of_its_task(tmp_path, eight_bits):
+    run = Run(replace(task(), eight_bits=eight_bits), Recipe(1.0, 8, device="cpu"), tmp_path)
+    run.save()
+    stored = load_file(tmp_path / "model.safetensors")["blocks.0.up.weight"]
+    assert stored.dtype == (torch.int8 if eight_bits else torch.float16)
+    read = load_weights(tmp_path / "model.safetensors")["blocks.0.up.weight"].float()
+    wanted = run.average.state_dict()["blocks.0.up.weight"]
+    assert torch.allclose(read, wanted, atol=wanted.abs().max().item() / 127)
 
 
 def test_a_resumed_run_takes_the_steps_that_an_unbroken_one_takes(tmp_path):

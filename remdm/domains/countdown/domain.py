@@ -11,7 +11,7 @@ from torch import Tensor
 
 from remdm.domains.countdown import llada, problems
 from remdm.domains.countdown.checker import RIGHT, WRONG, Line, Verdict, examine, issues, scene, solved
-from remdm.domains.countdown.problems import LARGEST, LENGTH, LIMIT, PROMPT, WORDS, Problem
+from remdm.domains.countdown.problems import LENGTH, PROMPT, RANGES, WORDS, Problem, Range
 from remdm.models.checkpoints import Checkpoint, load_embedded, recommended
 from remdm.runs.domain import Domain, Model
 from remdm.runs.tokens import TokenView
@@ -21,7 +21,7 @@ COMMA = 5
 FORM = "Write three numbers and a target, such as 3, 5, 7 = 26."
 
 
-def parse(prompt: str) -> Problem:
+def parse(asked: Range, prompt: str) -> Problem:
     """The problem that a prompt asks for: three numbers, then the target, with anything but digits between them.
 
     Raises:
@@ -30,31 +30,33 @@ def parse(prompt: str) -> Problem:
     found = re.findall(r"[0-9]+", prompt)
     if len(prompt) > 200 or len(found) != 4 or re.search(r"[0-9]\.[0-9]|-[0-9]", prompt):
         raise ValueError(f"{FORM} Whole numbers only.")
+    least, most = asked.targets
     if max(map(len, found)) > 4:
-        raise ValueError(f"The numbers must lie between 1 and {LARGEST}, the target between 1 and {LIMIT}.")
+        raise ValueError(f"The numbers must lie between 1 and {asked.largest}, the target between {least} and {most}.")
     *numbers, target = map(int, found)
-    outside = [number for number in numbers if not 1 <= number <= LARGEST]
+    outside = [number for number in numbers if not 1 <= number <= asked.largest]
     if outside:
-        raise ValueError(f"The model learned numbers from 1 to {LARGEST}, got {outside[0]}.")
-    if not 1 <= target <= LIMIT:
-        raise ValueError(f"The model learned targets from 1 to {LIMIT}, got {target}.")
-    ways = problems.solutions(tuple(sorted(numbers)))
-    if target not in ways:
-        near = sorted(sorted(ways, key=lambda other: abs(other - target))[:3])
+        raise ValueError(f"The model learned numbers from 1 to {asked.largest}, got {outside[0]}.")
+    if not least <= target <= most:
+        raise ValueError(f"The model learned targets from {least} to {most}, got {target}.")
+    reached = problems.solutions(tuple(sorted(numbers)), asked.limit)
+    if target not in reached:
+        asks = (other for other in reached if least <= other <= most)
+        near = sorted(sorted(asks, key=lambda other: abs(other - target))[:3])
         raise ValueError(
             f"No two equations lead from {numbers[0]}, {numbers[1]} and {numbers[2]} to {target} with whole results "
-            f"from 1 to {LIMIT}; near it: {', '.join(map(str, near))}."
+            f"from 1 to {asked.limit}; near it: {', '.join(map(str, near)) or 'nothing'}."
         )
     return Problem((numbers[0], numbers[1], numbers[2]), target)
 
 
-def start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
+def start(asked: Range, prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
     """Start ids `[LENGTH]`: the problem is given, its answer is masked.
 
     Raises:
         ValueError: as `parse`.
     """
-    problem = parse(prompt)
+    problem = parse(asked, prompt)
     given = torch.tensor(problems.row(problem.numbers, problem.target, ())[:PROMPT])
     return torch.cat((given, torch.full((length - PROMPT,), checkpoint.mask_id)))
 
@@ -119,25 +121,37 @@ def numbers(samples: Sequence[TokenView]) -> Sequence[tuple[str, str, str]]:
     ]
 
 
-COUNTDOWN = Model(
-    "countdown",
-    "Countdown, three numbers",
-    f"Finds two equations that lead from three numbers (1 to {LARGEST}) to a target (1 to {LIMIT}), learned from "
-    "problems made by rule. It often guesses the first step wrong; watch the checker's marks change when it revises.",
-    partial(load_embedded, "countdown"),
-    start,
-    piece,
-    text,
-    partial(issues, verdict),
-    length=LENGTH,
-    examples=("3, 5, 7 = 26", "4, 9, 11 = 55", "2, 8, 12 = 36"),
-    draw=problems.draw,
-    scene=partial(scene, verdict),
-    tile=tile,
-    numbers=numbers,
-    recommended=recommended("countdown"),
-    prompt_help="Three numbers from 1 to 12 and a target from 1 to 60, such as 3, 5, 7 = 26.",
-    placeholder="Empty: draw a held-out problem",
+def model_of(name: str, title: str, examples: tuple[str, ...]) -> Model:
+    """An embedded model, which is asked for the numbers of its range."""
+    asked = RANGES[name]
+    numbers_to, targets = f"1 to {asked.largest}", f"{asked.targets[0]} to {asked.targets[1]}"
+    return Model(
+        name,
+        title,
+        f"Finds two equations that lead from three numbers ({numbers_to}) to a target ({targets}), learned from "
+        "problems made by rule. It often guesses the first step wrong; watch the checker's marks change when it "
+        "revises.",
+        partial(load_embedded, name),
+        partial(start, asked),
+        piece,
+        text,
+        partial(issues, verdict),
+        length=LENGTH,
+        examples=examples,
+        draw=partial(problems.draw, asked),
+        scene=partial(scene, verdict),
+        tile=tile,
+        numbers=numbers,
+        recommended=recommended(name),
+        prompt_help=f"Three numbers from {numbers_to} and a target from {targets}, such as {examples[0]}.",
+        placeholder="Empty: draw a held-out problem",
+    )
+
+
+COUNTDOWN = model_of("countdown", "Countdown, three numbers", ("3, 5, 7 = 26", "4, 9, 11 = 55", "2, 8, 12 = 36"))
+EMBEDDED = (
+    COUNTDOWN,
+    model_of("countdown-99", "Countdown, numbers to 99", ("44, 2, 54 = 64", "22, 11, 44 = 26", "52, 20, 21 = 53")),
 )
 
-DOMAIN = Domain("countdown", "Countdown", (COUNTDOWN, *llada.MODELS), most_samples=64, together=True)
+DOMAIN = Domain("countdown", "Countdown", (*EMBEDDED, *llada.MODELS), most_samples=64, together=True)

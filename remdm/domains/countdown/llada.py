@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from remdm.domains.countdown.checker import Verdict, examine, issues, scene, solved
-from remdm.domains.countdown.problems import Problem, draw
+from remdm.domains.countdown.problems import SMALL, Problem, draw
 from remdm.hub.catalog import ENTRIES
 from remdm.hub.loading import fetching, load
 from remdm.hub.prompting import TextCheckpoint, piece
@@ -115,7 +115,7 @@ def model_of(name: str) -> Model:
         partial(issues, verdict),
         scene=partial(scene, verdict),
         numbers=partial(solved, verdict),
-        draw=draw,
+        draw=partial(draw, SMALL),
         length=ANSWER,
         lengths=(16, 128),
         examples=("44, 2, 54 = 64", "22, 11, 44 = 26", "3, 5, 7 = 26"),

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from remdm.domains.countdown.domain import COUNTDOWN
-from remdm.domains.countdown.problems import Problem, test_problems, tuning_problems
+from remdm.domains.countdown.domain import COUNTDOWN, DOMAIN
+from remdm.domains.countdown.problems import RANGES, Problem, test_problems, tuning_problems
 from remdm.domains.countdown.scores import Answers, figures, over_problems, render, score
 from remdm.evaluation.measurement import Bench, Measure, Measurement, Objective
 from remdm.evaluation.sweeps.compiled import compiled, number_type
@@ -53,9 +53,11 @@ class Countdown(Measurement):
     samplers = ("mdlm", "llada", "remdm-llada", "llada-dfm", "fb", "dfm", "remdm-cap", "remdm-rescale", "remdm-conf",
                 "remdm-loop")  # fmt: skip
     steps, samples, at_once, batch, seeds = (11, 32, 64), 1000, 256, 25, (0, 1, 2)
-    unit, named, tuning = "problems", ("split",), ("--split", "tuning")
+    unit, named, tuning = "problems", ("model", "split"), ("--split", "tuning")
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        help_model = "whose problems are those of its range"
+        parser.add_argument("--model", default=COUNTDOWN.name, choices=tuple(RANGES), help=help_model)
         help_split = "test: held out by numbers and target; tuning: held out by numbers, to choose settings by"
         parser.add_argument("--split", default="test", choices=tuple(SPLITS), help=help_split)
         help_restarts = "answers to a problem, the likeliest of which counts (default 1)"
@@ -64,12 +66,13 @@ class Countdown(Measurement):
         parser.add_argument("--vote", action="store_true", help=help_vote)
 
     def open(self, args: argparse.Namespace) -> Sequence[Bench]:
-        problems, digest = SPLITS[args.split](), weights_hash(ROOT / COUNTDOWN.name)
+        model = DOMAIN.model(args.model)
+        problems, digest = SPLITS[args.split](RANGES[model.name]), weights_hash(ROOT / model.name)
         if len(problems) < args.samples:
             raise ValueError(
                 f"problems must be at most {len(problems)}, the held-out ones there are; got {args.samples}"
             )
-        checkpoint = compiled(args, COUNTDOWN.load(compute(args.device)))
+        checkpoint = compiled(args, model.load(compute(args.device)))
         folder, again = f"-{args.split}{args.samples}/", f"{args.restarts}x_" if args.restarts > 1 else ""
         again += "vote_" if args.vote else ""
 
@@ -83,16 +86,20 @@ class Countdown(Measurement):
             found = figures(groups[0].tokens, own)
             if plain == cell and not again:
                 return {**found, "reference": ""}
-            path = args.out / "samples" / f"{COUNTDOWN.name}-{digest}{folder}{plain.file}"
+            path = args.out / "samples" / f"{model.name}-{digest}{folder}{plain.file}"
             return {**found, **compared(cell, groups[0], own, path)}
 
         how = {f"restarts={args.restarts}": args.restarts > 1, "vote": args.vote}
         named, about = ", ".join(name for name, on in how.items() if on), {"split": args.split}
         return [
-            Bench(
-                COUNTDOWN.name, digest, checkpoint, draws, scored, (folder + again,), named, about, runs=args.restarts
-            )
+            Bench(model.name, digest, checkpoint, draws, scored, (folder + again,), named, about, runs=args.restarts)
         ]
+
+    def condition(self, row: Row) -> str:
+        return self.own if row["model"] == COUNTDOWN.name else row["model"]
+
+    def opening(self, model: str) -> tuple[Sequence[str], Objective]:
+        return (*self.tuning, "--model", model), self.objective
 
     def results(self, args: argparse.Namespace) -> Path:
         """A file of its own for problems to tune by."""

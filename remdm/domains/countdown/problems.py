@@ -1,51 +1,85 @@
 """Countdown by rule: three numbers, a target and two equations that reach it, as fixed rows of words.
 
 A row is `a b c → N : left op right = value , left op right = N`: six prompt words, then eleven answer words, one word a
-number. The task and the text format are those of ReMDM's LLaDA experiment (arXiv 2503.00307, section 5.3), with smaller
-numbers: 1 to 12, and no result above 60 or below 1. Equations are canonical, the larger operand of + and * first.
+number. The task and the text format are those of ReMDM's LLaDA experiment (arXiv 2503.00307, section 5.3). Equations
+are canonical, the larger operand of + and * first, and no result is below 1.
 
-Training goes further, to numbers up to 24 and results up to 99: the range alone has so few triples that a network
-learns them by heart. Held out are a quarter of the number triples *and* a quarter of the targets, in and beyond the
-range: no training problem has either. A held-out target's word is known from bare sums of two numbers.
+Held out are a quarter of the number triples *and* a quarter of the targets, of every range and beyond it: no training
+problem (`rows.py`) has either. A held-out target's word is known from bare sums of two numbers.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations_with_replacement, permutations
 
 import numpy as np
 
-LARGEST = 12
-LIMIT = 60
-"""The range: what is asked, shown and tested."""
 
-WIDEST = 24
-REACH = 99
-"""The largest number and the largest result of training."""
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a model is asked about, and how much further its training goes.
+
+    Attributes:
+        largest: of the three numbers. targets: the least and the greatest. limit: the largest result of an equation.
+        widest: the largest number in training. reach: the largest result there, and the largest number with a word.
+        mix: from which batch on which shares of training are not problems of the range: bare sums, two numbers,
+            problems beyond the range; the last batches first. Bare sums come first and alone: a problem teaches few
+            sums, and late (docs/log.md).
+    """
+
+    largest: int
+    targets: tuple[int, int]
+    limit: int
+    widest: int
+    reach: int
+    mix: tuple[tuple[int, tuple[float, float, float]], ...]
+
+    def asks(self, target: np.ndarray) -> np.ndarray:
+        """Whether each of these targets is asked for."""
+        return (self.targets[0] <= target) & (target <= self.targets[1])
+
+
+RANGES = {
+    # the range alone has so few triples that a network learns them by heart: training goes beyond it
+    "countdown": Range(
+        12, (1, 60), 60, 24, 99,
+        ((4415, (0.05, 0.1, 0.3)), (400, (0.15, 0.1, 0.45)), (0, (1.0, 0.0, 0.0))),
+    ),
+    # the paper's examples have such numbers; with results to 9,801 only 1% of the problems more have an answer
+    "countdown-99": Range(
+        99, (10, 100), 199, 99, 199,
+        ((6000, (0.04, 0.08, 0.08)), (2400, (0.08, 0.1, 0.15)), (600, (0.2, 0.1, 0.25)), (0, (1.0, 0.0, 0.0))),
+    ),
+}  # fmt: skip
+"""By the model's name."""
+SMALL = RANGES["countdown"]
 
 PROMPT = 6
 LENGTH = 17
 OPERATIONS = ("+", "-", "*", "/")
 SPECIALS = ("<mask>", "<pad>")
-WORDS = (*SPECIALS, "→", ":", ",", "=", *OPERATIONS, *map(str, range(1, REACH + 1)))
-"""The whole vocabulary; a word's place is its id."""
+WORDS = (
+    *SPECIALS, "→", ":", ",", "=", *OPERATIONS, *map(str, range(1, max(each.reach for each in RANGES.values()) + 1))
+)  # fmt: skip
+"""The vocabulary of the widest range, with which every other begins; a word's place is its id."""
 
 IDS = {word: place for place, word in enumerate(WORDS)}
 ZERO = IDS["1"] - 1
 """A number's id is ZERO plus the number."""
+SIGNS = np.array([IDS[operation] for operation in sorted(OPERATIONS)])
+"""Ids of the operations in the order in which equations are sorted."""
 
 Equation = tuple[int, str, int, int]
 """Left operand, operation, right operand, value."""
+MOST_ASKED = 2000
+"""The most held-out problems that are used, in the order of their numbers alone."""
 
-MIX = ((4415, (0.05, 0.1, 0.3)), (400, (0.15, 0.1, 0.45)), (0, (1.0, 0.0, 0.0)))
-"""From which batch on which shares are not problems of the range: bare sums, two numbers, problems beyond the range.
 
-Bare sums come first and alone: a problem teaches few sums, and late (docs/log.md). The range itself has the end.
-"""
-KINDS = (0.35, 0.35, 0.15, 0.15)
-"""How often a bare sum is of each operation: there are fewer products and quotients to learn."""
+def words(asked: Range) -> tuple[str, ...]:
+    """The vocabulary of a range."""
+    return WORDS[: ZERO + asked.reach + 1]
 
 
 @dataclass(frozen=True)
@@ -65,26 +99,44 @@ class Problem:
         return f"Question: Using the numbers [{numbers}], create an equation that equals {self.target}.\nAnswer:"
 
 
-def equations(a: int, b: int, limit: int = LIMIT) -> Iterator[Equation]:
-    """The canonical equations of two numbers whose value lies in 1..limit."""
-    high, low = max(a, b), min(a, b)
-    found = [(high, "+", low, high + low), (high, "*", low, high * low)]
-    if high > low:
-        found.append((high, "-", low, high - low))
-    if high % low == 0:
-        found.append((high, "/", low, high // low))
-    return (each for each in found if each[3] <= limit)
+def equations(a: np.ndarray, b: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """The canonical equations of pairs of numbers `[n]` whose value lies in 1..limit.
+
+    Returns:
+        Whose each is, `[m]`, and left operand, place in SIGNS, right operand and value, `[m, 4]`.
+    """
+    high, low = np.maximum(a, b), np.minimum(a, b)
+    values = {"*": high * low, "+": high + low, "-": high - low, "/": np.where(high % low, 0, high // low)}
+    value = np.stack([values[WORDS[sign]] for sign in SIGNS])
+    sign, which = np.nonzero((value >= 1) & (value <= limit))
+    return which, np.column_stack((high[which], sign, low[which], value[sign, which]))
+
+
+def answers(numbers: np.ndarray, limit: int) -> np.ndarray:
+    """Every canonical answer for triples `[n, 3]`, each once and sorted; no result is above the limit.
+
+    Returns:
+        `[m, 9]`: the triple's place, the target, the first equation as in `equations`, the second without its value.
+    """
+    found = []
+    for rest, (a, b) in ((2, (0, 1)), (1, (0, 2)), (0, (1, 2))):
+        which, first = equations(numbers[:, a], numbers[:, b], limit)
+        among, second = equations(first[:, 3], numbers[which, rest], limit)
+        found.append(np.column_stack((which[among], second[:, 3], first[among], second[:, :3])))
+    every = np.concatenate(found)
+    free = every[:, [0, 1, 2, 3, 4, 6, 7, 8]].T  # the first value follows from the rest
+    _, once = np.unique(np.ravel_multi_index(tuple(free), tuple(free.max(1, initial=0) + 1)), return_index=True)
+    return every[once]
 
 
 @cache
-def solutions(numbers: tuple[int, int, int], limit: int = LIMIT) -> dict[int, tuple[tuple[Equation, Equation], ...]]:
+def solutions(numbers: tuple[int, int, int], limit: int) -> dict[int, tuple[tuple[Equation, Equation], ...]]:
     """Every canonical answer for a sorted triple, by the target that it reaches; no result is above the limit."""
-    found: dict[int, set[tuple[Equation, Equation]]] = {}
-    for rest, (a, b) in ((2, (0, 1)), (1, (0, 2)), (0, (1, 2))):
-        for first in equations(numbers[a], numbers[b], limit):
-            for second in equations(first[3], numbers[rest], limit):
-                found.setdefault(second[3], set()).add((first, second))
-    return {target: tuple(sorted(ways)) for target, ways in sorted(found.items())}
+    found: dict[int, list[tuple[Equation, Equation]]] = {}
+    for _, target, a, op, b, value, left, sign, right in answers(np.array([numbers]), limit).tolist():
+        first, second = (a, WORDS[SIGNS[op]], b, value), (left, WORDS[SIGNS[sign]], right, target)
+        found.setdefault(target, []).append((first, second))
+    return {target: tuple(ways) for target, ways in found.items()}
 
 
 def is_held_out(key: str) -> bool:
@@ -93,41 +145,54 @@ def is_held_out(key: str) -> bool:
 
 
 @cache
-def triples(held_out: bool, largest: int = LARGEST) -> tuple[tuple[int, int, int], ...]:
-    """The sorted triples of one side of the split, of numbers up to the largest."""
+def triples(held_out: bool, largest: int) -> np.ndarray:
+    """The sorted triples `[n, 3]` of one side of the split, of numbers up to the largest."""
     every = combinations_with_replacement(range(1, largest + 1), 3)
-    return tuple(each for each in every if is_held_out(",".join(map(str, each))) == held_out)
+    return np.array([each for each in every if is_held_out("{},{},{}".format(*each)) == held_out])
+
+
+def held_out_targets(limit: int) -> np.ndarray:
+    """Whether each number 0..limit is a target of the test, bool `[limit + 1]`."""
+    return np.array([is_held_out(str(target)) for target in range(limit + 1)])
 
 
 @cache
-def problems(held_out: bool, target_held_out: bool | None = None) -> tuple[Problem, ...]:
+def problems(asked: Range, held_out: bool, target_held_out: bool | None = None) -> tuple[Problem, ...]:
     """The solvable problems of one side of the split, numbers sorted; targets are of the same side if not said."""
     wanted = held_out if target_held_out is None else target_held_out
-    every = (Problem(numbers, target) for numbers in triples(held_out) for target in solutions(numbers))
-    return tuple(each for each in every if is_held_out(str(each.target)) == wanted)
+    every = triples(held_out, asked.largest)
+    found = answers(every, asked.limit)[:, :2]
+    found = found[np.diff(found, axis=0, prepend=-1).any(1)]  # they are sorted: the first answer of each problem
+    place, target = found[asked.asks(found[:, 1]) & (held_out_targets(asked.limit)[found[:, 1]] == wanted)].T
+    return tuple(Problem((a, b, c), n) for (a, b, c), n in zip(every[place].tolist(), target.tolist(), strict=True))
 
 
-def _in_every_order(some: tuple[Problem, ...]) -> tuple[Problem, ...]:
+def spread(some: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """At most MOST_ASKED of the problems, as far apart as can be."""
+    return some[:: -(-len(some) // MOST_ASKED)]
+
+
+def _in_every_order(some: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems in every order of their numbers, shuffled once and for all."""
     found = [Problem((a, b, c), each.target) for each in some for a, b, c in sorted(set(permutations(each.numbers)))]
     return tuple(found[place] for place in np.random.default_rng(0).permutation(len(found)))
 
 
 @cache
-def test_problems() -> tuple[Problem, ...]:
-    """Every held-out problem in every order of its numbers: neither triple nor target occurred in training."""
-    return _in_every_order(problems(True))
+def test_problems(asked: Range) -> tuple[Problem, ...]:
+    """Held-out problems in every order of their numbers: neither triple nor target occurred in training."""
+    return _in_every_order(spread(problems(asked, True)))
 
 
-def draw(seed: int) -> str:
+def draw(asked: Range, seed: int) -> str:
     """A held-out problem as a prompt."""
-    return str(test_problems()[seed % len(test_problems())])
+    return str(test_problems(asked)[seed % len(test_problems(asked))])
 
 
 @cache
-def tuning_problems() -> tuple[Problem, ...]:
+def tuning_problems(asked: Range) -> tuple[Problem, ...]:
     """Problems to choose settings by: held-out triples with targets of training, so none of the test."""
-    return _in_every_order(problems(True, False))
+    return _in_every_order(spread(problems(asked, True, False)))
 
 
 def row(numbers: tuple[int, ...], target: int, answer: tuple[Equation, ...]) -> list[int]:
@@ -135,94 +200,3 @@ def row(numbers: tuple[int, ...], target: int, answer: tuple[Equation, ...]) -> 
     prompt = [*map(str, numbers), *["<pad>"] * (3 - len(numbers)), "→", str(target), ":"]
     words = prompt + ",".join(" {} {} {} = {} ".format(*each) for each in answer).split()
     return [IDS[word] for word in words] + [IDS["<pad>"]] * (LENGTH - len(words))
-
-
-@dataclass(frozen=True)
-class _Tables:
-    """What batches are drawn from: rows of answers, where each problem's begin and end, and sums by their parts.
-
-    near, wide: the problems within the range and beyond it, as places in `first` and `ways`.
-    facts: `[F, 4]` ids of left, operation, right, value. by_kind: fact places for each operation.
-    """
-
-    rows: np.ndarray
-    first: np.ndarray
-    ways: np.ndarray
-    near: np.ndarray
-    wide: np.ndarray
-    facts: np.ndarray
-    by_kind: tuple[np.ndarray, ...]
-
-
-@cache
-def _tables() -> _Tables:
-    rows: list[list[int]] = []
-    counts, is_near = [], []
-    for numbers in triples(False, WIDEST):
-        for target, ways in solutions(numbers, REACH).items():
-            if not is_held_out(str(target)):
-                rows.extend(row(numbers, target, way) for way in ways)
-                counts.append(len(ways))
-                is_near.append(numbers[2] <= LARGEST and target <= LIMIT)
-    count, near = np.array(counts), np.array(is_near)
-    every = {each for a in range(1, REACH + 1) for b in range(1, min(a, WIDEST) + 1) for each in equations(a, b, REACH)}
-    facts = np.array([(ZERO + a, IDS[op], ZERO + b, ZERO + c) for a, op, b, c in sorted(every)])
-    kinds = tuple(np.flatnonzero(facts[:, 1] == IDS[op]) for op in OPERATIONS)
-    return _Tables(
-        np.array(rows, np.int8), count.cumsum() - count, count, near.nonzero()[0], (~near).nonzero()[0], facts, kinds
-    )
-
-
-def known(rows: np.ndarray) -> np.ndarray:
-    """What is never masked in training, bool `[B, LENGTH]`: prompts and padding, and of bare sums all but results."""
-    place = np.arange(LENGTH)
-    problem = rows[:, 3:4] == IDS["→"]
-    return np.where(problem, (place < PROMPT) | (rows == IDS["<pad>"]), place % 6 != 4)
-
-
-def batch(index: int, size: int) -> np.ndarray:
-    """Training rows `[size, LENGTH]`, the same for the same index: problems, wider ones, two numbers, bare sums."""
-    rng = np.random.default_rng((1, index))
-    shares = next(shares for first, shares in MIX if index >= first)
-    sums, pairs, wide = (int(size * share) for share in shares)
-    near = _problems(rng, _tables().near, size - pairs - sums - wide)
-    return np.concatenate((near, _problems(rng, _tables().wide, wide), _pairs(rng, pairs), _sums(rng, sums)))
-
-
-def _mixed(rng: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray:
-    """The rows with their first `count` words in another order."""
-    rows[:, :count] = rng.permuted(rows[:, :count], axis=1)
-    return rows
-
-
-def _problems(rng: np.random.Generator, among: np.ndarray, size: int) -> np.ndarray:
-    tables = _tables()
-    which = among[rng.integers(len(among), size=size)]
-    return _mixed(rng, tables.rows[tables.first[which] + rng.integers(tables.ways[which])].astype(int), 3)
-
-
-def _facts(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Places of sums of which one operand at least is in the range of the problems' numbers."""
-    kinds = _tables().by_kind
-    chosen = rng.choice(len(kinds), size=size, p=KINDS)
-    return np.array([kinds[kind][rng.integers(len(kinds[kind]))] for kind in chosen], int)
-
-
-def _equation(rows: np.ndarray, place: int, facts: np.ndarray) -> None:
-    rows[:, place : place + 3], rows[:, place + 3], rows[:, place + 4] = facts[:, :3], IDS["="], facts[:, 3]
-
-
-def _pairs(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Problems of two numbers: `a b <pad> → N : left op right = N`."""
-    facts, rows = _tables().facts[_facts(rng, size)], np.full((size, LENGTH), IDS["<pad>"])
-    rows[:, [0, 1, 4]], rows[:, [3, 5]] = facts[:, [0, 2, 3]], (IDS["→"], IDS[":"])
-    _equation(rows, PROMPT, facts)
-    return _mixed(rng, rows, 2)
-
-
-def _sums(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Three sums that have nothing to do with each other, without a problem."""
-    rows = np.full((size, LENGTH), IDS[","])
-    for place in range(0, LENGTH, 6):
-        _equation(rows, place, _tables().facts[_facts(rng, size)])
-    return rows

@@ -1,12 +1,12 @@
 """Samplers side by side on the same held-out problems, a few problems at a time: what the page's batch mode shows."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from remdm.domains.countdown.problems import test_problems
+from remdm.domains.countdown.problems import Problem
 from remdm.domains.countdown.scores import Answers, score
 from remdm.evaluation.metrics.statistics import over_seeds, wilson
 from remdm.evaluation.sweeps.samples import rounds
@@ -53,23 +53,23 @@ class Standing:
 
 
 def race(
-    denoiser: Denoiser, samplers: Mapping[str, Settings], problems: int, seeds: int, restarts: Mapping[str, int],
-    halt: threading.Event,
+    denoiser: Denoiser, samplers: Mapping[str, Settings], asked: Sequence[Problem], problems: int, seeds: int,
+    restarts: Mapping[str, int], halt: threading.Event,
 ) -> Iterator[dict[str, Standing]]:  # fmt: skip
     """The standings at the start and after every few problems of a sampler; `halt` ends it within one step.
 
     Args:
         denoiser: x_theta.
         samplers: settings by the samplers' names, all of them at the same problems and seeds.
-        problems: how many are asked.
-        seeds: how often each is.
+        asked: what can be asked.
+        problems: how many of them are.
+        seeds: how often each is asked.
         restarts: answers to each problem, by sampler (`Answers`); one where none is named.
         halt: ends it.
 
     Raises:
         ValueError: without a sampler, or for more problems than there are.
     """
-    asked = test_problems()
     if not samplers:
         raise ValueError("Choose at least one sampler.")
     if not 1 <= problems <= len(asked):

@@ -10,7 +10,8 @@ from remdm.app.components.ranges import Dial
 from remdm.app.components.run_controls import RunControls
 from remdm.app.events import Changes, Values
 from remdm.app.workbench.workbench import Workbench
-from remdm.domains.countdown.problems import test_problems
+from remdm.domains.countdown.domain import COUNTDOWN, EMBEDDED
+from remdm.domains.countdown.problems import RANGES, test_problems
 from remdm.domains.countdown.race import Standing, race
 from remdm.domains.countdown.scores import Line, summary
 from remdm.evaluation.measurement import Measurement
@@ -40,7 +41,6 @@ class CountdownTab:
     """Builds the tab inside `gr.Blocks`; its callbacks are the methods below."""
 
     def __init__(self, domain: Domain, recorded: Path, measurement: Measurement | None) -> None:
-        self.model = domain.models[0]
         self.bench = Workbench(domain, recorded, measurement)
 
     def measures(self) -> None:
@@ -62,16 +62,15 @@ class CountdownTab:
         self.samplers = gr.CheckboxGroup(
             [(_title(name), name) for name in names], value=list(FIRST), label="Samplers",
             elem_id="countdown-race-samplers",
-            info="With their papers' settings; the last with the settings of the tab Countdown.",
+            info="With their papers' settings; the last with the settings of the tab Countdown, whose model all take.",
         )  # fmt: skip
-        most = min(1000, len(test_problems()))
         with gr.Row(elem_classes="race-asked"):
             self.steps = Dial(
                 1, 256, step=1, value=32, label="Steps · T", elem_id="countdown-race-steps", buttons=[],
                 info="An answer has 11 words; the paper takes 32 steps and 64.",
             )  # fmt: skip
             self.problems = Dial(
-                10, most, step=10, value=100, label="Problems", elem_id="countdown-race-problems", buttons=[],
+                10, 1000, step=10, value=100, label="Problems", elem_id="countdown-race-problems", buttons=[],
                 info="Neither their numbers nor their target were in training.",
             )  # fmt: skip
             self.seeds = Dial(
@@ -84,16 +83,17 @@ class CountdownTab:
         steps, problems, seeds = (values[each] for each in (self.steps, self.problems, self.seeds))
         chosen = {_title(name): self._settings(name, steps, values) for name in values[self.samplers]}
         restarts = {_title(name): count for name, (_, count) in AGAIN.items()}
-        loaded = self.model.load(compute())
+        model = next((each for each in EMBEDDED if each.name == values[self.bench.panel.model]), COUNTDOWN)
+        loaded, asked = model.load(compute()), test_problems(RANGES[model.name])
         denoiser, weights = loaded.denoiser, total_parameters(loaded.denoiser.network)
         made = sum(len(build(each)[1]) * restarts.get(name, 1) for name, each in chosen.items())
         limits.afford(weights * loaded.length * made * problems * seeds, loaded.compute.device.type == "cuda")
-        for standings in race(denoiser, chosen, problems, seeds, restarts, group.stopped):
+        for standings in race(denoiser, chosen, asked, problems, seeds, restarts, group.stopped):
             if group.stopped.is_set():
                 return
             done = sum(each.done for each in standings.values()) / sum(each.total for each in standings.values())
             yield {
-                self.live: standing_board(standings, f"T = {steps}, {problems} problems"),
+                self.live: standing_board(standings, f"{model.title}: T = {steps}, {problems} problems"),
                 **self.controls.busy(f"Measuring … {100 * done:.0f}%"),
             }
 
@@ -130,10 +130,13 @@ def standing_board(standings: dict[str, Standing], caption: str) -> str:
 
 
 def measured(path: Path) -> str:
-    """What was measured beforehand: a table for each T; empty if the file is not there."""
-    rows = [row for row in results.read(path) if row["domain"] == "countdown"]
-    if not rows:
-        return ""
+    """What was measured beforehand, model by model: a table for each T; empty if the file is not there."""
+    rows = [row for row in results.newest(results.read(path)) if row["domain"] == "countdown"]
+    each = [(model.title, [row for row in rows if row["model"] == model.name]) for model in EMBEDDED]
+    return "".join(_measured(title, own) for title, own in each if own)
+
+
+def _measured(title: str, rows: list[results.Row]) -> str:
     lines = summary(rows)
     made = []
     for steps in sorted({line.steps for line in lines}):
@@ -146,8 +149,9 @@ def measured(path: Path) -> str:
     seeds, problems = max(line.seeds for line in lines), max(int(row["problems"]) for row in rows)
     counted = f"{seeds} seed{'' if seeds == 1 else 's'}"
     head = (
-        f"<h3>Measured beforehand</h3><p>{problems:,} held-out problems, up to {counted}, by <code>python -m remdm "
-        "evaluate countdown</code>. Intervals are over seeds where there are three or more, else over problems.</p>"
+        f"<h3>Measured beforehand: {title}</h3><p>{problems:,} held-out problems, up to {counted}, by <code>python -m "
+        "remdm evaluate countdown</code>. Intervals are over seeds where there are three or more, else over problems."
+        "</p>"
     )
     return f'<div class="measured">{head}{"".join(made)}</div>'
 

@@ -1,5 +1,6 @@
 """Countdown: the generator, the checker by the paper's rules, the domain, the score of a sampler."""
 
+import hashlib
 import random
 import re
 import threading
@@ -12,13 +13,13 @@ from token_views import named
 from torch.nn.functional import one_hot
 
 from remdm.cli import main
-from remdm.domains.countdown import domain
+from remdm.domains.countdown import domain, rows
 from remdm.domains.countdown import problems as countdown
 from remdm.domains.countdown.checker import judge, value, words_of
-from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, WORDS, Problem
+from remdm.domains.countdown.problems import IDS, LENGTH, PROMPT, RANGES, SMALL, WORDS, Problem
 from remdm.domains.countdown.race import race
 from remdm.domains.countdown.scores import Answers, over_problems, render, score, starts
-from remdm.domains.countdown.train import OCTAVES, PERIODS, circles, heldout, known
+from remdm.domains.countdown.train import circles, heldout, known, octaves, periods
 from remdm.evaluation.metrics.statistics import over_seeds
 from remdm.models.network import compute
 from remdm.paths import ASSETS
@@ -107,8 +108,8 @@ def by_the_letter(answer, numbers, target):
 def test_the_checker_agrees_with_the_rules_written_out():
     rng, agreed = random.Random(0), [0, 0]
     for _ in range(3000):
-        problem = rng.choice(countdown.problems(True))
-        first, second = rng.choice(countdown.solutions(problem.numbers)[problem.target])
+        problem = rng.choice(countdown.problems(SMALL, True))
+        first, second = rng.choice(countdown.solutions(problem.numbers, SMALL.limit)[problem.target])
         words = words_of(",".join("{}{}{}={}".format(*each) for each in (first, second)))
         for _ in range(rng.randrange(3)):  # spoilt in up to two places, by any word, or by losing one
             place = rng.randrange(len(words))
@@ -159,62 +160,113 @@ def test_tokens_without_a_problem_have_nothing_to_check(words):
 
 
 def test_every_solution_is_accepted_and_every_target_is_in_range():
-    for problem in (*countdown.problems(True), *countdown.problems(False)[::5]):
-        for way in countdown.solutions(problem.numbers)[problem.target]:
+    for problem in (*countdown.problems(SMALL, True), *countdown.problems(SMALL, False)[::5]):
+        for way in countdown.solutions(problem.numbers, SMALL.limit)[problem.target]:
             text = ",".join("{}{}{}={}".format(*each) for each in way)
             found = judge(text, problem.numbers, problem.target)
             assert found.correct and found.fair, (problem, text)
 
 
-def test_a_problem_is_unsolvable_only_if_no_two_equations_reach_it():
+@pytest.mark.parametrize("asked", RANGES.values(), ids=RANGES)
+def test_a_problem_is_unsolvable_only_if_no_two_equations_reach_it(asked):
     """Against every order and operation, tried blindly."""
-    for numbers in random.Random(1).sample(countdown.triples(False), 12):
+    for numbers in random.Random(1).sample(countdown.triples(False, asked.largest).tolist(), 12):
         reached = set()
         for i in range(3):
             rest, (a, b) = numbers[i], [numbers[j] for j in range(3) if j != i]
-            for first in results(a, b):
-                reached |= set(results(first, rest))
-        assert reached == set(countdown.solutions(numbers))
+            for first in results(a, b, asked.limit):
+                reached |= set(results(first, rest, asked.limit))
+        assert reached == set(countdown.solutions(tuple(numbers), asked.limit))
 
 
-def results(a, b):
+def results(a, b, limit):
     tried = [a + b, a - b, b - a, a * b, Fraction(a, b), Fraction(b, a)]
-    return [int(each) for each in tried if each == int(each) and 1 <= each <= countdown.LIMIT]
+    return [int(each) for each in tried if each == int(each) and 1 <= each <= limit]
 
 
-def test_training_never_sees_a_held_out_triple_or_target_of_three_numbers():
-    held = {each.numbers for each in countdown.problems(True)}
-    batch = np.concatenate([countdown.batch(index, 256) for index in (0, 700, 5000)])
-    assert (countdown.batch(700, 256) == batch[256:512]).all()
-    three = 0
+@pytest.mark.parametrize("asked", RANGES.values(), ids=RANGES)
+def test_problems_of_a_range_keep_its_bounds_and_its_split(asked):
+    found = countdown.problems(asked, True)
+    assert len(set(found)) == len(found)
+    for problem in random.Random(2).sample(found, 150):
+        assert list(problem.numbers) == sorted(problem.numbers) and problem.numbers[2] <= asked.largest
+        assert asked.targets[0] <= problem.target <= asked.targets[1]
+        assert countdown.is_held_out(",".join(map(str, problem.numbers))) and countdown.is_held_out(str(problem.target))
+        assert problem.target in countdown.solutions(problem.numbers, asked.limit)
+    assert 1000 <= len(countdown.test_problems(asked)) <= 6 * countdown.MOST_ASKED
+    assert not set(countdown.test_problems(asked)) & set(countdown.tuning_problems(asked))
+
+
+@pytest.mark.parametrize("asked", RANGES.values(), ids=RANGES)
+def test_training_never_sees_a_held_out_triple_or_target_of_three_numbers(asked):
+    batch = np.concatenate([rows.batch(asked, index, 256) for index in (0, 700, 3000, 6500)])
+    assert (rows.batch(asked, 700, 256) == batch[256:512]).all()
+    three = inside = 0
     for row in batch:
         words = [WORDS[token] for token in row]
+        assert set(words) <= set(countdown.words(asked))
         if words[3] != "→" or "<pad>" in words:
             continue
         three += 1
         problem = domain.problem_of(words)
         assert not countdown.is_held_out(str(problem.target))
-        assert tuple(sorted(problem.numbers)) not in held
+        assert not countdown.is_held_out(",".join(map(str, sorted(problem.numbers))))
         assert domain.verdict(named(words, WORDS)).fair
-    assert three > len(batch) / 3
+        inside += max(problem.numbers) <= asked.largest and asked.targets[0] <= problem.target <= asked.targets[1]
+    assert three > len(batch) / 3 and len(batch) / 4 < inside < three
+
+
+@pytest.mark.parametrize("asked", RANGES.values(), ids=RANGES)
+def test_every_equation_of_training_is_true(asked):
+    operations = {"+": np.add, "-": np.subtract, "*": np.multiply}
+    batch = np.concatenate([rows.batch(asked, index, 512) for index in (0, 700, 6500)])
+    seen = 0
+    for begin in (0, 6, 12):
+        own = batch[batch[:, begin + 3] == IDS["="]][:, begin : begin + 5]
+        own = own[own[:, 0] > countdown.ZERO]
+        left, right, value = (own[:, place] - countdown.ZERO for place in (0, 2, 4))
+        assert value.min() >= 1 and max(left.max(), value.max()) <= asked.reach
+        for sign, operation in operations.items():
+            chosen = own[:, 1] == IDS[sign]
+            assert (operation(left, right) == value)[chosen].all()
+            seen += chosen.sum()
+        divided = own[:, 1] == IDS["/"]
+        assert (value * right == left)[divided].all() and divided.any()
+        seen += divided.sum()
+    assert seen > 3 * 512 + 2 * 256
+
+
+@pytest.mark.parametrize(
+    ("index", "digest"),
+    [
+        (0, "b5796d4901e99b2d1e1b5d8c14261302e4005c1bae202227ff1fcc9befa469d2"),
+        (700, "e5c9f04cdf26e1a982ac0af7bab4666be0b3e294aca0ce047a789c3322848c55"),
+        (5000, "62271c32553b1d7d16239941c616d4ebfdff3e626f4488d4e66fa5ddebd5de97"),
+    ],
+)
+def test_the_first_models_batches_are_those_it_was_trained_on(index, digest):
+    assert hashlib.sha256(rows.batch(SMALL, index, 128).astype("<i8").tobytes()).hexdigest() == digest
 
 
 def test_only_answers_and_results_of_bare_sums_are_masked_in_training():
-    rows = heldout()
-    assert rows.shape[1] == LENGTH
-    assert known(rows).equal((torch.arange(LENGTH) < PROMPT).expand(rows.shape))
-    for row, kept in zip(countdown.batch(0, 64), countdown.known(countdown.batch(0, 64)), strict=True):
+    held = heldout(SMALL)
+    assert held.shape[1] == LENGTH
+    assert known(held).equal((torch.arange(LENGTH) < PROMPT).expand(held.shape))
+    batch = rows.batch(SMALL, 0, 64)
+    for row, kept in zip(batch, rows.known(batch), strict=True):
         shown = ["_" if not k else WORDS[token] for token, k in zip(row, kept, strict=True)]
         assert "_" in shown and "_" not in shown[:3]
 
 
-def test_a_sum_turns_the_circles_of_periods_and_a_product_those_of_logarithms():
-    cos, sin = circles().double().chunk(2, dim=1)
-    points = torch.complex(cos, sin)  # [LIMIT, circles]
+@pytest.mark.parametrize("asked", RANGES.values(), ids=RANGES)
+def test_a_sum_turns_the_circles_of_periods_and_a_product_those_of_logarithms(asked):
+    cos, sin = circles(asked.reach).double().chunk(2, dim=1)
+    points = torch.complex(cos, sin)  # [reach, circles]
     of = lambda number: points[number - 1]  # noqa: E731
-    turns, octaves = slice(0, len(PERIODS)), slice(len(PERIODS), len(PERIODS) + len(OCTAVES))
+    count = len(periods(asked.reach))
+    turns, logarithms = slice(0, count), slice(count, count + len(octaves(asked.reach)))
     assert torch.allclose((of(17) * of(25))[turns], of(42)[turns], atol=1e-5)
-    assert torch.allclose((of(6) * of(7))[octaves], of(42)[octaves], atol=1e-5)
+    assert torch.allclose((of(6) * of(7))[logarithms], of(42)[logarithms], atol=1e-5)
     apart = (points[:, None] - points[None]).abs().sum(-1)
     assert apart.fill_diagonal_(9.0).min() > 0.5
 
@@ -239,19 +291,33 @@ def test_a_sum_turns_the_circles_of_periods_and_a_product_those_of_logarithms():
 )
 def test_other_prompts_get_one_sentence(prompt, says):
     with pytest.raises(ValueError, match=says):
-        domain.parse(prompt)
+        domain.parse(SMALL, prompt)
 
 
 @pytest.mark.parametrize("prompt", ["3, 5, 7 = 26", "3 5 7 -> 26", "[3,5,7]: 26", "using 3, 5 and 7, make 26"])
 def test_plain_ways_of_writing_a_problem(prompt):
-    assert domain.parse(prompt) == Problem((3, 5, 7), 26)
+    assert domain.parse(SMALL, prompt) == Problem((3, 5, 7), 26)
 
 
-def test_drawn_problems_are_held_out():
-    drawn = {countdown.draw(seed) for seed in range(200)}
+def test_the_wider_range_refuses_what_it_cannot_reach():
+    wide = RANGES["countdown-99"]
+    assert domain.parse(wide, "44, 2, 54 = 64") == Problem((44, 2, 54), 64)
+    for prompt, says in (
+        ("44, 2, 100 = 64", "numbers from 1 to 99, got 100"),
+        ("44, 2, 54 = 9", "targets from 10 to 100, got 9"),
+        ("97, 98, 99 = 50", "from 1 to 199; near it: 49, 96, 97"),
+        ("1, 1, 1 = 50", "near it: nothing"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            domain.parse(wide, prompt)
+
+
+@pytest.mark.parametrize("asked", RANGES.values(), ids=RANGES)
+def test_drawn_problems_are_held_out(asked):
+    drawn = {countdown.draw(asked, seed) for seed in range(200)}
     assert len(drawn) > 150
     for prompt in drawn:
-        problem = domain.parse(prompt)
+        problem = domain.parse(asked, prompt)
         assert countdown.is_held_out(str(problem.target))
         assert countdown.is_held_out(",".join(map(str, sorted(problem.numbers))))
 
@@ -271,7 +337,7 @@ class Oracle(Denoiser):
         wanted = []
         for row in tokens.tolist():
             problem = domain.problem_of([WORDS[token] for token in row])
-            way = countdown.solutions(tuple(sorted(problem.numbers)))[problem.target][0]
+            way = countdown.solutions(tuple(sorted(problem.numbers)), SMALL.limit)[problem.target][0]
             ids = countdown.row(problem.numbers, problem.target, way)
             if problem.target % self.spoilt == 0:
                 ids[-1] = IDS["1"]
@@ -281,7 +347,7 @@ class Oracle(Denoiser):
 
 
 def test_the_score_follows_the_answers():
-    problems = countdown.test_problems()[:60]
+    problems = countdown.test_problems(SMALL)[:60]
     chosen = settings("llada", 11, temperature=0.05)
     found = score(Answers(Oracle(3), chosen, 0, problems, 60)(0, 60).tokens)
     expected = [each.target % 3 != 0 for each in problems]
@@ -292,7 +358,7 @@ def test_the_score_follows_the_answers():
 
 
 def test_the_likeliest_of_several_answers_is_kept_and_its_calls_are_counted():
-    problems = countdown.test_problems()[:8]
+    problems = countdown.test_problems(SMALL)[:8]
     chosen = settings("mdlm", 11, nucleus_p=1.0)
     one = [Answers(Oracle(100), chosen, 0, problems * 3, 24)(first, first + 8) for first in (0, 8, 16)]
     best = Answers(Oracle(100), chosen, 0, problems, 8, restarts=3)(0, 8)
@@ -342,26 +408,29 @@ def test_the_table_has_intervals_over_seeds_or_over_problems():
     assert "40.0% (37.0 to 43.0)" in alone  # one seed has no spread: the interval over problems stands
 
 
+ASKED = countdown.test_problems(SMALL)
+
+
 def test_a_race_counts_each_sampler_on_the_same_problems_and_stops_within_a_step():
     samplers = {name: settings(name, 6) for name in ("mdlm", "remdm-cap")}
     never = threading.Event()
-    *_, last = race(Oracle(3), samplers, 30, 2, {}, never)
-    expected = sum(each.target % 3 != 0 for each in countdown.test_problems()[:30])
+    *_, last = race(Oracle(3), samplers, ASKED, 30, 2, {}, never)
+    expected = sum(each.target % 3 != 0 for each in countdown.test_problems(SMALL)[:30])
     for standing in last.values():
         assert standing.answered == (30, 30) and standing.done == standing.total
         assert max(standing.solved) <= expected and standing.pass1.value == pytest.approx(sum(standing.solved) / 60)
-    *_, thrice = race(Oracle(3), samplers, 10, 1, {"mdlm": 3}, never)
-    *_, once = race(Oracle(3), samplers, 10, 1, {}, never)
+    *_, thrice = race(Oracle(3), samplers, ASKED, 10, 1, {"mdlm": 3}, never)
+    *_, once = race(Oracle(3), samplers, ASKED, 10, 1, {}, never)
     assert 2 < thrice["mdlm"].forwards / once["mdlm"].forwards < 4, "three answers, so about three times the calls"
     assert thrice["remdm-cap"] == once["remdm-cap"] and thrice["mdlm"].done == 10
     halt = threading.Event()
-    running = race(Oracle(3), samplers, 30, 2, {}, halt)
+    running = race(Oracle(3), samplers, ASKED, 30, 2, {}, halt)
     next(running), next(running)
     halt.set()
     assert list(running) == []
     for chosen, count in (({}, 5), (samplers, 10**6)):
         with pytest.raises(ValueError, match=r"sampler|problems"):
-            next(race(Oracle(3), chosen, count, 1, {}, never))
+            next(race(Oracle(3), chosen, ASKED, count, 1, {}, never))
 
 
 # The model that is shipped
@@ -373,7 +442,7 @@ SOLVED = 0.3
 def test_a_run_is_a_trace_that_keeps_its_problem():
     order = RunRequest(domain.DOMAIN, domain.COUNTDOWN, "", LENGTH, settings("remdm-loop", 32), 5, device="cpu")
     trace = record(order)
-    problem = domain.parse(trace.run["prompt"])
+    problem = domain.parse(SMALL, trace.run["prompt"])
     question, written = trace.text.split("\n")
     numbers = ", ".join(map(str, problem.numbers))
     assert question == f"Question: Using the numbers [{numbers}], create an equation that equals {problem.target}."
@@ -386,7 +455,7 @@ def test_a_run_is_a_trace_that_keeps_its_problem():
 
 
 def test_the_model_solves_a_fair_share_of_held_out_problems():
-    problems = countdown.test_problems()[:80]
+    problems = countdown.test_problems(SMALL)[:80]
     denoiser = domain.COUNTDOWN.load(compute("cpu")).denoiser
     found = score(Answers(denoiser, settings("llada", 11), 0, problems, 80)(0, 80).tokens)
     assert found.correct.mean() > SOLVED and found.copied.mean() > 0.85
