@@ -70,8 +70,8 @@ def loaded(name: str, device: str = "auto") -> tuple[Model, Checkpoint, Path]:
     if not is_path:
         return DOMAIN.model(name), checkpoint, folder
     is_stories = isinstance(checkpoint.tokenizer.model, models.WordLevel)
-    told = STORIES if checkpoint.length == STORIES.length else STORIES_LONG
-    return told if is_stories else PROSE, checkpoint, folder
+    model = STORIES if checkpoint.length == STORIES.length else STORIES_LONG
+    return model if is_stories else PROSE, checkpoint, folder
 
 
 @cache

@@ -18,8 +18,8 @@ def story_ids(world: World, split: str, first: int, count: int) -> np.ndarray:
     Ids follow `SPECIALS`, then the world's words.
     """
     known = {word: place for place, word in enumerate((*SPECIALS, *world.words))}
-    told = (generate(first + row, split, world) for row in range(count))
-    rows = [[known[word] for word in lines.lay_out(story.sentences, world.length) if word] for story in told]
+    drawn = (generate(first + row, split, world) for row in range(count))
+    rows = [[known[word] for word in lines.lay_out(story.sentences, world.length) if word] for story in drawn]
     return np.array(rows, np.uint16)
 
 

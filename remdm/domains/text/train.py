@@ -25,7 +25,7 @@ from remdm.training.prism import train_prism
 
 HELDOUT_STORIES = 128
 MAKERS = 8
-"""Processes that make stories beside a GPU: each makes some thousand a second."""
+"""Processes that make stories while a GPU trains: each makes some thousand a second."""
 DROPOUT = 0.1
 """Of the prose model, as MiniLM-L6 was trained with: its texts are seen many times."""
 
@@ -41,7 +41,7 @@ def story_batch(first: int, count: int, split: str = "train", world: World = STO
 
 
 def stories(world: World = STORIES, processes: int = 0) -> Data:
-    """What a story model is trained on; `processes` make it beside this one, 0: this one itself."""
+    """What a story model is trained on; made by so many other processes, 0: by this one."""
     heldout = story_batch(0, HELDOUT_STORIES, "heldout", world)
     if not processes:
         return Data(lambda index, size: story_batch(index * size, size, world=world), heldout)

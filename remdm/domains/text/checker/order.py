@@ -51,9 +51,9 @@ class Walk:
     def sure(self) -> bool:
         """Whether its sentences tell what only this plot has: one of them in a single chapter, all in two."""
         known = own_events(self.world)
-        told = [set(known[self.graph.events[node]]) for node, _ in self.placed.values()]
-        alone = any(len(plots) == 1 for plots in told)
-        return alone or self.world is LONG and bool(told) and len(set.intersection(*told)) == 1
+        events = [set(known[self.graph.events[node]]) for node, _ in self.placed.values()]
+        alone = any(len(plots) == 1 for plots in events)
+        return alone or self.world is LONG and bool(events) and len(set.intersection(*events)) == 1
 
 
 def _graph(plot: Plot) -> Graph:
