@@ -17,6 +17,7 @@ from remdm.sampling.schedule import Linear
 from remdm.sampling.time_grid import Uniform, steps
 
 CHUNK = 16
+STORIES = ("stories", "stories-long")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _heldout(args: argparse.Namespace, checkpoint: Checkpoint) -> Tensor:
-    if args.model == "stories":
-        return story_batch(checkpoint.tokenizer, 0, args.texts, "heldout")
+    if args.model in STORIES:
+        world = storyworld.world_of(checkpoint.length)
+        return story_batch(0, args.texts, "heldout", world)
     data = prose.prepare(args.prepared or ROOT / "prose" / "training" / "data")
     return torch.from_numpy(data.heldout[: args.texts].astype("int64"))
 
@@ -66,5 +68,6 @@ def run(args: argparse.Namespace) -> None:
     )
     print(f"MDLM bound (sigma 0)                    {mdlm}")
     print(f"ReMDM bound (T {args.steps}, cap {args.eta})          {remdm}")
-    if args.model == "stories":
-        print(f"the world's own entropy, at most         {storyworld.entropy()[0]:.2f}")
+    if args.model in STORIES:
+        nats, _ = storyworld.entropy(world=storyworld.world_of(checkpoint.length))
+        print(f"the world's own entropy, at most         {nats:.2f}")

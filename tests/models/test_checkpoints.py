@@ -35,7 +35,7 @@ def nelbo(model, x):
 
 def test_the_story_model_knows_the_worlds_heldout_stories(stories):
     """On held-out combinations: not far above the world's own entropy, and not below it, which no model can be."""
-    nats = nelbo(stories, story_batch(stories.tokenizer, 10_000, 64, "heldout")) * stories.length
+    nats = nelbo(stories, story_batch(10_000, 64, "heldout")) * stories.length
     world, _ = entropy(500)
     assert world * 0.9 < nats < 2 * world
 

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from remdm.domains.text import hub_models, storyworld
 from remdm.domains.text.checker import check
+from remdm.domains.text.story_ids import SPECIALS
 from remdm.domains.text.storyworld import lines
 from remdm.hub.prompting import segments
 from remdm.models.checkpoints import Checkpoint, is_embedded, load_embedded, recommended
 from remdm.runs.domain import Domain, Model
 from remdm.runs.tokens import Issue, TokenView
 
-SPECIALS = ("<mask>", "<bos>", "<eos>", "<pad>")
-_CLOSERS = frozenset({".", ",", "!", "?", "”", "'s"})
+_CLOSERS = frozenset({".", ",", ":", "!", "?", "”", "'s"})
 _JOINED = frozenset({*SPECIALS, *".,!?;:')%-"})
 
 
@@ -47,9 +47,10 @@ def story_start(prompt: str, length: int, checkpoint: Checkpoint) -> Tensor:
         words += [None] * part if isinstance(part, int) else _known_words(part, checkpoint)
     sentences = lines.sentences_of(words)
     ends = words[-1] in lines.STOPS
-    if not lines.fits(sentences):
-        raise ValueError(f"The prompt takes more than {lines.LINES} lines of {lines.WIDTH} words; shorten it.")
-    laid = lines.lay_out(sentences)
+    if not lines.fits(sentences, length):
+        rows = length // lines.WIDTH
+        raise ValueError(f"The prompt takes more than {rows} lines of {lines.WIDTH} words; shorten it.")
+    laid = lines.lay_out(sentences, length)
     if goes_on:  # the line of a sentence that is over stays blank, everything behind it is open
         end = laid.index(lines.EOS)
         end += -end % lines.WIDTH if ends else 0
@@ -111,7 +112,7 @@ def issues_of(words: Sequence[str | None]) -> tuple[Issue, ...]:
     body, places = lines.read_off(words)
     found = [
         replace(issue, positions=tuple(dict.fromkeys(places[at] for at in issue.positions)))
-        for issue in check(body).issues
+        for issue in check(body, storyworld.world_of(len(words))).issues
     ]
     if words[0] not in (None, "<bos>"):
         found.insert(0, Issue((0,), "ungrammatical", "a word stands before the beginning"))
@@ -147,6 +148,21 @@ STORIES = Model(
     recommended=recommended("stories"),
 )
 
+STORIES_LONG = replace(
+    STORIES,
+    name="stories-long",
+    title="Stories of two chapters",
+    about="The same world with twice the length: what the first chapter settles, who, where, what, how many, on "
+    "which day, holds in the second one, which speaks of it often. So one wrong word contradicts others far away.",
+    load=partial(load_embedded, "stories-long"),
+    length=storyworld.LONG.length,
+    examples=(
+        "On Tuesday, Rosa and her friend Hugo were at the pond. ...",
+        "One sunny morning, _ and Ben met at the _. _ had brought _ red _ along. ...",
+    ),
+    recommended=recommended("stories-long"),
+)
+
 PROSE = Model(
     "prose",
     "English prose",
@@ -168,10 +184,10 @@ PROSE = Model(
     recommended=recommended("prose"),
 )
 
-# The prose model is offered as soon as it has been trained; the stories come with the app, the rest from the hub.
+# What has not been trained yet is not offered; the stories come with the app, the rest from the hub.
 DOMAIN = Domain(
     "text",
     "Text",
-    (STORIES, *(model for model in (PROSE,) if is_embedded(model.name)), *hub_models.MODELS),
+    (STORIES, *(model for model in (STORIES_LONG, PROSE) if is_embedded(model.name)), *hub_models.MODELS),
     other=hub_models.other,
 )

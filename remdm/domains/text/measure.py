@@ -13,7 +13,7 @@ from tokenizers import models
 from tqdm import tqdm
 
 from remdm.domains.text import prose, storyworld
-from remdm.domains.text.domain import DOMAIN, PROSE, STORIES
+from remdm.domains.text.domain import DOMAIN, PROSE, STORIES, STORIES_LONG
 from remdm.domains.text.scores import COLUMNS, MAUVE, score, texts
 from remdm.domains.text.storyworld import lines
 from remdm.domains.text.tables import render
@@ -37,8 +37,9 @@ UNSEEN = 1_000_000
 
 def world_stories(checkpoint: Checkpoint, first: int, stop: int, tick: Tick = silent) -> Samples:
     """Stories `first` to `stop - 1` of the world itself, none of which training has seen, as if a sampler's."""
-    known = checkpoint.tokenizer.get_vocab()
-    stories = (lines.lay_out(storyworld.generate(FRESH + row).sentences) for row in range(first, stop))
+    known, world = checkpoint.tokenizer.get_vocab(), storyworld.world_of(checkpoint.length)
+    drawn = (storyworld.generate(FRESH + row, world=world) for row in range(first, stop))
+    stories = (lines.lay_out(story.sentences, world.length) for story in drawn)
     return _given(np.array([[known[str(word)] for word in story] for story in stories]))
 
 
@@ -66,8 +67,11 @@ def loaded(name: str, device: str = "auto") -> tuple[Model, Checkpoint, Path]:
     is_path = os.sep in name or "/" in name
     folder = Path(name).resolve() if is_path else checkpoints.ROOT / DOMAIN.model(name).name
     checkpoint = load_embedded(str(folder) if is_path else name, compute(device))
+    if not is_path:
+        return DOMAIN.model(name), checkpoint, folder
     is_stories = isinstance(checkpoint.tokenizer.model, models.WordLevel)
-    return (STORIES if is_stories else PROSE) if is_path else DOMAIN.model(name), checkpoint, folder
+    model = STORIES if checkpoint.length == STORIES.length else STORIES_LONG
+    return model if is_stories else PROSE, checkpoint, folder
 
 
 @cache
@@ -135,9 +139,10 @@ class Text(Measurement):
 
     def opening(self, model: str) -> tuple[Sequence[str], Objective]:
         """Where no checker knows what is wrong, a judge's perplexity decides; text must not get plainer by it."""
-        if model == STORIES.name:
-            return (), self.objective
-        return ("--model", model), Objective("judge_perplexity", True, {"token_entropy": 0.98, "distinct": 0.95})
+        named = () if model == STORIES.name else ("--model", model)
+        if model in (STORIES.name, STORIES_LONG.name):
+            return named, self.objective
+        return named, Objective("judge_perplexity", True, {"token_entropy": 0.98, "distinct": 0.95})
 
     def condition(self, row: Row) -> str:
         return row["model"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from remdm.domains.text.checker import DRAWN, KINDS, Report, check, drawn, entropies, world_entropy
 from remdm.domains.text.domain import issues_of
-from remdm.domains.text.storyworld import lines
+from remdm.domains.text.storyworld import lines, world_of
 from remdm.evaluation.metrics import judge
 from remdm.evaluation.metrics.diversity import distinct_n, distinct_samples, token_entropy
 from remdm.evaluation.metrics.statistics import NORMAL, bootstrap, ratio, wilson
@@ -68,7 +68,8 @@ def correctness(stories: Sequence[Sequence[str | None]]) -> Values:
 
     A story is perfect if the page would underline nothing in it. Shares of sentences are bootstrapped over stories.
     """
-    reports = [check(lines.read_off(words)[0]) for words in stories]
+    world = world_of(len(stories[0]))
+    reports = [check(lines.read_off(words)[0], world) for words in stories]
     issues = [issues_of(words) for words in stories]
     perfect = sum(report.perfect and not found for report, found in zip(reports, issues, strict=True))
     kinds = Counter(issue.kind for found in issues for issue in found)
@@ -81,7 +82,7 @@ def correctness(stories: Sequence[Sequence[str | None]]) -> Values:
         **{f"errors_{kind}": kinds[kind] / len(stories) for kind in KINDS},
         "state_entropy": _state_entropy(reports, entropy["mean"]),
         **{f"{name}_entropy": entropy[name] for name in DRAWN},
-        "world_entropy": world_entropy(len(reports))["mean"],
+        "world_entropy": world_entropy(len(reports), world)["mean"],
     }
 
 

@@ -1,5 +1,6 @@
 """`remdm train text`: the story model on fresh stories, the prose model on several registers of English."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,9 +10,9 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from remdm.domains.text import prose, storyworld
-from remdm.domains.text.domain import SPECIALS
-from remdm.domains.text.storyworld import lines
+from remdm.domains.text import prose
+from remdm.domains.text.story_ids import SPECIALS, shared_out, story_ids
+from remdm.domains.text.storyworld import LONG, STORIES, World
 from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.network import compute
@@ -23,34 +24,47 @@ from remdm.training.loop import Recipe, Task, Trainer, train, warm_started
 from remdm.training.prism import train_prism
 
 HELDOUT_STORIES = 128
+MAKERS = 8
+"""Processes that make stories while a GPU trains: each makes some thousand a second."""
 DROPOUT = 0.1
 """Of the prose model, as MiniLM-L6 was trained with: its texts are seen many times."""
 
 
-def story_tokenizer() -> Tokenizer:
+def story_tokenizer(world: World = STORIES) -> Tokenizer:
     """One token a word of the story world; ids 0-3 are `<mask> <bos> <eos> <pad>`."""
-    return closed_tokenizer(SPECIALS, storyworld.words())
+    return closed_tokenizer(SPECIALS, world.words)
 
 
-def story_batch(tokenizer: Tokenizer, first: int, count: int, split: str = "train") -> Tensor:
-    """Stories `first` .. `first + count - 1` of a split, a line a sentence, int64 `[count, lines.LENGTH]`."""
-    known = tokenizer.get_vocab()
-    stories = (storyworld.generate(first + row, split) for row in range(count))
-    return torch.tensor([[known[word] for word in lines.lay_out(story.sentences) if word] for story in stories])
+def story_batch(first: int, count: int, split: str = "train", world: World = STORIES) -> Tensor:
+    """Stories `first` .. `first + count - 1` of a split, a line a sentence, int64 `[count, world.length]`."""
+    return torch.from_numpy(story_ids(world, split, first, count).astype(np.int64))
 
 
-def stories(tokenizer: Tokenizer) -> Data:
-    """What the story model is trained on."""
-    heldout = story_batch(tokenizer, 0, HELDOUT_STORIES, "heldout")
-    return Data(lambda index, size: story_batch(tokenizer, index * size, size), heldout)
+def stories(world: World = STORIES, processes: int = 0) -> Data:
+    """What a story model is trained on; made by so many other processes, 0: by this one."""
+    heldout = story_batch(0, HELDOUT_STORIES, "heldout", world)
+    if not processes:
+        return Data(lambda index, size: story_batch(index * size, size, world=world), heldout)
+    made = shared_out(processes, world)
+    return Data(lambda index, size: torch.from_numpy(made(index * size, size).astype(np.int64)), heldout)
+
+
+def _train_stories(world: World, width: int, folder: Path, recipe: Recipe) -> None:
+    tokenizer = story_tokenizer(world)
+    shape = TransformerConfig(tokenizer.get_vocab_size(), world.length, width=width, depth=6, heads=4, absolute=True)
+    network = warm_started(folder, shape, recipe.seed)
+    processes = 0 if compute(recipe.device).device.type == "cpu" else min(MAKERS, os.cpu_count() or 1)
+    train(Task(network, stories(world, processes), tokenizer), recipe, folder)
 
 
 def train_stories(folder: Path, recipe: Recipe) -> None:
     """Train the story model and export it to `folder` as it goes."""
-    tokenizer = story_tokenizer()
-    shape = TransformerConfig(tokenizer.get_vocab_size(), lines.LENGTH, width=160, depth=6, heads=4, absolute=True)
-    network = warm_started(folder, shape, recipe.seed)
-    train(Task(network, stories(tokenizer), tokenizer), recipe, folder)
+    _train_stories(STORIES, 160, folder, recipe)
+
+
+def train_stories_long(folder: Path, recipe: Recipe) -> None:
+    """Train the model of stories of two chapters and export it to `folder` as it goes."""
+    _train_stories(LONG, 192, folder, recipe)
 
 
 def train_prose(folder: Path, recipe: Recipe) -> None:
@@ -108,12 +122,12 @@ def _begin_from_embedded(network: Encoder, entries: Sequence[str]) -> bool:
 
 def train_stories_prism(folder: Path, recipe: Recipe) -> None:
     """Train the head that scores the story model's tokens, and write it to the model's folder."""
-    data = stories(story_tokenizer())
-    train_prism(folder.parent / "stories", recipe, load_embedded("stories", compute("cpu")), data)
+    train_prism(folder.parent / "stories", recipe, load_embedded("stories", compute("cpu")), stories())
 
 
 TRAINERS: dict[str, Trainer] = {
     "stories": train_stories,
+    "stories-long": train_stories_long,
     "prose": train_prose,
     "stories-prism": train_stories_prism,
 }

@@ -10,8 +10,8 @@ from remdm.domains.text.checker.index import family, index
 from remdm.domains.text.checker.order import graphs
 from remdm.domains.text.checker.reading import read
 from remdm.domains.text.checker.truth import PRONOUNS
-from remdm.domains.text.storyworld import Story, generate, text, words
-from remdm.domains.text.storyworld.grammar import fillings, is_slot, sentences, slot
+from remdm.domains.text.storyworld import STORIES, Story, generate, text
+from remdm.domains.text.storyworld.grammar import fillings, is_slot, slot
 from remdm.domains.text.storyworld.lexicon import ROLES
 
 STOPS = (".", "!", "?")
@@ -107,7 +107,7 @@ def test_generated_stories_are_perfect(split: str) -> None:
 
 
 def test_every_sentence_of_the_grammar_reads_one_way() -> None:
-    assert len(set(index().families)) == len(sentences())
+    assert len(set(index().families)) == len(STORIES.sentences)
     assert {graph.plot.name for graph in graphs()} == {generate(seed).plot for seed in range(300)}
 
 
@@ -146,7 +146,7 @@ def foreign(story: Story, place: int, source: random.Random) -> str:
     piece = next(piece for piece in read(story.words) if piece.start <= place < piece.stop)
     edge = family(piece.fits[0].sentence.parts[place - piece.start])
     while True:
-        word = source.choice(words())
+        word = source.choice(STORIES.words)
         if edge not in index().edges[word] and word not in STOPS and word != story.words[place]:
             return word
 
@@ -168,7 +168,7 @@ def test_a_random_word_hardly_ever_goes_unseen() -> None:
     for seed in range(7000, 7800):
         story = generate(seed)
         place = source.randrange(len(story.words))
-        changed = planted(story, place, source.choice(words()))
+        changed = planted(story, place, source.choice(STORIES.words))
         tried += changed != list(story.words)
         report = check(changed)
         if report.perfect and changed != list(story.words):
@@ -200,7 +200,7 @@ def test_one_mask_at_every_place_never_makes_an_error() -> None:
 
 def test_garbage_never_raises() -> None:
     source = random.Random(6)
-    likely = [*words(), *STOPS * 40, *["“", "”", ",", "the"] * 30, "<unk>", None, None]
+    likely = [*STORIES.words, *STOPS * 40, *["“", "”", ",", "the"] * 30, "<unk>", None, None]
     for _ in range(150):
         told = [source.choice(likely) for _ in range(source.randrange(128))]
         report = check(told)
@@ -290,7 +290,7 @@ def test_an_article_without_a_noun_is_judged_by_the_noun_that_the_story_says():
 @pytest.mark.parametrize("seed", range(4))
 def test_no_state_of_a_run_is_too_odd_to_be_read(seed):
     """Sentences of stories with words lost, doubled, exchanged and masked, as a draft has them at every step."""
-    source, known = random.Random(seed), sorted(words())
+    source, known = random.Random(seed), sorted(STORIES.words)
     for place in range(100):
         drafted: list[str | None] = [*generate(1000 * seed + place).words]
         for _ in range(source.choice((4, 16, 64))):

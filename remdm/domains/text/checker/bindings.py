@@ -13,7 +13,7 @@ from remdm.runs.tokens import Issue
 _KINDS = {
     "hero": "name", "friend": "name", "grown": "name", "thing": "object", "thing2": "object", "colour": "colour",
     "colour2": "colour", "place": "place", "spot": "spot", "day": "day", "time": "time", "weather": "weather",
-    "animal": "object", "food": "object", "plant": "object", "feel": "feeling", "n": "count",
+    "weather2": "weather", "animal": "object", "food": "object", "plant": "object", "feel": "feeling", "n": "count",
 }  # fmt: skip
 _OTHER = {"hero": "friend", "friend": "hero", "thing": "thing2", "thing2": "thing"}
 _OWNING = ("owner", "swap", "enjoy")

@@ -8,6 +8,7 @@ from remdm.domains.text.checker.order import Walk, follow
 from remdm.domains.text.checker.reading import Edit, Fit, Piece, read
 from remdm.domains.text.checker.report import ERROR, OK, OPEN, Report, Span
 from remdm.domains.text.checker.truth import chosen, mentions, truth
+from remdm.domains.text.storyworld.worlds import STORIES, World
 from remdm.runs.tokens import Issue
 
 _OWN_KIND = ("count", "article", "pronoun", "object")
@@ -53,7 +54,7 @@ def _together(edits: Sequence[Edit]) -> bool:
     return all(b.place - a.place <= 1 for a, b in zip(edits, edits[1:], strict=False))
 
 
-def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str]) -> Iterator[Issue]:
+def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str], world: World) -> Iterator[Issue]:
     """Sentences at a wrong place, and events that are missing."""
     events = {walk.graph.events[node] for node, _ in walk.placed.values()}
     for place in walk.strays:
@@ -72,7 +73,7 @@ def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str]) -> 
             message = "this comes too late"
         yield Issue(positions, "order", message)
     for place, missing in walk.gaps:
-        expected = wording.example(missing[0], state)
+        expected = wording.example(missing[0], state, world)
         if place < len(pieces):
             message = f"before this something is missing, such as: {expected}"
             yield Issue((pieces[place].start,), "order", message)
@@ -80,7 +81,9 @@ def _disorder(pieces: Sequence[Piece], walk: Walk, state: Mapping[str, str]) -> 
             yield Issue((pieces[-1].stop - 1,), "ending", f"the story is not over, it lacks: {expected}")
 
 
-def _issues(words: Sequence[str | None], pieces: Sequence[Piece], walk: Walk) -> tuple[list[Issue], dict[str, str]]:
+def _issues(
+    words: Sequence[str | None], pieces: Sequence[Piece], walk: Walk, world: World
+) -> tuple[list[Issue], dict[str, str]]:
     fits = chosen(pieces, walk)
     mentioned = list(mentions(words, pieces, fits, walk))
     values = truth(mentioned)
@@ -92,15 +95,16 @@ def _issues(words: Sequence[str | None], pieces: Sequence[Piece], walk: Walk) ->
             found.append(Issue((piece.stop - 1,), "ending", "the story breaks off here"))
         elif not piece.parsed and not piece.open:
             found += _misfits(piece, fit, state)
-    found += _disorder(pieces, walk, state)
+    found += _disorder(pieces, walk, state, world)
     return sorted(found, key=lambda issue: (issue.positions[0], issue.kind)), state
 
 
-def check(words: Sequence[str | None]) -> Report:
+def check(words: Sequence[str | None], world: World = STORIES) -> Report:
     """Checks one story, finished or not.
 
     Args:
         words: the words and punctuation marks of the story without special tokens, None for a masked position.
+        world: where the story comes from.
 
     Returns:
         its sentences and issues; positions count from the first word. A sentence with a masked position is open
@@ -110,9 +114,9 @@ def check(words: Sequence[str | None]) -> Report:
     if not words:
         return Report((), (), None, None, {}, False)
     complete = None not in words
-    pieces = read(words)
-    walk = follow(pieces, complete)
-    issues, state = _issues(words, pieces, walk)
+    pieces = read(words, world)
+    walk = follow(pieces, complete, world)
+    issues, state = _issues(words, pieces, walk, world)
     blamed = {position for issue in issues for position in issue.positions}
     fits = chosen(pieces, walk)
     spans = []

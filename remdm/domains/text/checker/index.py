@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
 
-from remdm.domains.text.storyworld.grammar import Sentence, fillings, is_slot, sentences, slot
+from remdm.domains.text.storyworld.grammar import Sentence, fillings, is_slot, slot
 from remdm.domains.text.storyworld.lexicon import NUMBERS, PEOPLE, ROLES
 from remdm.domains.text.storyworld.lines import STOPS
+from remdm.domains.text.storyworld.worlds import STORIES, World
 
 _WHOLE = frozenset(("food", "plant", "animal", "feel", "n"))
-_TWINS = {"thing2": "thing", "colour2": "colour"}
+_TWINS = {"thing2": "thing", "colour2": "colour", "weather2": "weather"}
 END = ""
 """The edge that ends a sentence; no word is empty."""
 
@@ -66,19 +67,19 @@ class Index:
     lengths: tuple[int, ...]
 
 
-def _edges() -> dict[str, frozenset[str]]:
+def _edges(sentences: Sequence[Sentence]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {number: {"<n>"} for number in NUMBERS}
-    for part in {part for sentence in sentences() for part in sentence.parts}:
+    for part in {part for sentence in sentences for part in sentence.parts}:
         for word in fillings(part) if is_slot(part) else (part,):
             found.setdefault(word, {word}).add(family(part))
     return {word: frozenset(edges | {word}) for word, edges in found.items()}
 
 
 @cache
-def index() -> Index:
+def index(world: World = STORIES) -> Index:
     root: dict = {}
     holders: dict[str, list[int]] = {}
-    families = tuple(tuple(map(family, sentence.parts)) for sentence in sentences())
+    families = tuple(tuple(map(family, sentence.parts)) for sentence in world.sentences)
     for number, parts in enumerate(families):
         node = root
         for edge in parts:
@@ -87,59 +88,61 @@ def index() -> Index:
         for edge in set(parts):
             holders.setdefault(edge, []).append(number)
     lengths = tuple(map(len, families))
-    return Index(_edges(), root, {edge: tuple(numbers) for edge, numbers in holders.items()}, families, lengths)
+    return Index(
+        _edges(world.sentences), root, {edge: tuple(numbers) for edge, numbers in holders.items()}, families, lengths
+    )
 
 
-def edges_of(word: str) -> frozenset[str]:
+def edges_of(word: str, world: World) -> frozenset[str]:
     """What a word can be read as; a word from outside the world only as itself."""
-    return index().edges.get(word) or frozenset((word,))
+    return index(world).edges.get(word) or frozenset((word,))
 
 
-def _on(nodes: list[dict], word: str) -> list[dict]:
-    return [node[edge] for node in nodes for edge in edges_of(word) if edge in node]
+def _on(nodes: list[dict], word: str, world: World) -> list[dict]:
+    return [node[edge] for node in nodes for edge in edges_of(word, world) if edge in node]
 
 
-def walk(words: Sequence[str]) -> list[dict]:
+def walk(words: Sequence[str], world: World) -> list[dict]:
     """The trie nodes reached by these words: empty if no sentence begins like this."""
-    return reduce(_on, words, [index().root])
+    return reduce(lambda nodes, word: _on(nodes, word, world), words, [index(world).root])
 
 
 @cache
-def begins(word: str) -> bool:
+def begins(word: str, world: World) -> bool:
     """Whether a sentence can begin with this word and it looks like it."""
-    return not word[:1].islower() and bool(walk((word,)))
+    return not word[:1].islower() and bool(walk((word,), world))
 
 
-def exact(words: Sequence[str]) -> tuple[Sentence, ...]:
-    return tuple(sentences()[number] for node in walk(words) for number in node.get(END, ()))
+def exact(words: Sequence[str], world: World) -> tuple[Sentence, ...]:
+    return tuple(world.sentences[number] for node in walk(words, world) for number in node.get(END, ()))
 
 
-def whole_but_stop(words: Sequence[str]) -> list[int]:
+def whole_but_stop(words: Sequence[str], world: World) -> list[int]:
     """The lengths after which a sentence that starts here would be whole but for its last stop."""
-    nodes, found = [index().root], []
+    nodes, found = [index(world).root], []
     for length, word in enumerate(words, 1):
-        nodes = _on(nodes, word)
+        nodes = _on(nodes, word, world)
         if any(stop in node and END in node[stop] for node in nodes for stop in STOPS):
             found.append(length)
     return found
 
 
 @lru_cache(maxsize=1 << 12)
-def _holding(word: str) -> frozenset[int]:
+def _holding(word: str, world: World) -> frozenset[int]:
     """The sentences in which this word could stand somewhere."""
-    holders = index().holders
-    return frozenset(number for edge in edges_of(word) for number in holders.get(edge, ()))
+    holders = index(world).holders
+    return frozenset(number for edge in edges_of(word, world) for number in holders.get(edge, ()))
 
 
-def nearest(words: Sequence[str], misses: int, longer: int) -> list[int]:
+def nearest(words: Sequence[str], misses: int, longer: int, world: World) -> list[int]:
     """The sentences that may read all but `misses` of the words, most promising first.
 
     `longer` is by how many words the lengths may differ.
     """
     shared: Counter[int] = Counter()
     for word in words:
-        shared.update(_holding(word))
-    length, lengths = len(words), index().lengths
+        shared.update(_holding(word, world))
+    length, lengths = len(words), index(world).lengths
     scored = [
         (abs(lengths[number] - length) * 0.7 - common, number)
         for number, common in shared.items()

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from remdm.domains.text.checker.report import Report
-from remdm.domains.text.storyworld import generate
-from remdm.domains.text.storyworld.plots import PLOTS
+from remdm.domains.text.storyworld import STORIES, World, generate
 from remdm.evaluation.metrics.diversity import token_entropy
 
 KINDS = (
@@ -25,10 +24,10 @@ def _entropies(about: Sequence[Mapping[str, str | None]]) -> dict[str, float]:
 
 
 @cache
-def world_entropy(stories: int = 2000) -> dict[str, float]:
+def world_entropy(stories: int = 2000, world: World = STORIES) -> dict[str, float]:
     """The same entropies of as many stories drawn from the world itself, so that few stories compare fairly."""
-    keys = {plot.name: plot.key for plot in PLOTS}
-    drawn = [generate(seed) for seed in range(stories)]
+    keys = {plot.name: plot.key for plot in world.plots}
+    drawn = [generate(seed, world=world) for seed in range(stories)]
     rows = ((story.plot, story.state["hero"], story.state[keys[story.plot]]) for story in drawn)
     return _entropies([dict(zip(DRAWN, row, strict=True)) for row in rows])
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from remdm.domains.text.checker.reading import Piece
-from remdm.domains.text.storyworld.plots import PLOTS, Plot
+from remdm.domains.text.storyworld.plots import Plot
+from remdm.domains.text.storyworld.worlds import LONG, STORIES, World
 
 # What a walk pays for: a sentence of another place, a sentence with mistakes taken for unreadable, an event left out.
 _STRAY, _UNREAD, _LEFT_OUT, _FIFTH = 1.0, 0.5, 0.3, 0.02
@@ -39,6 +40,7 @@ class Walk:
     where the number of pieces stands for the end of the story.
     """
 
+    world: World
     graph: Graph
     cost: float
     placed: dict[int, tuple[int, int]]
@@ -47,8 +49,11 @@ class Walk:
 
     @property
     def sure(self) -> bool:
-        """Whether a sentence tells something that only this plot has."""
-        return any(len(own_events()[self.graph.events[node]]) == 1 for node, _ in self.placed.values())
+        """Whether its sentences tell what only this plot has: one of them in a single chapter, all in two."""
+        known = own_events(self.world)
+        events = [set(known[self.graph.events[node]]) for node, _ in self.placed.values()]
+        alone = any(len(plots) == 1 for plots in events)
+        return alone or self.world is LONG and bool(events) and len(set.intersection(*events)) == 1
 
 
 def _graph(plot: Plot) -> Graph:
@@ -77,21 +82,21 @@ def _graph(plot: Plot) -> Graph:
 
 
 @cache
-def graphs() -> tuple[Graph, ...]:
-    return tuple(map(_graph, PLOTS))
+def graphs(world: World = STORIES) -> tuple[Graph, ...]:
+    return tuple(map(_graph, world.plots))
 
 
 @cache
-def own_events() -> dict[str, tuple[str, ...]]:
+def own_events(world: World) -> dict[str, tuple[str, ...]]:
     """The plots that tell an event, for each event."""
     found: dict[str, list[str]] = {}
-    for graph in graphs():
+    for graph in graphs(world):
         for event in dict.fromkeys(graph.events):
             found.setdefault(event, []).append(graph.plot.name)
     return {event: tuple(plots) for event, plots in found.items()}
 
 
-def _walk(graph: Graph, pieces: Sequence[Piece], complete: bool) -> Walk:
+def _walk(world: World, graph: Graph, pieces: Sequence[Piece], complete: bool) -> Walk:
     """The cheapest walk, by dynamic programming over (piece, node)."""
     skipped, unread = [0.0], [0]
     for piece in pieces:
@@ -120,10 +125,12 @@ def _walk(graph: Graph, pieces: Sequence[Piece], complete: bool) -> Walk:
             for node in graph.nodes(laid.sentence.event):
                 reach(place, node, fit, laid.cost * _FIFTH)
     reach(len(pieces), end, 0, 0.0)
-    return _traced(graph, pieces, states, complete, unread)
+    return _traced(world, graph, pieces, states, complete, unread)
 
 
-def _traced(graph: Graph, pieces: Sequence[Piece], states: list, complete: bool, unread: list[int]) -> Walk:
+def _traced(
+    world: World, graph: Graph, pieces: Sequence[Piece], states: list, complete: bool, unread: list[int]
+) -> Walk:
     piece, node, _, cost, before = states[-1]
     placed: dict[int, tuple[int, int]] = {}
     gaps = []
@@ -138,16 +145,16 @@ def _traced(graph: Graph, pieces: Sequence[Piece], states: list, complete: bool,
     strays = tuple(place for place, p in enumerate(pieces) if p.parsed and place not in placed)
     moved = {pieces[place].fits[0].sentence.event for place in strays}
     left = ((place, tuple(event for event in events if event not in moved)) for place, events in reversed(gaps))
-    return Walk(graph, cost, placed, strays, tuple(gap for gap in left if gap[1]))
+    return Walk(world, graph, cost, placed, strays, tuple(gap for gap in left if gap[1]))
 
 
-def follow(pieces: Sequence[Piece], complete: bool) -> Walk:
+def follow(pieces: Sequence[Piece], complete: bool, world: World) -> Walk:
     """The walk along the plot that fits the pieces best; events may be missing only in a complete story."""
-    votes = dict.fromkeys((graph.plot.name for graph in graphs()), 0.0)
+    votes = dict.fromkeys((graph.plot.name for graph in graphs(world)), 0.0)
     for piece in pieces:
         for laid in piece.fits:
-            plots = own_events()[laid.sentence.event]
+            plots = own_events(world)[laid.sentence.event]
             for plot in plots:
                 votes[plot] += (1.0 if piece.parsed else 0.5) / len(plots)
-    ranked = sorted(graphs(), key=lambda graph: -votes[graph.plot.name])
-    return min((_walk(graph, pieces, complete) for graph in ranked[:_TRIED]), key=lambda walk: walk.cost)
+    ranked = sorted(graphs(world), key=lambda graph: -votes[graph.plot.name])
+    return min((_walk(world, graph, pieces, complete) for graph in ranked[:_TRIED]), key=lambda walk: walk.cost)

@@ -13,7 +13,7 @@ from remdm.domains.text.storyworld.grammar import fillings, is_slot, slot
 from remdm.domains.text.storyworld.lexicon import DISTINCT, ROLES
 
 PRONOUNS = frozenset(("he", "his", "him", "He", "His"))
-SHARED = frozenset(("hero", "friend", "grown", "place", "weather", "day", "time"))
+SHARED = frozenset(("hero", "friend", "grown", "place", "weather", "weather2", "day", "time"))
 """Roles that stories of every plot have."""
 
 _LOOSE = PRONOUNS | {"were", "a"}

@@ -4,16 +4,24 @@ from collections.abc import Mapping, Sequence
 
 from remdm.domains.text.checker.truth import PRONOUNS, Mention
 from remdm.domains.text.storyworld import text
-from remdm.domains.text.storyworld.grammar import is_slot, paraphrases, slot
+from remdm.domains.text.storyworld.grammar import is_slot, slot
 from remdm.domains.text.storyworld.lexicon import ROLES, article
+from remdm.domains.text.storyworld.worlds import World
 
 _NOUNS = {
     "hero": "name", "friend": "name", "grown": "grown-up's name", "thing": "thing", "thing2": "thing",
     "colour": "colour", "colour2": "colour", "place": "place", "spot": "place to hide", "day": "day",
-    "time": "time of day", "weather": "kind of weather", "animal": "animal", "food": "food", "plant": "plant",
+    "time": "time of day", "weather": "kind of weather", "weather2": "kind of weather",
+    "animal": "animal", "food": "food", "plant": "plant",
     "feel": "feeling", "n": "number",
 }  # fmt: skip
-_TAGS = {"weather": "the weather is", "time": "it is", "day": "the day is", "feel": "the feeling is"}
+_TAGS = {
+    "weather": "the weather is",
+    "weather2": "the weather is",
+    "time": "it is",
+    "day": "the day is",
+    "feel": "the feeling is",
+}
 
 
 def word_for(part: str, state: Mapping[str, str]) -> str:
@@ -30,9 +38,9 @@ def word_for(part: str, state: Mapping[str, str]) -> str:
     return forms[form]
 
 
-def example(event: str, state: Mapping[str, str]) -> str:
+def example(event: str, state: Mapping[str, str], world: World) -> str:
     """A sentence that would tell the event in this story: the paraphrase with fewest words not known yet."""
-    options = [sentence.parts for paraphrase in paraphrases()[event] for sentence in paraphrase.named]
+    options = [sentence.parts for paraphrase in world.paraphrases[event] for sentence in paraphrase.named]
 
     def unknown(part: str) -> bool:
         return is_slot(part) and slot(part)[0] not in state

@@ -1,14 +1,14 @@
 """The story world: a small written world whose stories can be checked word by word.
 
-`generate(seed)` draws a story from a simulated state, `words()` is the closed vocabulary, `text(words)` joins
-words as they are printed and `split(text)` takes them apart again.
+`generate(seed)` draws a story from a simulated state, `STORIES.words` is the closed vocabulary, `text(words)` joins
+words as they are printed and `split(text)` takes them apart again. `LONG` has stories of two chapters.
 """
 
 import re
 from collections.abc import Sequence
 
 from remdm.domains.text.storyworld.generator import Story, generate, held_out
-from remdm.domains.text.storyworld.grammar import words
+from remdm.domains.text.storyworld.worlds import LONG, STORIES, World, world_of
 
 _WORD = re.compile(r"'s\b|\w+|[^\w\s]")
 
@@ -16,7 +16,7 @@ _WORD = re.compile(r"'s\b|\w+|[^\w\s]")
 def text(tokens: Sequence[str]) -> str:
     """The words as printed: no space before closing punctuation or after an opening quotation mark."""
     joined = " ".join(tokens)
-    return re.sub(r" (?=[.,!?”]|'s\b)|(?<=“) ", "", joined)
+    return re.sub(r" (?=[.,:!?”]|'s\b)|(?<=“) ", "", joined)
 
 
 def split(printed: str) -> tuple[str, ...]:
@@ -30,11 +30,11 @@ def split(printed: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def entropy(stories: int = 2000) -> tuple[float, float]:
+def entropy(stories: int = 2000, world: World = STORIES) -> tuple[float, float]:
     """The world's own entropy in nats a story and nats a word: an upper bound, from drawn stories."""
-    drawn = [generate(seed) for seed in range(stories)]
+    drawn = [generate(seed, world=world) for seed in range(stories)]
     nats = sum(story.nats for story in drawn)
     return nats / stories, nats / sum(len(story.words) for story in drawn)
 
 
-__all__ = ["Story", "entropy", "generate", "held_out", "split", "text", "words"]
+__all__ = ["LONG", "STORIES", "Story", "World", "entropy", "generate", "held_out", "split", "text", "world_of"]

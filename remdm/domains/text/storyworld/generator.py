@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from math import log
 
-from remdm.domains.text.storyworld.grammar import Sentence, fill, is_slot, numbered, paraphrases, slot
+from remdm.domains.text.storyworld.grammar import Sentence, fill, is_slot, numbered, slot
 from remdm.domains.text.storyworld.lexicon import DISTINCT, GENDER, NOUNS, ROLES
 from remdm.domains.text.storyworld.lines import fits
-from remdm.domains.text.storyworld.plots import PLOTS, Plot
+from remdm.domains.text.storyworld.plots import Plot
+from remdm.domains.text.storyworld.worlds import STORIES, World
 
 _HELD_OUT_EVERY = 20
 _SPLITS = ("train", "heldout")
@@ -110,9 +111,9 @@ def pronoun_is_clear(before: Sentence | None, person: str, values: Mapping[str, 
     return all(other == person or GENDER[values[other]] != GENDER[values[person]] for other in before.people)
 
 
-def _tell(event: str, before: Sentence | None, state: _State) -> Sentence:
+def _tell(event: str, before: Sentence | None, state: _State, world: World) -> Sentence:
     choices = state.choices
-    paraphrase = choices.one(paraphrases()[event])
+    paraphrase = choices.one(world.paraphrases[event])
     options = paraphrase.named
     if paraphrase.subject and pronoun_is_clear(before, paraphrase.subject, state.values):
         options = choices.one((paraphrase.named, paraphrase.pronoun))
@@ -121,26 +122,27 @@ def _tell(event: str, before: Sentence | None, state: _State) -> Sentence:
     return sentence
 
 
-def _draw(plot: Plot, choices: _Choices, split: str) -> Story:
+def _draw(plot: Plot, choices: _Choices, split: str, world: World) -> Story:
     state = _State(plot, choices, split)
     sentences: list[tuple[str, ...]] = []
     events: list[str] = []
     before = None
     for step in plot.steps:
         for event in choices.one(step):
-            before = _tell(event, before, state)
+            before = _tell(event, before, state, world)
             events.append(event)
             forms = state.forms
             sentences.append(tuple(forms.get(part, part) for part in before.parts))
     return Story(tuple(sentences), plot.name, state.values, tuple(events), choices.nats)
 
 
-def generate(seed: int, split: str = "train") -> Story:
+def generate(seed: int, split: str = "train", world: World = STORIES) -> Story:
     """The story of a seed: the same seed and split give the same story on every machine.
 
     Args:
         seed: any integer.
         split: `train`, or `heldout` for the combinations of plot, hero and key object kept from training.
+        world: whose story.
 
     Raises:
         ValueError: for an unknown split.
@@ -150,7 +152,7 @@ def generate(seed: int, split: str = "train") -> Story:
     choices = _Choices(seed)
     while True:
         choices.nats = 0.0
-        story = _draw(choices.one(PLOTS), choices, split)
+        story = _draw(choices.one(world.plots), choices, split, world)
         # A longer story is drawn again, so that none is ever cut.
-        if fits(story.sentences):
+        if fits(story.sentences, world.length):
             return story

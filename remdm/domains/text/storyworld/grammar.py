@@ -8,7 +8,6 @@ from pathlib import Path
 
 from remdm.domains.text.storyworld.lexicon import PEOPLE, ROLES
 
-_EVENTS = Path(__file__).with_name("events.txt").read_text(encoding="utf-8").strip().split("\n\n")
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _SUBJECT = re.compile(r"\[(\w+)\]")
 _SLOT = re.compile(r"\{(\w+)[.#]?(\w*)\}")
@@ -87,16 +86,11 @@ def _paraphrase(event: str, text: str) -> Paraphrase:
     return Paraphrase(named, tuple(by_pronoun), subject)
 
 
-@cache
-def paraphrases() -> dict[str, tuple[Paraphrase, ...]]:
-    """The compiled paraphrases of every event."""
-    told = (block.splitlines() for block in _EVENTS if not block.startswith("#"))
+def paraphrases(file: str) -> dict[str, tuple[Paraphrase, ...]]:
+    """The compiled paraphrases of every event of a file next to this one."""
+    blocks = Path(__file__).with_name(file).read_text(encoding="utf-8").strip().split("\n\n")
+    told = (block.splitlines() for block in blocks if not block.startswith("#"))
     return {event: tuple(_paraphrase(event, text) for text in texts) for event, *texts in told}
-
-
-@cache
-def sentences() -> tuple[Sentence, ...]:
-    return tuple(s for group in paraphrases().values() for p in group for s in (*p.named, *p.pronoun))
 
 
 @cache
@@ -123,13 +117,3 @@ def numbered(role: str, value: str, forms_of_count: dict[str, str]) -> dict[str,
         f"{{{role}#n}}": forms["pl"],
         f"{{{role}#less}}": forms["name"] if forms_of_count["less"] == "one" else forms["pl"],
     }
-
-
-@cache
-def words() -> tuple[str, ...]:
-    """The vocabulary of the story world, sorted: every word and punctuation mark a story can hold."""
-    found: set[str] = set()
-    for sentence in sentences():
-        for part in sentence.parts:
-            found.update(fillings(part) if is_slot(part) else (part,))
-    return tuple(sorted(found))

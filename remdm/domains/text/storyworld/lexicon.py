@@ -75,7 +75,9 @@ def _table() -> dict[str, dict[str, dict[str, str]]]:
     child = {name: _person(name) for sex in (FEMALE, MALE) for name in NAMES[sex]}
     colour = {c: {"name": c, "a": article(c)} for c in COLOURS}
     thing = {t: {"name": t, "a": article(t)} for t in THINGS}
-    plain = {"place": PLACES, "spot": SPOTS, "day": DAYS, "time": TIMES}
+    plain = {"place": PLACES, "spot": SPOTS, "time": TIMES}
+    weather = {w: {"name": w, "noun": noun, "verb": verb} for w, (noun, verb) in WEATHERS.items()}
+    tomorrow = (*DAYS[1:], DAYS[0])
     return {
         "hero": child,
         "friend": child,
@@ -85,7 +87,9 @@ def _table() -> dict[str, dict[str, dict[str, str]]]:
         "colour": colour,
         "colour2": colour,
         **{role: {v: {"name": v} for v in values} for role, values in plain.items()},
-        "weather": {w: {"name": w, "noun": noun, "verb": verb} for w, (noun, verb) in WEATHERS.items()},
+        "day": {day: {"name": day, "next": after} for day, after in zip(DAYS, tomorrow, strict=True)},
+        "weather": weather,
+        "weather2": weather,
         "animal": {a: {"name": a, "a": article(a), "young": young} for a, young in ANIMALS.items()},
         "food": {f: _noun(f, plural) for f, plural in FOODS.items()},
         "plant": {p: _noun(p, plural) for p, plural in PLANTS.items()},
@@ -97,5 +101,5 @@ def _table() -> dict[str, dict[str, dict[str, str]]]:
 ROLES: dict[str, dict[str, dict[str, str]]] = _table()
 """role -> value -> form -> word."""
 
-DISTINCT = {"friend": "hero", "thing2": "thing", "colour2": "colour"}
+DISTINCT = {"friend": "hero", "thing2": "thing", "colour2": "colour", "weather2": "weather"}
 """Roles that must not repeat the value of another."""

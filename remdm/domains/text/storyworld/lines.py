@@ -13,15 +13,17 @@ LENGTH = WIDTH * LINES
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 STOPS = frozenset(".!?")
 _CLOSING = "”"
+HEADING = "Chapter"
+"""The word that begins a further chapter: it stands on the first line of the next `LENGTH` positions."""
 
 
-def fits(sentences: Sequence[Sequence[str | None]]) -> bool:
+def fits(sentences: Sequence[Sequence[str | None]], length: int = LENGTH) -> bool:
     """Whether a story has room, `<bos>` before and `<eos>` behind it included."""
-    return len(_laid(sentences)) < LENGTH
+    return len(_laid(sentences)) < length
 
 
-def lay_out(sentences: Sequence[Sequence[str | None]]) -> list[str | None]:
-    """All positions of a story `[LENGTH]`: `<bos>`, each sentence from the next line on, `<eos>`, blanks.
+def lay_out(sentences: Sequence[Sequence[str | None]], length: int = LENGTH) -> list[str | None]:
+    """All positions of a story `[length]`: `<bos>`, each sentence from the next line on, `<eos>`, blanks.
 
     A word that is None (a blank of a prompt) keeps its place.
 
@@ -29,16 +31,16 @@ def lay_out(sentences: Sequence[Sequence[str | None]]) -> list[str | None]:
         ValueError: for a story that does not fit.
     """
     words = [*_laid(sentences), EOS]
-    if len(words) > LENGTH:
-        raise ValueError(f"the story takes {len(words)} positions, but there are {LENGTH}")
-    return words + [PAD] * (LENGTH - len(words))
+    if len(words) > length:
+        raise ValueError(f"the story takes {len(words)} positions, but there are {length}")
+    return words + [PAD] * (length - len(words))
 
 
 def _laid(sentences: Sequence[Sequence[str | None]]) -> list[str | None]:
     placed: list[str | None] = [BOS]
     for number, sentence in enumerate(sentences):
         if number:
-            placed += [PAD] * (-len(placed) % WIDTH)
+            placed += [PAD] * (-len(placed) % (LENGTH if sentence[0] == HEADING else WIDTH))
         placed += sentence
     return placed
 
@@ -66,7 +68,7 @@ def read_off(words: Sequence[str | None]) -> tuple[list[str | None], list[int]]:
     """The story's words without blanks, and the position of each.
 
     Args:
-        words: what stands at all positions `[LENGTH]`, None where masked.
+        words: what stands at all positions `[L]`, None where masked.
 
     Masked positions behind a line's last full stop will be blank, and are left out; any other run of them at the end
     of a line is one unknown word, for it may hide the rest of a sentence. Where such a line surely ends (its last

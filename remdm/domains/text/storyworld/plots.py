@@ -49,3 +49,34 @@ PLOTS: tuple[Plot, ...] = (
     _plot("hide", "animal", "setting", "sky|-", "suggest", "count", "hide", "seek", "hint", "spy", "laugh",
           "again|-", "close"),
 )  # fmt: skip
+
+_SECOND: dict[str, tuple[str, ...]] = {
+    "lost": ("have", "lose", "upset|-", "search", "find", "thank"),
+    "share": ("basket", "hungry", "give", "left", "eat|-", "kind"),
+    "animal": ("hear", "see", "fetch", "help", "mother", "safe"),
+    "race": ("challenge", "prize", "start|-", "fall", "stop", "finish", "award"),
+    "box": ("box", "locked", "key", "open", "inside", "play"),
+    "trade": ("have", "other", "want", "offer", "agree", "swap"),
+    "quarrel": ("both", "shout", "advise", "sorry", "peace", "turns"),
+    "hide": ("suggest", "count", "hide", "seek", "hint", "spy", "laugh|-"),
+}
+"""What may happen in a second chapter, besides what it says of the first."""
+
+_FOLLOWERS = {
+    "lost": "share animal quarrel hide", "share": "lost animal race box trade quarrel hide",
+    "animal": "lost share race box trade quarrel", "present": "share animal hide", "race": "share animal quarrel hide",
+    "box": "share animal quarrel hide", "trade": "share animal hide", "quarrel": "share animal hide",
+    "plant": "lost animal race box trade quarrel hide", "hide": "lost share race box trade quarrel",
+}  # fmt: skip
+"""Which second chapters do not undo what a first one settled: each role keeps its value through both."""
+
+
+def _two_chapters(first: Plot, second: str) -> Plot:
+    told = ("chapter", "change|-", f"{first.name}_before", *_SECOND[second], f"{first.name}_after", "end|-")
+    return Plot(f"{first.name}, {second}", first.key, first.steps + tuple(map(_step, told)), first.limits)
+
+
+CHAPTERS: tuple[Plot, ...] = tuple(
+    _two_chapters(first, second) for first in PLOTS for second in _FOLLOWERS[first.name].split()
+)
+"""The plots of stories of two chapters: a plot above, what followed from it, and another one's events."""
