@@ -203,7 +203,7 @@ def test_a_streamed_run_says_the_name_of_the_card():
 def test_a_training_step_is_recorded_and_learns(tmp_path):
     torch.manual_seed(0)
     network = PlainTransformer(TransformerConfig(8, 6, width=32, depth=2, heads=2, recall_heads=1, absolute=True))
-    words = torch.tensor([[1, 2, 3, 4, 5, 6]]).expand(64, -1)
+    words = torch.tensor([[1, 2, 3, 4, 5, 6]]).repeat(64, 1)
     task = Task(network, Data(lambda index, size: words[:size], words), closed_tokenizer(("<mask>",), "abcdefg"))
     steps, stream = 150, torch.cuda.Stream() if CARD else None
     with torch.cuda.stream(stream):
