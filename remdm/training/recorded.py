@@ -65,8 +65,10 @@ class Recorded:
         else:
             if apart < 1 - ALIKE and alike > ALIKE:
                 self._graph = graph
+                print("A step's gradients are recorded and replayed", flush=True)
                 return
             self.refused = f"the recorded loss is {apart:.0%} off, the cosine of the gradients {alike:.3f}"
+        print(f"Every step is computed anew, none is recorded: {self.refused}", flush=True)
         self.gradients(*inputs)
 
     def _flat(self) -> Tensor:
