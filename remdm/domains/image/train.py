@@ -125,7 +125,7 @@ def train_emoji(folder: Path, recipe: Recipe) -> None:
     print(f"{len(album.label):,} pictures after {time.monotonic() - begun:.0f} s", flush=True)
     batch = 96 if large else 16
     vq = train_vq(album, load_perceptual(data), VQ_SHARE * seconds, folder / "vq.safetensors", chosen, batch)
-    reconstructions(album, vq).save(folder / "reconstruction.png")
+    reconstructions(album, vq).save(folder / "reconstruction.webp", quality=88)
     save_atlas(vq, folder / "atlas.webp")
     classifier = train_classifier(
         album, vq, CLASSIFIER_SHARE * seconds, folder / "classifier.safetensors", chosen, 256 if large else 48
