@@ -10,7 +10,7 @@ the twenty of a tab took longer than the steps that the message brought. So it i
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from copy import copy
 from typing import Any
@@ -43,12 +43,23 @@ class Page(gr.Blocks):
         forms: by event, the ids of what the browser sends: a text with the values of its controls, then its states.
     """
 
-    def __init__(self, *args: Any, **more: Any) -> None:
+    exited = False
+
+    def __init__(self, *args: Any, line: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """`line` is what Gradio's `queue` takes, which prepares a server each time that it is called."""
         self.forms: dict[int, list[int]] = {}
+        self._line = dict(line or {})
         super().__init__(*args, **more)
 
+    def queue(self, *args: Any, **more: Any) -> "Page":
+        """As Gradio has it; it calls this for every page before anything is on it."""
+        super().queue(*args, **{**self._line, **more})
+        return self
+
     def get_config_file(self) -> Any:
-        """What the browser is told."""
+        """What the browser is told; nothing until the page is whole, where Gradio asks four times and tells nobody."""
+        if not self.exited:
+            return {}
         config = super().get_config_file()
         for each in config["dependencies"]:
             if each["id"] in self.forms:
