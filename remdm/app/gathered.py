@@ -33,6 +33,8 @@ SETTLE = """() => {
 }"""
 """Of a burst of changes, such as a preset that turns ten controls, only the last one is answered."""
 UNKNOWN = "The page sent something that this server does not know: load it again"
+API_PARTS = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")
+"""What Gradio says of each control for programs: a fifth of the page."""
 Listen = Callable[..., Dependency]
 
 
@@ -64,6 +66,10 @@ class Page(gr.Blocks):
         for each in config["dependencies"]:
             if each["id"] in self.forms:
                 each["inputs"] = self.forms[each["id"]]
+        for each in config["components"]:
+            if each["type"] != "api":  # what programs may call describes itself; the browser asks for none of this
+                for name in API_PARTS:
+                    each.pop(name, None)
         return config
 
     async def preprocess_data(

@@ -1,4 +1,4 @@
-"""What Gradio does at each import for whoever writes with it, and what the page starts faster without."""
+"""What Gradio does for whoever writes with it, and what the page starts faster without."""
 
 import inspect
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ import jinja2
 
 
 @contextmanager
-def unwritten() -> Iterator[None]:
-    """Import Gradio within this: it writes no type stubs (a second), and reads the help of an event once (0.2 s).
+def without_stubs() -> Iterator[None]:
+    """Import Gradio within this: it writes no type stubs (a second), and reads the help of an event once (0.1 s).
 
     It writes none for a class that lies in no file, and reads the help of an event anew for each kind of component.
     Gradio has no switch for either. Should it ever ask in another way, the page only starts as slowly as before.
@@ -28,3 +28,16 @@ def unwritten() -> Iterator[None]:
         yield
     finally:
         inspect.getfile, jinja2.Template = found, template  # type: ignore[misc]
+
+
+def remember_signatures(kind: type) -> None:
+    """Keep what the constructors of `kind` and of all below it take, where `inspect` looks for it first.
+
+    Gradio asks for it when a component is made, when the page is described, and for all components at each visit.
+    """
+    made = inspect.unwrap(kind.__init__)  # type: ignore[misc]
+    if "__init__" in vars(kind):
+        made.__signature__ = inspect.signature(made)  # type: ignore[attr-defined]
+    below: list[type] = kind.__subclasses__()
+    for each in below:
+        remember_signatures(each)
