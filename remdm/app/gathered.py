@@ -142,12 +142,17 @@ def controls_of(inputs: Any) -> list[Component]:
     return sorted((each for each in inputs if not each.stateful), key=lambda each: each._id)
 
 
+def unseen_text() -> gr.Textbox:
+    """What a script of the page says to the server; without a container, so that Gradio puts no form around it."""
+    return gr.Textbox(visible=False, container=False)
+
+
 def listen_gathered(
     page: Page, events: Sequence[Listen], last: bool, callback: Callable[..., Any], inputs: AbstractSet[Block],
     outputs: Any,    **more: Any,
 ) -> Dependency:  # fmt: skip
     """Let events call back with `inputs`, sent as a form; with `last` those of a burst count as one."""
-    controls, text = controls_of(inputs), gr.Textbox(visible=False)
+    controls, text = controls_of(inputs), unseen_text()
     plain = {key: value for key, value in more.items() if key.startswith(("show_progress", "api_visibility"))}
     if last:
         name = f"settled-{text._id}"

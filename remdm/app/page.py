@@ -12,7 +12,7 @@ from remdm.app.components.scripted_html import head, sheet
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, guarded, on
 from remdm.app.gallery import Gallery
-from remdm.app.gathered import Page
+from remdm.app.gathered import Page, unseen_text
 from remdm.app.learn.learn import Learn
 from remdm.app.scaling import Scaling
 from remdm.app.theme import theme
@@ -100,7 +100,7 @@ def open_link(app: gr.Blocks, tabs: gr.Tabs, benches: Mapping[str, Workbench], g
 
     A run by a model that does not come with the app is only set up: whoever opened the link decides about it.
     """
-    runs = gr.Textbox(visible=False)
+    runs = unseen_text()
     changing = [{*each.panel.controls, *each.lanes.outputs, each.link} for each in benches.values()]
 
     def opened(request: gr.Request) -> Changes:
