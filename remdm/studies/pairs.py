@@ -4,12 +4,12 @@ import argparse
 import json
 from pathlib import Path
 
-from remdm.app.workbench.opening import FOLDER, save_scenes, trace_file
+from remdm.app.recordings import keep
+from remdm.app.workbench.opening import FOLDER, trace_file
 from remdm.domains.registry import DOMAINS
 from remdm.runs.branch import BranchRequest, pane, pane_trace
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import Trace
-from remdm.runs.trace_file import save
 from remdm.sampling.methods import settings
 
 
@@ -30,7 +30,6 @@ def pair(domain: str, about: dict) -> list[Trace]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("domains", nargs="*", metavar="DOMAIN", help="default: all that the index names")
-    parser.add_argument("--drawn", action="store_true", help="keep the runs; only draw what the stage shows of them")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="holds index.json and gets the traces")
 
 
@@ -44,10 +43,7 @@ def run(args: argparse.Namespace) -> None:
     for domain in args.domains or index:
         if domain not in index:
             raise ValueError(f"domain must be one of {', '.join(index)}, got {domain}")
-        made = [] if args.drawn else pair(domain, index[domain])
-        for lane in range(len(index[domain]["lanes"])):
+        for lane, trace in enumerate(pair(domain, index[domain])):
             path = trace_file(args.folder, domain, lane)
-            if made:
-                save(made[lane], path)
-            save_scenes(DOMAINS[domain], path)
+            keep(trace, path, DOMAINS[domain])
             print(path)

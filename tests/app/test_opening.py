@@ -1,18 +1,14 @@
 """The scene that a tab opens with: a recorded pair that makes the point, whole on the screen, and true of live runs."""
 
-import base64
-import io
 import json
 import re
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from playwright.sync_api import expect
 
 from remdm.app.samples import checked
-from remdm.app.workbench.opening import FOLDER, opening, recorded_sample, trace_file
+from remdm.app.workbench.opening import FOLDER, opening, trace_file
 from remdm.domains.image import conditions
 from remdm.domains.image.domain import classifier, drawn
 from remdm.domains.registry import DOMAINS
@@ -54,27 +50,6 @@ def test_the_pair_of_pictures_shows_what_was_asked_for_the_second_at_least_as_su
         log_p = classifier()(as_input(torch.from_numpy(pixels))).log_softmax(-1)
     plain, remasked = log_p[:, conditions.NAMES.index(INDEX["image"]["asked"]["category"])].tolist()
     assert known.all() and remasked >= plain > -0.5 and finals[0] != finals[1]
-
-
-@pytest.mark.parametrize("name", INDEX)
-def test_what_was_drawn_of_a_pair_is_what_would_be_drawn_today(name):
-    for lane in range(2):
-        sample = recorded_sample(DOMAINS[name], trace_file(FOLDER, name, lane))
-        today = sample.scenes()
-        if today is None:
-            assert sample.drawn is None
-            continue
-        assert len(sample.drawn) == len(sample.trace.steps) + 1
-        for kept, scene in zip(sample.drawn, today, strict=True):
-            assert {**kept, "picture": ""} == {**json.loads(json.dumps(scene)), "picture": ""}
-            assert np.abs(pixels(kept) - pixels(scene)).mean() < 2, "but for how products are rounded"
-
-
-def pixels(scene):
-    """The picture of a scene, float `[S, S, 3]`; one black pixel where there is none."""
-    data = scene.get("picture", "").partition(",")[2]
-    picture = Image.open(io.BytesIO(base64.b64decode(data))) if data else Image.new("RGB", (1, 1))
-    return np.asarray(picture.convert("RGB"), float)
 
 
 def test_a_domain_without_a_pair_opens_with_a_run_alone_or_none(tmp_path):

@@ -1,16 +1,15 @@
 """The opening scene of a tab: two recorded runs from the same noise, of which one may take tokens back.
 
-They are recorded by `remdm pairs` from what `assets/recorded/pairs/index.json` says of each domain, and so is what the
-stage shows of them: to draw the pictures of a run takes a quarter of a second, which every start would take again.
+They are recorded by `remdm pairs` from what `assets/recorded/pairs/index.json` says of each domain.
 """
 
-import gzip
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from remdm.app.components.board import Comparison, of_samples
-from remdm.app.samples import Sample, checked
+from remdm.app.recordings import recorded_sample
+from remdm.app.samples import checked
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
 from remdm.runs.trace_file import load
@@ -22,29 +21,6 @@ FOLDER = ASSETS / "recorded" / "pairs"
 def trace_file(folder: Path, domain: str, lane: int) -> Path:
     """Where a lane's trace lies."""
     return folder / f"{domain}-{lane}.json.gz"
-
-
-def scenes_file(file: Path) -> Path:
-    """Where lies what the stage shows of a trace."""
-    return file.with_name(file.name.replace(".json", ".scenes.json"))
-
-
-def save_scenes(domain: Domain, file: Path) -> None:
-    """Draw a recorded trace and keep it next to it; nothing in a domain that is shown as text."""
-    scenes = Sample(load(file), None, domain).scenes()
-    if scenes is not None:
-        data = json.dumps(scenes, ensure_ascii=False, separators=(",", ":")).encode()
-        scenes_file(file).write_bytes(gzip.compress(data, mtime=0))
-
-
-def recorded_sample(domain: Domain, file: Path) -> Sample:
-    """A recorded trace, checked, and drawn where its scenes were kept.
-
-    Raises:
-        TraceError: if the trace is damaged.
-    """
-    sample, kept = checked(domain, load(file)), scenes_file(file)
-    return replace(sample, drawn=json.loads(gzip.decompress(kept.read_bytes()))) if kept.is_file() else sample
 
 
 @dataclass(frozen=True)
