@@ -82,7 +82,7 @@ class Workbench:
         self.writing = Writing(domain, self.player, results.tiles if results.tiled else None, self.controls)
         self.asks = Asked(self.player, self.panel, self.lanes, Reactions(self.panel), results.made)
         Recommended(self.panel, measurement)
-        SchedulePreview(self.panel)
+        self.preview = SchedulePreview(self.panel)
         self._opens_with(shown)
         self._listen()
 
@@ -113,7 +113,7 @@ class Workbench:
         )  # fmt: skip
         on(opened.success, self.settled, inputs, {self.asked, self.changed})
         changes = [each.change for each in inputs if each is not self.link]  # type: ignore[attr-defined]
-        on(changes, self.stale, {*inputs, self.asked}, self.changed, **LATEST)
+        on(changes, self.moved, {*inputs, self.asked}, {self.changed, self.panel.outlook}, **LATEST)
         on(self.asked.change, self.stale, {*inputs, self.asked}, self.changed, **LATEST)
         on(self.lanes.count.input, self.lanes.counted, self.lanes.count, self.lanes.outputs, **LATEST)
         for each in (self.settings, self.close):
@@ -154,6 +154,13 @@ class Workbench:
         """Whether the controls have changed since."""
         same = values[self.asked] in ("", self._signature(values))
         return {self.changed: "" if same else '<p role="status">Changed since: press Run to see it.</p>'}
+
+    def moved(self, values: Values) -> Changes:
+        """The same, and what the settings will do, after a control has changed.
+
+        Of both at once the browser is told once, where for each component it looks through all that events listen to.
+        """
+        return {**self.stale(values), self.panel.outlook: self.preview.drawn(values)}
 
     # A run
 
