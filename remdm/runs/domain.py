@@ -16,7 +16,7 @@ from remdm.runs.trace import Trace
 from remdm.sampling.denoiser import Denoiser
 
 Figures = Mapping[str, Any]
-"""Charts by name: `remdm.views.plot.Figure`, or any figure that Gradio draws."""
+"""Plotly figures by name."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Views: pure functions from a trace to what the page shows. Numpy only, no torch, no Gradio."""
+"""Views: pure functions from a trace to what the page shows. Numpy and Plotly only, no torch, no Gradio."""

@@ -1,12 +1,18 @@
-"""Quality against measured forwards as a chart, and the same numbers as a table."""
+"""Quality against measured forwards as a Plotly figure, and the same numbers as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from remdm.later import Later
 from remdm.views.comparison import grid
 from remdm.views.interval import Interval
-from remdm.views.plot import AXIS, COLOURS, MARKS, Figure, bars, layout_of, level
+from remdm.views.plot import AXIS, COLOURS, MARKS, bars, layout_of, level
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+else:  # half a second, which only charts need
+    go = Later("plotly.graph_objects")
 
 MORE_MARKS = ("triangle-down", "x", "pentagon", "hexagram", "triangle-left", "hourglass", "bowtie")
 """Marks of a second round through the colours; with one more than two rounds no pair comes back soon."""
@@ -99,7 +105,7 @@ def _band(best: Sequence[Point], share: bool) -> dict[str, Any]:
 def figure(
     points: Sequence[Point], live: Sequence[Point], samplers: Sequence[str], title: str, share: bool,
     world: float | None = None, lower: bool = False,
-) -> Figure:  # fmt: skip
+) -> "go.Figure":  # fmt: skip
     """A line a sampler over the network evaluations that it really made.
 
     Args:
@@ -120,7 +126,7 @@ def figure(
             data.append(_line(own, samplers.index(own[0].sampler), share, is_live))
     height = None if world is None else (100.0 if share else 1.0) * world
     ticks = log_ticks(TICKS, "network evaluations (NFE) a sample, measured")
-    return Figure(data, layout(
+    return go.Figure(data, layout(
         title, 460, 0.14, ticks, {"ticksuffix": "%" if share else ""}, showlegend=True,
         **level(height, "the data themselves"),
     ))  # fmt: skip

@@ -1,10 +1,17 @@
-"""The frontier of novelty and property as a chart, laid out as the paper's Figure 4."""
+"""The frontier of novelty and property as a Plotly figure, laid out as the paper's Figure 4."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from remdm.later import Later
 from remdm.views.interval import Interval
-from remdm.views.plot import AXIS, COLOURS, MARKS, Figure, bars, layout_of, level
+from remdm.views.plot import AXIS, COLOURS, GREY, MARKS, bars, layout_of
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+else:  # half a second, which only charts need
+    go = Later("plotly.graph_objects")
 
 AXES = {"rings": "mean number of rings of the novel ones", "qed": "mean QED of the novel ones"}
 
@@ -22,7 +29,7 @@ class Spot:
     high: float | None = None
 
 
-def figure(spots: Sequence[Spot], property: str, title: str, most: float | None = None) -> Figure:
+def figure(spots: Sequence[Spot], property: str, title: str, most: float | None = None) -> "go.Figure":
     """A line a sampler, a mark a guidance scale; right is more novel, up is more of the property.
 
     Args:
@@ -31,21 +38,25 @@ def figure(spots: Sequence[Spot], property: str, title: str, most: float | None 
         title: what stands above.
         most: the property's 90th percentile in QM9, drawn as a line.
     """
-    data = []
+    made = go.Figure()
     names = list(dict.fromkeys(spot.sampler for spot in spots))
     for place, name in enumerate(names):
         own = sorted((s for s in spots if s.sampler == name and s.mean is not None), key=lambda s: s.scale)
         means = [Interval(s.mean or 0.0, s.low or s.mean or 0.0, s.high or s.mean or 0.0) for s in own]
-        data.append({
-            "type": "scatter", "name": name, "mode": "lines+markers+text", "x": [100 * s.novel for s in own],
-            "y": [each.value for each in means], "text": [f"{s.scale:g}" for s in own], "textposition": "top center",
-            "textfont": {"size": 11}, "line": {"color": COLOURS[place % len(COLOURS)], "width": 1.5},
-            "marker": {"symbol": MARKS[place % len(MARKS)], "size": 9}, "error_y": bars(means, width=2),
-            "customdata": [[s.scale, s.samples] for s in own],
-            "hovertemplate": "γ = %{customdata[0]:g}: %{y:.3g} at %{x:.1f}% novel, of %{customdata[1]}"
-                             "<extra>%{fullData.name}</extra>",
-        })  # fmt: skip
+        made.add_scatter(
+            x=[100 * s.novel for s in own], y=[each.value for each in means], name=name, mode="lines+markers+text",
+            text=[f"{s.scale:g}" for s in own], textposition="top center",
+            textfont={"size": 11}, line={"color": COLOURS[place % len(COLOURS)], "width": 1.5},
+            marker={"symbol": MARKS[place % len(MARKS)], "size": 9},
+            error_y=bars(means, width=2),
+            customdata=[[s.scale, s.samples] for s in own],
+            hovertemplate=(
+                "γ = %{customdata[0]:g}: %{y:.3g} at %{x:.1f}% novel, of %{customdata[1]}"
+                "<extra>%{fullData.name}</extra>"
+            ),
+        )  # fmt: skip
+    if most is not None:
+        made.add_hline(y=most, line={"color": GREY, "width": 1, "dash": "dot"})
     titles = ("novel molecules, % of all samples", AXES.get(property, property))
     x, y = ({**AXIS, "title": {"text": text, "standoff": 6}} for text in titles)
-    line = level(most, "")["shapes"]
-    return Figure(data, layout_of(title, 420, (54, 14, 78, 46), xaxis=x, yaxis=y, shapes=line))
+    return made.update_layout(layout_of(title, 420, (54, 14, 78, 46), xaxis=x, yaxis=y))

@@ -1,12 +1,7 @@
 """How all charts look: colours and marks, bars of intervals, the layout. Text and grid take the page's own colours."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import isfinite
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from remdm.views.interval import Interval
 
@@ -18,31 +13,6 @@ ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": 
 """A legend between title and chart."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A chart as Plotly draws it in the browser: its lines, and how they are laid out.
-
-    Figures of Plotly's Python package take a tenth of a second to import and twice as long to make, for the same JSON.
-    """
-
-    data: list[dict[str, Any]]
-    layout: dict[str, Any]
-
-    def to_json(self) -> str:
-        """What Gradio sends: a value that is not finite becomes a gap, a property without one is left out."""
-        return json.dumps(_plain({"data": self.data, "layout": self.layout}), separators=(",", ":"), allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items() if each is not None}
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
 def layout_of(title: str, height: int, margin: Sequence[int], top: float = 0.985, **more: Any) -> dict[str, Any]:
     """A figure's layout: its title, the margins left, right, above and below, and what else Plotly takes."""
     font = {"family": "Source Sans Pro, ui-sans-serif, system-ui, sans-serif", "size": 12, "color": GREY}
@@ -50,7 +20,7 @@ def layout_of(title: str, height: int, margin: Sequence[int], top: float = 0.985
     return {
         "title": {"text": title, "x": 0, "xref": "paper", "y": top, "yanchor": "top", "font": {"size": 14}},
         "height": height, "margin": dict(zip("lrtb", margin, strict=True)), "paper_bgcolor": clear,
-        "plot_bgcolor": clear, "font": font, "dragmode": False, "hovermode": "closest",
+        "plot_bgcolor": clear, "font": font, "template": "none", "dragmode": False, "hovermode": "closest",
         "legend": ABOVE, "xaxis": AXIS, "yaxis": AXIS, **more,
     }  # fmt: skip
 

@@ -1,10 +1,17 @@
 """32-bit against 64-bit noise: a figure against T, with what is true as a dotted line."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from remdm.later import Later
 from remdm.views.curves import layout, log_ticks
 from remdm.views.interval import Interval
-from remdm.views.plot import COLOURS, Figure, bars, level
+from remdm.views.plot import COLOURS, bars, level
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+else:  # half a second, which only charts need
+    go = Later("plotly.graph_objects")
 
 Row = Mapping[str, str]
 TOPK_STAGES = {"32": (COLOURS[1], "square"), "64": (COLOURS[3], "circle")}
@@ -27,7 +34,7 @@ def _line(rows: Sequence[Row], column: str, dash: str) -> dict:
     }  # fmt: skip
 
 
-def figure(rows: Sequence[Row], column: str, title: str, true: float | None = None) -> Figure:
+def figure(rows: Sequence[Row], column: str, title: str, true: float | None = None) -> "go.Figure":
     """A line for each way of drawing and each number of bits; `true` is what the language itself has."""
     data, ways = [], list(dict.fromkeys(row["sampler"] for row in rows))
     for place, way in enumerate(ways):
@@ -38,4 +45,4 @@ def figure(rows: Sequence[Row], column: str, title: str, true: float | None = No
                 data.append(_line(own, column, "dot" if place else "solid"))
     ticks = sorted({int(row["steps"]) for row in rows})
     more = level(true, "the language itself", left=True, dash="dash")
-    return Figure(data, layout(title, 400, 0.16, log_ticks(ticks, "T"), {}, **more))
+    return go.Figure(data, layout(title, 400, 0.16, log_ticks(ticks, "T"), {}, **more))

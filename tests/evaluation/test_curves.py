@@ -73,8 +73,8 @@ def test_every_shipped_file_can_be_shown(name):
         assert found, f"no {measure.column} in {kind.file}"
         assert all(each.value.low <= each.value.value <= each.value.high and each.n > 0 for each in found)
         drawn = figure(found, [], tuple(METHODS), measure.title, measure.share)
-        lines = [line for line in drawn.data if line["name"] != "best for its cost"]
-        assert sum(len(line["x"]) for line in lines) == len(found)
+        lines = [line for line in drawn.data if line.name != "best for its cost"]
+        assert sum(len(line.x) for line in lines) == len(found)
 
 
 def test_no_two_samplers_look_alike_and_what_is_yours_is_hollow():
@@ -82,8 +82,8 @@ def test_no_two_samplers_look_alike_and_what_is_yours_is_hollow():
     found = curves.points(TEXT, [row("mdlm", 40, 0.6), row("mdlm", 80, 0.7)], CORRECT, "stories")
     drawn = figure(found, found[:1], tuple(METHODS), "x", True)
     band, line, yours = drawn.data
-    assert [line["marker"]["symbol"], yours["marker"]["symbol"]] == ["circle", "circle-open"]
-    assert line["x"] == band["x"] == [39, 79] and line["y"] == band["y"] == [60, 70]
+    assert [line.marker.symbol, yours.marker.symbol] == ["circle", "circle-open"]
+    assert list(line.x) == list(band.x) == [39, 79] and list(line.y) == list(band.y) == [60, 70]
     shown = table(found, found[:1], "Correct", True)
     assert "yours: MDLM" in shown and "60.0% (58.0 to 62.0)" in shown and shown.count("<td>64</td>") == 3
 

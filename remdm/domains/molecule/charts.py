@@ -1,15 +1,22 @@
-"""Histograms of generated molecules against those of QM9, as charts."""
+"""Histograms of generated molecules against those of QM9, as Plotly figures."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from remdm.domains.molecule.novelty import QED_EDGES, Known
 from remdm.domains.molecule.properties import Measured, properties
-from remdm.views.plot import AXIS, BLUE, GREY, Figure, over_steps
+from remdm.later import Later
+from remdm.views.plot import AXIS, BLUE, GREY, over_steps
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+else:  # half a second, which only charts need
+    go = Later("plotly.graph_objects")
 
 
-def histograms(found: Measured, facts: Known) -> dict[str, Figure]:
+def histograms(found: Measured, facts: Known) -> "dict[str, go.Figure]":
     """Rings and QED of the valid molecules, as shares; none where nothing is valid."""
     if not found.valid:
         return {}
@@ -25,7 +32,7 @@ def histograms(found: Measured, facts: Known) -> dict[str, Figure]:
     }
 
 
-def _histogram(title: str, x: Sequence[float], generated: np.ndarray, qm9: np.ndarray) -> Figure:
+def _histogram(title: str, x: Sequence[float], generated: np.ndarray, qm9: np.ndarray) -> "go.Figure":
     """Shares of the generated ones as bars, of QM9 as a stepped line."""
     bars = {
         "type": "bar", "x": x, "y": generated / max(1, generated.sum()), "name": "these", "marker": {"color": BLUE},
@@ -36,4 +43,4 @@ def _histogram(title: str, x: Sequence[float], generated: np.ndarray, qm9: np.nd
         "hovertemplate": "%{y:.1%}", "line": {"color": GREY, "width": 2, "shape": "hvh", "dash": "dot"},
     }  # fmt: skip
     shares = {**AXIS, "rangemode": "tozero", "tickformat": ".0%"}
-    return Figure([bars, steps], over_steps(title, 40, bargap=0.15, yaxis=shares))
+    return go.Figure([bars, steps], over_steps(title, 40, bargap=0.15, yaxis=shares))
