@@ -26,7 +26,7 @@ except OSError as error:
 
 gc.disable()  # everything that is made until the page stands will stay
 from remdm import limits
-from remdm.app import stubs
+from remdm.app import startup
 from remdm.serving import engine
 
 try:
@@ -35,12 +35,16 @@ try:
 except ValueError as error:
     sys.exit(f"{error}.")
 
-with stubs.unwritten():
+with startup.without_stubs():
+    from gradio.blocks import Block
+
     from remdm.app.page import launch_arguments, page
     from remdm.domains import registry
     from remdm.hub import idle
     from remdm.serving.apart import APART
     from remdm.serving.streamed_runs import RUNS
+
+    startup.remember_signatures(Block)
 
 GRACE = 2
 """Seconds that visitors have to be told when the server stops."""

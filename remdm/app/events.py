@@ -15,7 +15,7 @@ from gradio.events import Dependency
 
 from remdm.app.components.ranges import OutOfRange
 from remdm.app.errors import failure
-from remdm.app.gathered import FEW, UNKNOWN, Page, controls_of, listen_gathered
+from remdm.app.gathered import FEW, UNKNOWN, Page, controls_of, listen_gathered, unseen_text
 from remdm.serving.apart import WHOSE
 
 Changes = dict[Any, Any]
@@ -139,7 +139,7 @@ def _takes_event(callback: Callable[..., Any]) -> bool:
 
 def ask_page(event: Event, script: str) -> tuple[Dependency, gr.State]:
     """Let an event ask the page: what to go on from, and the state that then holds what `script` returned, a string."""
-    returned, answer = gr.Textbox(visible=False), gr.State("")  # a State would not take what the browser sends
+    returned, answer = unseen_text(), gr.State("")  # a State would not take what the browser sends
     return on(event, lambda text: text, returned, answer, js=script), answer
 
 

@@ -10,7 +10,7 @@ the twenty of a tab took longer than the steps that the message brought. So it i
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from copy import copy
 from typing import Any
@@ -33,6 +33,8 @@ SETTLE = """() => {
 }"""
 """Of a burst of changes, such as a preset that turns ten controls, only the last one is answered."""
 UNKNOWN = "The page sent something that this server does not know: load it again"
+API_PARTS = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")
+"""What Gradio says of each control for programs: a fifth of the page."""
 Listen = Callable[..., Dependency]
 
 
@@ -43,16 +45,31 @@ class Page(gr.Blocks):
         forms: by event, the ids of what the browser sends: a text with the values of its controls, then its states.
     """
 
-    def __init__(self, *args: Any, **more: Any) -> None:
+    exited = False
+
+    def __init__(self, *args: Any, line: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """`line` is what Gradio's `queue` takes, which prepares a server each time that it is called."""
         self.forms: dict[int, list[int]] = {}
+        self._line = dict(line or {})
         super().__init__(*args, **more)
 
+    def queue(self, *args: Any, **more: Any) -> "Page":
+        """As Gradio has it; it calls this for every page before anything is on it."""
+        super().queue(*args, **{**self._line, **more})
+        return self
+
     def get_config_file(self) -> Any:
-        """What the browser is told."""
+        """What the browser is told; nothing until the page is whole, where Gradio asks four times and tells nobody."""
+        if not self.exited:
+            return {}
         config = super().get_config_file()
         for each in config["dependencies"]:
             if each["id"] in self.forms:
                 each["inputs"] = self.forms[each["id"]]
+        for each in config["components"]:
+            if each["type"] != "api":  # what programs may call describes itself; the browser asks for none of this
+                for name in API_PARTS:
+                    each.pop(name, None)
         return config
 
     async def preprocess_data(
@@ -125,12 +142,17 @@ def controls_of(inputs: Any) -> list[Component]:
     return sorted((each for each in inputs if not each.stateful), key=lambda each: each._id)
 
 
+def unseen_text() -> gr.Textbox:
+    """What a script of the page says to the server; without a container, so that Gradio puts no form around it."""
+    return gr.Textbox(visible=False, container=False)
+
+
 def listen_gathered(
     page: Page, events: Sequence[Listen], last: bool, callback: Callable[..., Any], inputs: AbstractSet[Block],
     outputs: Any,    **more: Any,
 ) -> Dependency:  # fmt: skip
     """Let events call back with `inputs`, sent as a form; with `last` those of a burst count as one."""
-    controls, text = controls_of(inputs), gr.Textbox(visible=False)
+    controls, text = controls_of(inputs), unseen_text()
     plain = {key: value for key, value in more.items() if key.startswith(("show_progress", "api_visibility"))}
     if last:
         name = f"settled-{text._id}"

@@ -12,7 +12,7 @@ from remdm.app.components.scripted_html import head, sheet
 from remdm.app.errors import refusal
 from remdm.app.events import Changes, guarded, on
 from remdm.app.gallery import Gallery
-from remdm.app.gathered import Page
+from remdm.app.gathered import Page, unseen_text
 from remdm.app.learn.learn import Learn
 from remdm.app.scaling import Scaling
 from remdm.app.theme import theme
@@ -58,10 +58,10 @@ def page(
         tabs: what builds the tab of a domain that has more on it than a workbench, by domain; where it has a method
             `measures`, that adds to Measure.
     """
-    with Page(title="ReMDM Studio", analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as app:
-        # Here, for it looks through all that is on the page. `RunControls` bounds the runs in line, so that
-        # settings are heard however long that line is.
-        app.queue(max_size=1024, default_concurrency_limit=engine.configured().visitors, api_open=False)
+    # `RunControls` bounds the runs in line, so that settings are heard however long that line is.
+    line = {"max_size": 1024, "default_concurrency_limit": engine.configured().visitors, "api_open": False}
+    look = {"title": "ReMDM Studio", "fill_width": True}
+    with Page(line=line, analytics_enabled=False, delete_cache=(3600, 7200), **look) as app:
         gr.HTML(BAR, elem_classes="bar", padding=False)
         built = {}
         with gr.Tabs(elem_classes="domains", overflow_behavior="wrap") as chosen:
@@ -100,7 +100,7 @@ def open_link(app: gr.Blocks, tabs: gr.Tabs, benches: Mapping[str, Workbench], g
 
     A run by a model that does not come with the app is only set up: whoever opened the link decides about it.
     """
-    runs = gr.Textbox(visible=False)
+    runs = unseen_text()
     changing = [{*each.panel.controls, *each.lanes.outputs, each.link} for each in benches.values()]
 
     def opened(request: gr.Request) -> Changes:
@@ -143,6 +143,7 @@ def launch_arguments() -> dict:
         "css": sheet(),
         "head": head(),
         "footer_links": ["settings"],
+        "ssl_verify": False,  # Gradio asks its own server, over plain HTTP, and would read all certificates for it
         "app_kwargs": {"middleware": [Middleware(each) for each in (Guarded, Bounded, Packed)], "openapi_url": None},
         "max_file_size": limits.current().upload,
         "state_session_capacity": limits.current().sessions,

@@ -37,6 +37,10 @@ class Sample:
     drawn: Scenes | None = None
     """What the stage shows at the start and after each step, where it was drawn beforehand."""
 
+    def __deepcopy__(self, memo: object) -> "Sample":
+        """Itself: it never changes, and Gradio copies what a visit begins with."""
+        return self
+
     @property
     def model(self) -> Model | None:
         """The model that made it; None for one that is not known here, and for a trace that it cannot have made."""
@@ -82,9 +86,13 @@ class Sample:
     def message(self, note: str = "") -> str:
         """All of it for the player, under an id of its own, so that the same trace can be shown again."""
         return messages.trace_message(
-            secrets.token_urlsafe(12), self.trace, self.issues, note, self.layout, self.drawn or self.scenes(),
+            secrets.token_urlsafe(12), self.trace, self.issues, note, self.layout, self._shown(),
             sampler_title(self.trace.run),
         )  # fmt: skip
+
+    def _shown(self) -> Scenes | None:
+        scenes, model = self.drawn or self.scenes(), self.model
+        return [started(model, scenes[0]), *scenes[1:]] if scenes and model else scenes
 
     def scenes(self) -> Scenes | None:
         """What the stage shows at the start and after each step; a state that comes again is not drawn again."""
@@ -96,7 +104,7 @@ class Sample:
         drawn: list[dict | None] = []
         for place, state in enumerate(states):
             drawn.append(drawn[-1] if place and state == states[place - 1] else draw(state))
-        return [started(model, drawn[0]), *drawn[1:]]
+        return drawn
 
 
 def sampler_title(run: Mapping[str, Any]) -> str:

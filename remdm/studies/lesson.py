@@ -11,6 +11,7 @@ import torch
 
 from remdm.app.learn.checks import repairs
 from remdm.app.learn.recorded import FOLDER, trace_file
+from remdm.app.recordings import keep
 from remdm.app.samples import Sample, checked
 from remdm.domains.registry import DOMAINS
 from remdm.evaluation.judging import Judged, judge, sweep
@@ -19,7 +20,6 @@ from remdm.models.checkpoints import recommended
 from remdm.runs.record import prepare
 from remdm.runs.request import RunRequest, run_seed
 from remdm.runs.trace import Trace
-from remdm.runs.trace_file import save
 from remdm.sampling.methods import run as sampled
 from remdm.sampling.methods import settings
 from remdm.sampling.presets import METHODS
@@ -214,7 +214,7 @@ def run(args: argparse.Namespace) -> None:
         index["boards"][name] = about
         index |= measured
         for lane, trace in enumerate(traces):
-            save(trace, trace_file(args.folder, name, lane))
+            keep(trace, trace_file(args.folder, name, lane), DOMAIN)
         left = [checked(DOMAIN, trace).errors_left for trace in traces]
         print(f"{name}: seed {about['seed']}, {about['steps']} steps, errors left {left}", flush=True)
     text = json.dumps(index, ensure_ascii=False, indent=1)

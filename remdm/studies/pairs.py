@@ -4,12 +4,12 @@ import argparse
 import json
 from pathlib import Path
 
+from remdm.app.recordings import keep
 from remdm.app.workbench.opening import FOLDER, trace_file
 from remdm.domains.registry import DOMAINS
 from remdm.runs.branch import BranchRequest, pane, pane_trace
 from remdm.runs.request import RunRequest
 from remdm.runs.trace import Trace
-from remdm.runs.trace_file import save
 from remdm.sampling.methods import settings
 
 
@@ -45,5 +45,5 @@ def run(args: argparse.Namespace) -> None:
             raise ValueError(f"domain must be one of {', '.join(index)}, got {domain}")
         for lane, trace in enumerate(pair(domain, index[domain])):
             path = trace_file(args.folder, domain, lane)
-            save(trace, path)
+            keep(trace, path, DOMAINS[domain])
             print(path)

@@ -3,6 +3,7 @@
     runs      assets/recorded: each run again, by what its own file says of it
     pairs     the opening pairs (`remdm pairs`)
     lesson    the runs of Learn (`remdm lesson`)
+    shown     what the checker says and the stage shows of the runs of pairs and lesson, which stay as they are
     gallery   pieces with a rule are found anew and told from their run; of the others it is said if theirs has changed
 
 A piece with a rule names in `assets/gallery/index.json`, under `rule`, its domain, sampler, settings and which of two
@@ -18,6 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from remdm.app.learn.recorded import FOLDER as LEARN
+from remdm.app.recordings import save_shown, shown_file, traces
+from remdm.app.workbench.opening import FOLDER as PAIRS
 from remdm.domains.registry import DOMAINS
 from remdm.paths import ASSETS
 from remdm.runs.branch import request_of
@@ -136,8 +140,17 @@ def gallery() -> None:
     (GALLERY / "index.json").write_text(text + "\n", encoding="utf-8")
 
 
+def shown() -> None:
+    """Check and draw the traces of pairs and lesson anew, as they are."""
+    for folder in (PAIRS, LEARN):
+        for file in traces(folder):
+            save_shown(DOMAINS[load(file).run["domain"]], file)
+            print(shown_file(file))
+
+
 PARTS: dict[str, Callable[[], None]] = {
     "runs": runs, "pairs": command(pairs), "lesson": command(lesson), "gallery": gallery,
+    "shown": shown,
 }  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def test_what_takes_long_cannot_take_every_thread(app, name):
 
 
 def test_settings_do_not_wait(app):
-    for name in ("Reactions.preset", "SchedulePreview.drawn", "Workbench.stale", "begins.<locals>.begin"):
+    for name in ("Reactions.preset", "Workbench.stale", "begins.<locals>.begin"):
         assert callback(app, name).concurrency_limit is None, name
 
 

@@ -48,5 +48,5 @@ def test_recorded_runs_are_those_of_the_weights_of_today(path):
 def test_an_unknown_part_is_refused():
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    with pytest.raises(ValueError, match="part must be one of runs, pairs, lesson, gallery, got walls"):
+    with pytest.raises(ValueError, match="part must be one of runs, pairs, lesson, gallery, shown, got walls"):
         run(parser.parse_args(["walls"]))

@@ -69,6 +69,10 @@ class Comparison:
     before: "Comparison | None" = None
     edits: tuple[str, ...] = ()
 
+    def __deepcopy__(self, memo: object) -> "Comparison":
+        """Itself: it never changes, and Gradio copies what a visit begins with."""
+        return self
+
     @property
     def title(self) -> str:
         """All of it in a few words."""

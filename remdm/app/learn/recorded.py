@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from remdm.app.components.board import of_samples
-from remdm.app.samples import Sample, checked
+from remdm.app.recordings import recorded_sample
+from remdm.app.samples import Sample
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
-from remdm.runs.trace_file import load
 
 FOLDER = ASSETS / "recorded" / "learn"
 
@@ -45,7 +45,7 @@ class Recorded:
         """
         if board not in self._read:
             files = [trace_file(self.folder, board, lane) for lane in range(len(self.lanes(board)))]
-            self._read[board] = tuple(checked(self.domain, load(file)) for file in files)
+            self._read[board] = tuple(recorded_sample(self.domain, file) for file in files)
         return self._read[board]
 
     def message(self, boards: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from remdm.app.components.board import Comparison, of_samples
+from remdm.app.recordings import recorded_sample
 from remdm.app.samples import checked
 from remdm.paths import ASSETS
 from remdm.runs.domain import Domain
@@ -39,7 +40,8 @@ def opening(domain: Domain, recorded: Path | None = None, folder: Path = FOLDER)
     about = json.loads((folder / "index.json").read_text(encoding="utf-8")).get(domain.name)
     if about is not None:
         lanes = about["lanes"]
-        samples = tuple(checked(domain, load(trace_file(folder, domain.name, lane))) for lane in range(len(lanes)))
+        files = [trace_file(folder, domain.name, lane) for lane in range(len(lanes))]
+        samples = tuple(recorded_sample(domain, file) for file in files)
         pair = of_samples(samples, [lane["title"] for lane in lanes], [lane["about"] for lane in lanes])
         return Opening(pair, pair.message(headline=about["headline"], play=True))
     if recorded is None or not recorded.is_file():

@@ -8,6 +8,7 @@ from gradio.components import Component
 from remdm.app.components.board import Comparison, of_samples
 from remdm.app.components.scripted_html import ScriptedHTML, tiles
 from remdm.app.components.tiles import finished
+from remdm.app.components.visit_state import VisitState
 from remdm.app.events import Changes, Values
 from remdm.app.samples import Sample, opened
 from remdm.app.workbench.outcome import Outcome
@@ -40,7 +41,8 @@ class Results:
             self.share = Share(name)
             self.compared = gr.HTML(compared(first), elem_id=f"{name}-compare-table")
             self.outcome = Outcome(domain, sample)
-        self.made, self.shown, self.kept = gr.State(first), gr.State(sample), gr.State([sample] if sample else [])
+        self.made, self.shown = VisitState(first), VisitState(sample)
+        self.kept = VisitState([sample] if sample else [])
 
     @property
     def views(self) -> set[Component]:

@@ -1,8 +1,6 @@
 """The schedule bench: what the settings will do, drawn before anything is run and as the sliders move."""
 
-from typing import Any
-
-from remdm.app.events import LATEST, Values, on
+from remdm.app.events import Values
 from remdm.app.workbench.settings import Panel
 from remdm.sampling.methods import Settings, build, largest_eta
 from remdm.views.schedule import Outlook, drawing, sentence
@@ -23,14 +21,11 @@ def outlook(chosen: Settings, length: int) -> Outlook | None:
 
 
 class SchedulePreview:
-    """The drawing in the settings of a domain, and what moves it."""
+    """The drawing in the settings of a domain."""
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         panel.outlook.value = self.drawn({each: each.value for each in panel.inputs})
-        moving: list[Any] = [panel.sampler, panel.steps, panel.length, *panel.shape.values()]
-        changes = [each.change for each in moving]
-        on(changes, self.drawn, panel.inputs, panel.outlook, **LATEST)
 
     def drawn(self, values: Values) -> str:
         """The drawing for the settings as they stand; a sentence where they are invalid."""

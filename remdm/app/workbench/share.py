@@ -200,7 +200,7 @@ class Share:
     @property
     def outdated(self) -> Changes:
         """What was made of a run that the stage does not show any more is not offered any longer."""
-        return {self.link: gr.Textbox(visible=False), self.files: gr.File(value=None, visible=False)}
+        return {self.link: gr.update(visible=False), self.files: gr.update(value=None, visible=False)}
 
     def linked(self, values: Values) -> Changes:
         """The link's query for what the stage shows."""

@@ -82,7 +82,7 @@ class Workbench:
         self.writing = Writing(domain, self.player, results.tiles if results.tiled else None, self.controls)
         self.asks = Asked(self.player, self.panel, self.lanes, Reactions(self.panel), results.made)
         Recommended(self.panel, measurement)
-        SchedulePreview(self.panel)
+        self.preview = SchedulePreview(self.panel)
         self._opens_with(shown)
         self._listen()
 
@@ -113,8 +113,8 @@ class Workbench:
         )  # fmt: skip
         on(opened.success, self.settled, inputs, {self.asked, self.changed})
         changes = [each.change for each in inputs if each is not self.link]  # type: ignore[attr-defined]
-        on(changes, self.stale, {*inputs, self.asked}, self.changed, **LATEST)
-        on(self.asked.change, self.stale, {*inputs, self.asked}, self.changed, **LATEST)
+        for moved in (changes, self.asked.change):
+            on(moved, self.stale, {*inputs, self.asked}, {self.changed, self.panel.outlook}, **LATEST)
         on(self.lanes.count.input, self.lanes.counted, self.lanes.count, self.lanes.outputs, **LATEST)
         for each in (self.settings, self.close):
             on(each.click, None, None, None, js=_DRAWER)
@@ -151,9 +151,10 @@ class Workbench:
         return {self.asked: self._signature(values), self.changed: ""}
 
     def stale(self, values: Values) -> Changes:
-        """Whether the controls have changed since."""
+        """Whether the controls have changed since, and what they will do."""
         same = values[self.asked] in ("", self._signature(values))
-        return {self.changed: "" if same else '<p role="status">Changed since: press Run to see it.</p>'}
+        note = "" if same else '<p role="status">Changed since: press Run to see it.</p>'
+        return {self.changed: note, self.panel.outlook: self.preview.drawn(values)}
 
     # A run
 
