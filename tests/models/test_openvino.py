@@ -15,7 +15,7 @@ from remdm.models.accelerated import accelerated
 from remdm.models.checkpoints import is_embedded
 from remdm.models.dit import DiTConfig
 from remdm.models.network import DEVICES, Compute, NetworkDenoiser, compute, wanted
-from remdm.models.openvino import KEPT, TOLERANCE, OpenVINO
+from remdm.models.openvino import KEPT, TOGETHER, TOLERANCE, OpenVINO
 from remdm.models.transformer import PlainTransformer, TransformerConfig
 from remdm.runs.trace_file import load
 from remdm.serving import wire
@@ -42,11 +42,11 @@ def fresh(monkeypatch):
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """The lengths and threads that were compiled; what comes out is torch's."""
+    """The shapes and threads that were compiled; what comes out is torch's."""
     seen = []
 
     def compile_(plain, tokens, threads, dtype):
-        seen.append((tokens.shape[1], threads))
+        seen.append((*tokens.shape, threads))
         return plain.hidden
 
     monkeypatch.setattr(openvino, "_compiled", compile_)
@@ -74,10 +74,10 @@ def test_it_is_as_near_to_float32_as_torch_in_the_same_type(name, dtype):
     )
     assert isinstance(network_of(ours)[0], OpenVINO)
     state = half_decoded(Case(name, exact, exact, torch.full((1, model.length), exact.mask_id), 1))
-    for count in (1, 3):
+    for count in (1, TOGETHER + 1):
         tokens, rows = state.tokens.expand(count, -1), state.masked.expand(count, -1)
         expected, own, found = (each(tokens, rows, 0.5) for each in (exact, torchs, ours))
-        assert nats(expected, found) < 1.2 * nats(expected, own) + EXACT
+        assert nats(expected, found) < 1.2 * nats(expected, own) + (1e-4 if dtype == torch.bfloat16 else EXACT)
     if exact.scored:
         scores = [each.scores(tokens, rows, 0.5)[1].sigmoid() for each in (exact, ours)]
         torch.testing.assert_close(*scores, atol=0.05 if dtype == torch.bfloat16 else 1e-4, rtol=0)
@@ -95,9 +95,11 @@ def test_so_are_those_of_the_published_architecture(dtype):
 
 
 @pytest.mark.openvino
-def test_a_sequence_is_the_same_alone_and_in_company():
-    ours = OpenVINO(small())
-    assert torch.equal(ours.hidden(IDS)[:1], ours.hidden(IDS[:1]))
+@TYPES
+def test_a_sequence_is_the_same_alone_and_in_company(dtype):
+    ours, many = OpenVINO(small().to(dtype)), torch.cat((IDS, 21 - IDS, IDS.flip(1)))
+    assert len(many) > TOGETHER
+    assert torch.equal(ours.hidden(many), torch.cat([ours.hidden(each[None]) for each in many]))
 
 
 @pytest.mark.openvino
@@ -110,29 +112,30 @@ def test_the_same_seed_gives_the_same_trace(tmp_path):
     assert run["device"] == compute("openvino").title and run["device"].endswith(", OpenVINO")
 
 
-def test_a_length_is_compiled_once_for_each_number_of_threads(compiled):
-    ours = OpenVINO(small())
-    expected = ours.network.hidden(IDS)
+def test_a_shape_is_compiled_once_for_each_number_of_threads(compiled):
+    ours, ids = OpenVINO(small()), IDS.repeat(4, 1)
+    expected = ours.network.hidden(ids)
     before = torch.get_num_threads()
     for threads in (1, 2, 1):
         torch.set_num_threads(threads)
-        assert torch.equal(ours.hidden(IDS), expected) and torch.equal(ours.hidden(IDS[:2]), expected[:2])
+        for count in (2, 8, 11):
+            torch.testing.assert_close(ours.hidden(ids[:count]), expected[:count])
     torch.set_num_threads(before)
-    assert compiled == [(12, 1), (12, 2)]
+    assert compiled == [(1, 12, 1), (TOGETHER, 12, 1), (1, 12, 2), (TOGETHER, 12, 2)]
 
 
 def test_few_lengths_are_kept(compiled):
     ours = OpenVINO(small())
     for length in (*range(3, 3 + KEPT + 1), 3 + KEPT, 3):
         ours.hidden(IDS[:, :length])
-    assert [length for length, _ in compiled] == [*range(3, 3 + KEPT + 1), 3]
+    assert [length for _, length, _ in compiled] == [*range(3, 3 + KEPT + 1), 3]
 
 
 def test_a_copy_compiles_anew(compiled):
     ours = OpenVINO(small())
     expected = ours.hidden(IDS)
     for other in (copy.deepcopy(ours), pickle.loads(pickle.dumps(ours))):
-        assert torch.equal(other.hidden(IDS), expected)
+        torch.testing.assert_close(other.hidden(IDS), expected)
     assert len(compiled) == 3
 
 
