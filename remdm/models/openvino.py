@@ -4,6 +4,7 @@ A small network is hundreds of operations of microseconds; fused, most of them c
 (`pip install openvino`) and never chosen by itself: it takes memory, and a second of compiling at first.
 """
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -96,7 +97,8 @@ def _checked(network: Network, tokens: Tensor, threads: int, dtype: torch.dtype)
 
 
 def _compiled(plain: Network, tokens: Tensor, threads: int, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    # the package's own `convert_model` reports its use to its makers
+    # at its import the package reports to its makers, and leaves it where this part of it is not to be found
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     from openvino import Core
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder

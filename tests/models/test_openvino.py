@@ -1,7 +1,10 @@
 """OpenVINO in the place of torch: the same distributions, and one sentence where it is lacking or gets them wrong."""
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -100,6 +103,23 @@ def test_a_sequence_is_the_same_alone_and_in_company(dtype):
     ours, many = OpenVINO(small().to(dtype)), torch.cat((IDS, 21 - IDS, IDS.flip(1)))
     assert len(many) > TOGETHER
     assert torch.equal(ours.hidden(many), torch.cat([ours.hidden(each[None]) for each in many]))
+
+
+@pytest.mark.openvino
+def test_nobody_is_told_that_it_is_used(tmp_path):
+    """By itself the package writes an identity into the home folder and sends its use with that."""
+    code = """
+import sys, socket, torch
+from remdm.models.openvino import OpenVINO
+from remdm.models.transformer import PlainTransformer, TransformerConfig
+asked = []
+sys.addaudithook(lambda event, _: asked.append(event) if event in ("socket.connect", "socket.getaddrinfo") else None)
+OpenVINO(PlainTransformer(TransformerConfig(23, 8, 16, 2, 2)).eval()).hidden(torch.zeros(1, 8, dtype=torch.int64))
+assert "openvino" in sys.modules and not asked and not sys.modules["openvino_telemetry"], asked
+"""
+    env = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.openvino
