@@ -5,6 +5,7 @@
 # make lint   style, types, wording, and known vulnerabilities of what is installed
 # make install, make bench
 # make ray    installs Ray, and passes the tests that start a cluster of it (some minutes)
+# make openvino   installs OpenVINO, and passes the tests of the networks that it runs
 # make gpu    tries a CUDA device for MINUTES (10): tests, times; the report is in gpu/
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ MINUTES ?= 10
 # Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo install test test-fast lint hostile bench ray gpu clean
+.PHONY: demo install test test-fast lint hostile bench ray openvino gpu clean
 
 demo: .venv/installed
 	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
@@ -59,6 +60,10 @@ bench: .venv/installed
 ray: .venv/tools
 	$(BIN)/python -m pip install --quiet --editable '.[ray]'
 	$(BIN)/python -m pytest -n 0 -m ray
+
+openvino: .venv/tools
+	$(BIN)/python -m pip install --quiet --editable '.[openvino]'
+	$(BIN)/python -m pytest -n 0 -m openvino
 
 gpu: .venv/installed
 	$(BIN)/python -m pip install --quiet pytest

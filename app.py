@@ -27,11 +27,13 @@ except OSError as error:
 gc.disable()  # everything that is made until the page stands will stay
 from remdm import limits
 from remdm.app import startup
+from remdm.models import network
 from remdm.serving import engine
 
 try:
     limits.serve(NAME)
     engine.configured()
+    network.wanted()
 except ValueError as error:
     sys.exit(f"{error}.")
 

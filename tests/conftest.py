@@ -174,6 +174,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if item.get_closest_marker("ray") and find_spec("ray") is None:
             item.add_marker(pytest.mark.skip(reason="Ray is not installed here: make ray"))
+        if item.get_closest_marker("openvino") and find_spec("openvino") is None:
+            item.add_marker(pytest.mark.skip(reason="OpenVINO is not installed here: make openvino"))
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="this machine shows no CUDA device"))
 

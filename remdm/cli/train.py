@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from remdm.domains import registry
-from remdm.models.network import DEVICES
+from remdm.models.network import TRAINING
 from remdm.paths import CHECKPOINTS
 from remdm.training.loop import Recipe
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cooldown", type=float, default=0.4, help="share of the time over which the rates fall")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compile", action="store_true", help="compile the network first: much faster on CPU")
-    parser.add_argument("--device", default="auto", choices=DEVICES)
+    parser.add_argument("--device", default="auto", choices=TRAINING)
     parser.add_argument("--average", type=float, default=0.999, help="decay of the running average of the weights")
     parser.add_argument("--save-minutes", type=float, default=3.0, help="between two states on disk")
     help_snapshots = "shares of the time after which the weights are kept in a file of their own too"

@@ -36,22 +36,23 @@ Loader = Callable[[tuple[Path, ...], str, Compute], Checkpoint]
 class Family:
     """A kind of checkpoint: its loader, what its models make (text or image), and what they need besides weights.
 
-    Those of a family with `splits` can be split over several devices.
+    Those of a family with `splits` can be split over several devices, those with `compiles` can run with OpenVINO.
     """
 
     load: Loader
     kind: str
     companions: tuple[Source, ...] = ()
     splits: bool = False
+    compiles: bool = False
 
 
 FAMILIES: dict[str, Family] = {
-    "mdlm": Family(load_mdlm, "text", (GPT2,)),
+    "mdlm": Family(load_mdlm, "text", (GPT2,), compiles=True),
     "llada": Family(load_llada_folder, "text", splits=True),
     "masked-lm": Family(load_filler, "text"),
     "halton": Family(load_halton_files, "image", (LLAMAGEN,)),
     "maskgit": Family(load_maskgit_files, "image"),
-    OWN: Family(lambda folders, name, compute: load_own(folders[0], name, compute), "text"),
+    OWN: Family(lambda folders, name, compute: load_own(folders[0], name, compute), "text", compiles=True),
 }
 """By name. To add a family: its network in models/, its loader in hub/, a row here."""
 
@@ -200,9 +201,11 @@ def _load(name: str, compute: Compute) -> Checkpoint:
 
 
 def _ensure_devices(name: str, family: str, compute: Compute) -> None:
-    """Refuse a model, of a family if that is known yet, that is to be split where it cannot be."""
+    """Refuse a model, of a family if that is known yet, where it cannot be run as is asked for."""
     if family and not FAMILIES[family].splits:
         ensure_whole(name, compute)
+    if family and compute.backend and not FAMILIES[family].compiles:
+        raise CheckpointError(f"{name} does not run with {compute.backend}: take the device cpu.")
     there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(compute.device.type, compute.devices)
     if compute.devices > there:
         raise CheckpointError(

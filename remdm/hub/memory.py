@@ -96,7 +96,10 @@ def check(name: str, weights: int, compute: Compute, whole: int = 0) -> None:
         )
     if device.type == "cuda":
         weights = whole + (weights - whole) // compute.devices
-    needed, available = int(weights * compute.dtype.itemsize * OVERHEAD), free(device)
+    held = compute.dtype.itemsize
+    if compute.backend:  # compiled they are there twice, and meanwhile in float32 too
+        held += held + torch.float32.itemsize
+    needed, available = int(weights * held * OVERHEAD), free(device)
     if available is not None and needed > available:
         where = "GPU memory" if device.type == "cuda" else "memory"
         raise InsufficientMemory(f"{name} takes about {size(needed)} of {where}, but {size(available)} are free.")

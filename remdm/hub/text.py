@@ -8,9 +8,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from remdm.hub import memory
 from remdm.hub.kinds import lightning_file
 from remdm.hub.prompting import PromptFrame, TextCheckpoint
+from remdm.models.accelerated import accelerated
 from remdm.models.checkpoints import read_tokenizer
 from remdm.models.dit_files import load_hub_folder, load_lightning
-from remdm.models.graphs import graphed
 from remdm.models.llada import LLaDA, load_llada, unsplit
 from remdm.models.masked_lm import load_masked_lm
 from remdm.models.network import Compute, NetworkDenoiser
@@ -109,7 +109,7 @@ def load_mdlm(folders: tuple[Path, ...], name: str, compute: Compute) -> TextChe
     assert end is not None  # added above
     # its training blocks are cut from a stream of documents: behind an end the next one begins
     frame = PromptFrame((end,), (end,), mask_id)
-    denoiser = NetworkDenoiser(graphed(network, compute), mask_id)
+    denoiser = NetworkDenoiser(accelerated(network, compute), mask_id)
     return TextCheckpoint(name, denoiser, tokenizer, mask_id, length, compute, frame)
 
 
@@ -136,7 +136,7 @@ def load_llada_folder(folders: tuple[Path, ...], name: str, compute: Compute) ->
     prefix = () if begin is None else (begin,)
     turn = TURN if has_turn(folder) else None
     frame = PromptFrame(prefix, (config.eos_id,), config.eos_id, end_ids=frozenset(end_ids), turn=turn, answers=True)
-    denoiser = NetworkDenoiser(graphed(network, compute), config.mask_id, end_ids=end_ids)
+    denoiser = NetworkDenoiser(accelerated(network, compute), config.mask_id, end_ids=end_ids)
     return TextCheckpoint(name, denoiser, tokenizer, config.mask_id, config.length, compute, frame)
 
 

@@ -11,9 +11,9 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from remdm.models.accelerated import accelerated
 from remdm.models.cache import ModelCache
 from remdm.models.encoder import Encoder, EncoderConfig
-from remdm.models.graphs import graphed
 from remdm.models.labels import LabelDenoiser
 from remdm.models.network import Compute, Network, NetworkDenoiser
 from remdm.models.prism import load_prism
@@ -172,7 +172,7 @@ def load_own(folder: Path, name: str, compute: Compute) -> Checkpoint:
         raise ValueError("its weights do not fit its config.json") from error
     network = network.to(device=compute.device, dtype=compute.dtype).eval().requires_grad_(False)
     tokenizer = read_tokenizer(folder / "tokenizer.json")
-    denoiser = NetworkDenoiser(graphed(network, compute), mask_id, prism=load_prism(folder, compute.device))
+    denoiser = NetworkDenoiser(accelerated(network, compute), mask_id, prism=load_prism(folder, compute.device))
     return Checkpoint(name, denoiser, tokenizer, mask_id, network.config.length, compute)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from remdm.models.network import Compute, Network
+from remdm.models.network import Accelerated, Network
 from remdm.sampling.transfer import picked
 
 POSITIONS = 4096
@@ -27,7 +27,7 @@ class _Recording:
     hidden: Tensor
 
 
-class Graphed(Network):
+class Graphed(Accelerated):
     """A network on a CUDA device whose `hidden` is replayed; whatever cannot be recorded is computed as ever.
 
     Batches are filled up to a power of two, so that a few recordings serve all of them. All rows go through the last
@@ -35,8 +35,7 @@ class Graphed(Network):
     """
 
     def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.refused = ""
         self._lock = threading.Lock()
         self._recordings: dict[tuple[int, int], _Recording | None] = {}
@@ -67,10 +66,6 @@ class Graphed(Network):
                 return picked(found.hidden[:batch], rows)
         return self.network.hidden_at(tokens, rows)
 
-    def head(self, hidden: Tensor) -> Tensor:
-        """Logits `[n, V]` of `[n, D]`, whose number changes from step to step."""
-        return self.network.head(hidden)
-
     def _record(self, tokens: Tensor, shape: tuple[int, int]) -> _Recording | None:
         """A recording for a shape; None, and `refused` says why, where the device does not allow it."""
         read = tokens[:1].expand(shape).clone()
@@ -89,8 +84,3 @@ class Graphed(Network):
             torch.cuda.synchronize()
             return None
         return _Recording(graph, read, written)
-
-
-def graphed(network: Network, compute: Compute) -> Network:
-    """The network as it runs fastest where it is: with CUDA graphs on a CUDA device, but not over several."""
-    return Graphed(network) if compute.device.type == "cuda" and compute.devices == 1 else network

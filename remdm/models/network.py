@@ -1,8 +1,10 @@
 """Networks as denoisers, and the device and number type that they run in."""
 
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
@@ -35,12 +37,30 @@ class Network(nn.Module):
         return self.head(self.hidden(tokens))
 
 
+class Accelerated(Network):
+    """A network whose `hidden` is computed by other means than torch's operators one by one; its head is as ever.
+
+    `rounding` names the means in results where the numbers are rounded otherwise.
+    """
+
+    rounding = ""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits `[..., V]` of `[..., D]`; the number of rows changes from step to step."""
+        return self.network.head(hidden)
+
+
 @dataclass(frozen=True)
 class Compute:
     """Where and in which number type a network runs, and why.
 
     `card` is a CUDA device's name; over `devices` of one kind a network is split, with a process for each. The device
-    "meta" is for a network whose weights are elsewhere: only its shape is here.
+    "meta" is for a network whose weights are elsewhere: only its shape is here. `backend` names a library that runs
+    the network in place of torch.
     """
 
     device: torch.device
@@ -48,12 +68,14 @@ class Compute:
     reason: str
     card: str = ""
     devices: int = 1
+    backend: str = ""
 
     @property
     def title(self) -> str:
         """As traces and the page have it, such as `cpu float32`; a CUDA device with its name, several with a number."""
-        several = f", {self.devices} devices" if self.devices > 1 else ""
-        return f"{self.device.type} {str(self.dtype).removeprefix('torch.')}{self.card and f', {self.card}'}{several}"
+        several = f"{self.devices} devices" if self.devices > 1 else ""
+        kind = f"{self.device.type} {str(self.dtype).removeprefix('torch.')}"
+        return ", ".join(filter(None, (kind, self.backend, self.card, several)))
 
 
 def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
@@ -70,27 +92,48 @@ def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
     return best
 
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-"""What can be asked for; `auto` takes CUDA where there is any, and else the CPU."""
+DEVICES = ("auto", "cpu", "openvino", "cuda", "mps")
+"""What can be asked for; `auto` takes CUDA where there is any, and else the CPU. `openvino` is the CPU as well."""
+TRAINING = tuple(device for device in DEVICES if device != "openvino")
+"""What can be trained on."""
+VARIABLE = "REMDM_DEVICE"
+"""The environment variable that says what `auto` means."""
+
+
+def wanted(device: str = "auto") -> str:
+    """The device that is asked for, REMDM_DEVICE in the place of `auto`.
+
+    Raises:
+        ValueError: for an unknown device, or one that is not there.
+    """
+    name = "device"
+    if device == "auto" and VARIABLE in os.environ:
+        name, device = VARIABLE, os.environ[VARIABLE]
+    if device not in DEVICES:
+        raise ValueError(f"{name} must be one of {', '.join(DEVICES)}, got {device[:40]}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"{name} is cuda, but this machine shows no CUDA device; use cpu or auto")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(f"{name} is mps, but this machine shows no Apple GPU; use cpu or auto")
+    if device == "openvino" and find_spec("openvino") is None:
+        raise ValueError(f"{name} is openvino, which is not installed here: run `pip install openvino`, or use cpu")
+    return device
 
 
 @cache
 def compute(device: str = "auto") -> Compute:
     """Choose device and number type by a short trial, once a process: machines of one kind differ.
 
-    An Apple GPU (`mps`) has to be asked for. It has no 64-bit floats; the draws, which need them, are made on the CPU
-    whatever the device.
+    An Apple GPU (`mps`) has to be asked for, and so has OpenVINO (openvino.py). An Apple GPU has no 64-bit floats; the
+    draws, which need them, are made on the CPU whatever the device.
 
     Raises:
         ValueError: for an unknown device, or one that is not there.
     """
-    if device not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {device}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device is cuda, but this machine shows no CUDA device; use cpu or auto")
+    device = wanted(device)
+    if device == "openvino":
+        return replace(compute("cpu"), backend="OpenVINO")
     if device == "mps":
-        if not torch.backends.mps.is_available():
-            raise ValueError("device is mps, but this machine shows no Apple GPU; use cpu or auto")
         return Compute(torch.device("mps"), torch.float32, "an Apple GPU was asked for")
     if device != "cpu" and torch.cuda.is_available():
         card = torch.cuda.get_device_name()

@@ -101,14 +101,14 @@ class GridTransformer(Network):
         front = self.config.conditions
         asked = self.condition(tokens[:, :front] - self.config.codes - 1)
         cells = self._cells(tokens[:, front:], asked)
-        return torch.cat((cells.new_zeros(len(cells), front, cells.shape[-1]), cells), dim=1)
+        return F.pad(cells, (0, 0, front, 0))
 
     def _cells(self, codes: Tensor, asked: Tensor) -> Tensor:
         grid, half, fine = self.config.grid, self.config.grid // 2, self.config.fine
         x = self.embedding(codes).view(-1, grid, grid, fine) + self.cell_place
         for block in self.first_blocks:
             x = block(x)
-        squares = x.view(-1, half, 2, half, 2, fine).transpose(2, 3).reshape(len(x), half * half, 4 * fine)
+        squares = x.view(-1, half, 2, half, 2, fine).transpose(2, 3).reshape(-1, half * half, 4 * fine)
         y = torch.cat((asked, self.into(squares) + asked.sum(1, keepdim=True)), dim=1) + self.square_place
         for block in self.blocks:
             y = block(y)

@@ -84,7 +84,10 @@ class Recall(nn.Module):
         q, k = (part(normed).view(batch, length, self.heads, -1).transpose(1, 2) for part in (self.q, self.k))
         attention = attention_weights(q, k)
         recalled = attention @ words[:, None].to(attention.dtype)  # [B, heads, L, width]
-        return x + (self.gate(normed).transpose(1, 2)[..., None] * recalled).sum(dim=1)
+        # head by head: a gate on all of them at once is what OpenVINO gets wrong in float32 where there is one
+        gates = self.gate(normed).transpose(1, 2)[..., None]
+        first, *others = (gate * each for gate, each in zip(gates.unbind(1), recalled.unbind(1), strict=True))
+        return x + sum(others, first)
 
 
 class Block(SandwichBlock):

@@ -149,7 +149,7 @@ def compute_json(compute: Compute) -> dict[str, Any]:
     dtype = str(compute.dtype).removeprefix("torch.")
     return {
         "device": compute.device.type, "dtype": dtype, "reason": compute.reason, "card": compute.card,
-        "devices": compute.devices,
+        "devices": compute.devices, "backend": compute.backend,
     }  # fmt: skip
 
 
@@ -163,7 +163,11 @@ def compute_of(content: Any) -> Compute:
         one_of("dtype", content["dtype"], NUMBER_TYPES)
         device, dtype = torch.device(content["device"]), NUMBER_TYPES[content["dtype"]]
         reason, card = text(content["reason"], "reason", 1000), text(content["card"], "card", 200)
-        return Compute(device, dtype, reason, card, whole(content["devices"], 1, MOST_DEVICES, "devices"))
+        devices, backend = (
+            whole(content["devices"], 1, MOST_DEVICES, "devices"),
+            text(content["backend"], "backend", 40),
+        )
+        return Compute(device, dtype, reason, card, devices, backend)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"compute must be a device and a number type: {error}") from error
 

@@ -31,8 +31,8 @@ def start_message(
 ) -> dict[str, Any]:
     """The first message of a run: its start state, how its tokens are printed and laid out, the scene if any.
 
-    `named` is the sampler's title on the page. `device` says what computes it, a card by its name. Of a live
-    run all facts are told, so that the page can save a trace without a server (assets/js/rescue.js).
+    `named` is the sampler's title on the page. `device` says what computes it, a card or a backend by its
+    name. Of a live run all facts are told, so that the page can save a trace without a server (assets/js/rescue.js).
     """
     kind, _, card = str(run.get("device", "")).partition(", ")
     return {

@@ -196,6 +196,16 @@ def test_what_cannot_be_split_is_refused(models, name, devices, why):
         load(name, replace(WHOLE, devices=devices))
 
 
+@pytest.mark.parametrize("name", ["tiny", "other"])
+def test_only_some_families_run_with_openvino(models, name):
+    there = replace(WHOLE, backend="OpenVINO")
+    if name == "tiny":
+        with pytest.raises(CheckpointError, match=r"tiny does not run with OpenVINO: take the device cpu\."):
+            load(name, there)
+    else:
+        assert load(name, there).compute == there
+
+
 def test_too_few_cards_are_refused(models, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(CheckpointError, match="tiny is to be split over 2 devices, but this process sees 1: take a"):

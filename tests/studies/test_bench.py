@@ -2,11 +2,13 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from remdm.models import openvino
 from remdm.models.encoder import Encoder, EncoderConfig
 from remdm.models.network import Compute, NetworkDenoiser, compute
 from remdm.models.transformer import TransformerConfig
@@ -27,6 +29,12 @@ STEP = {
 FLOOR = {"gflop", "floor_ms", "of_floor"}
 
 
+@pytest.fixture(autouse=True)
+def without_openvino(monkeypatch):
+    """Whether it is installed changes no row here."""
+    monkeypatch.setattr(steps, "find_spec", lambda name: None)
+
+
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setitem(steps.GEOMETRIES, "tiny", TINY)
@@ -45,6 +53,18 @@ def test_a_row_of_a_step(tiny):
     assert made["ratio"] == pytest.approx(made["other_ms"] / made["ours_ms"], rel=0.05)
     assert made["decoded"] >= 1 <= made["nucleus"] <= 22 and 0 <= made["not_network"] < 1
     assert min(made["ours_ms"], made["other_ms"], made["network_ms"], made["watched_ms"]) > 0
+
+
+def test_where_openvino_is_installed_a_row_has_it_too(tiny, monkeypatch):
+    monkeypatch.setattr(steps, "find_spec", lambda name: name == "openvino")
+    monkeypatch.setattr(openvino, "_compiled", lambda plain, *how: plain.hidden)
+    made = steps.measured(tiny, "cpu")
+    assert set(made) == STEP | {"openvino_ms", "openvino_ratio"} and made["openvino_ms"] > 0
+    assert made["openvino_ratio"] == pytest.approx(made["other_ms"] / made["openvino_ms"], rel=0.05)
+    monkeypatch.setattr(steps, "FEW", 0)
+    assert set(steps.measured(tiny, "cpu")) == STEP, "only of small ones"
+    with_it = steps.random_case("tiny", replace(CPU, backend="OpenVINO"))
+    assert steps.number_type(with_it.ours) == "float32 OpenVINO" and steps.number_type(with_it.plain) == "float32"
 
 
 def test_fused_layers_count_too(monkeypatch):
@@ -228,6 +248,13 @@ def test_the_authors_step_has_a_target_where_it_was_measured():
     assert [(each.measured, each.state) for each in without[-1:]] == [("1.26 times, bfloat16", MISSED)]
     assert [each.state for each in beaten[-2:]] == [MET, MET] and len(beaten) == len(without) + 1
     assert beaten[-1].target.endswith("the authors' own") and beaten[-1].measured == "15.2 times, bfloat16"
+
+
+def test_so_have_small_steps_with_openvino():
+    rows = [{**row("step", name, 2.0, 2.1, dtype="bfloat16", not_network=0.5), "openvino_ratio": ratio}
+            for name, ratio in (("countdown", 1.8), ("stories", 1.29))]  # fmt: skip
+    assert (verdicts(rows)[-1].measured, verdicts(rows)[-1].state) == ("at least 1.29 times, in stories", MISSED)
+    assert verdicts(rows[:1])[-1].state == MET
 
 
 def test_what_gains_least_decides():

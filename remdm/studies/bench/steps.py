@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
 
 from remdm.domains.registry import DOMAINS
+from remdm.models.accelerated import accelerated
 from remdm.models.checkpoints import is_embedded
 from remdm.models.dit import DiT, DiTConfig
-from remdm.models.graphs import Graphed, graphed
 from remdm.models.llada import LLaDA, LLaDAConfig
-from remdm.models.network import Compute, Network, NetworkDenoiser
+from remdm.models.network import Accelerated, Compute, Network, NetworkDenoiser
+from remdm.models.openvino import OpenVINO
+from remdm.models.threads import FEW, operations
 from remdm.models.transformer import PlainTransformer, Recall, TransformerConfig
 from remdm.models.weights import blank
 from remdm.sampling.cached import Cached
@@ -105,7 +109,7 @@ def random_case(geometry: str, compute: Compute) -> Case:
     on_a_card = compute.device.type == "cuda"
     quick = network.to(compute.dtype) if on_a_card else deepcopy(network).to(compute.dtype)
     plain = NetworkDenoiser(network, size - 1)
-    ours = NetworkDenoiser(graphed(quick, compute), size - 1)
+    ours = NetworkDenoiser(accelerated(quick, compute), size - 1)
     return Case(geometry, ours, plain, torch.full((1, length), size - 1), repeats)
 
 
@@ -118,8 +122,8 @@ def embedded_cases(compute: Compute) -> Iterator[tuple[str, Callable[[], Case]]]
                 def make(domain=domain, model=model) -> Case:  # noqa: ANN001
                     made = []
                     literal = compute.dtype if compute.device.type == "cuda" else torch.float32
-                    for dtype in (compute.dtype, literal):
-                        checkpoint = model.load(replace(compute, dtype=dtype))
+                    for place in (compute, replace(compute, dtype=literal, backend="")):
+                        checkpoint = model.load(place)
                         made.append(model.denoiser(checkpoint, domain.ask()))
                     begin = torch.full((1, model.length), checkpoint.mask_id)
                     return Case(model.name, made[0], made[1], begin, 15)
@@ -138,8 +142,9 @@ def half_decoded(case: Case) -> State:
 def measured(case: Case, clock: str, repeats: int | None = None, reference: Reference | None = None) -> Row:
     """The row of a case: our step, the same as the page watches it, the literal step, and the network alone.
 
-    The network alone is everything before the vocabulary, and the vocabulary for the rows that decode. With a
-    reference, the authors' step as well, if the network is one of theirs.
+    The network alone is everything before the vocabulary, and the vocabulary for the rows that decode. Of a small
+    network on a CPU also our step with OpenVINO, if that is installed. With a reference, the authors' step as well, if
+    the network is one of theirs.
 
     Raises:
         ValueError: if the reference does not run the weights.
@@ -162,6 +167,10 @@ def measured(case: Case, clock: str, repeats: int | None = None, reference: Refe
     acts: dict[str, Callable[[], object]] = {}
     if bare is not case.ours:
         acts["eager_ms"] = lambda: ours(seed, x_theta=bare)
+    elif z.device.type == "cpu" and find_spec("openvino") and operations(network_of(bare)[0], z) <= FEW:
+        compiled = computed(bare, cache(OpenVINO))
+        compiled(state.tokens, every, 0.5)  # is compiled now, not while it is timed
+        acts["openvino_ms"] = lambda: ours(seed, x_theta=compiled)
     if reference is not None and isinstance(network := network_of(case.plain)[0], DiT):
         authors = reference.step(network, mask_id, AT_HALF, ETA, NUCLEUS_P)
         acts["reference_ms"] = lambda: authors(z)
@@ -182,6 +191,8 @@ def measured(case: Case, clock: str, repeats: int | None = None, reference: Refe
     more = dict(zip(acts, others, strict=True))
     if "reference_ms" in more:
         more["reference_ratio"] = more["reference_ms"] / step
+    if "openvino_ms" in more:
+        more["openvino_ratio"] = literal / more["openvino_ms"]
     nucleus = (record.log_x > -torch.inf).sum(1).double().mean()
     return row(
         "step", case.geometry, step, literal, dtype=number_type(case.ours), network_ms=alone,
@@ -199,15 +210,22 @@ def network_of(denoiser: Denoiser) -> tuple[Network, Tensor]:
 
 
 def eager(denoiser: Denoiser) -> Denoiser:
-    """The same without CUDA graphs; itself where it has none."""
+    """The same computed by torch's operators one by one; itself where it is."""
+    return computed(denoiser, lambda network: network.network if isinstance(network, Accelerated) else network)
+
+
+def computed(denoiser: Denoiser, means: Callable[[Network], Network]) -> Denoiser:
+    """The same with the networks within computed by other means; itself where these change nothing."""
     if isinstance(denoiser, NetworkDenoiser):
-        network = denoiser.network
-        return replace(denoiser, network=network.network) if isinstance(network, Graphed) else denoiser
+        network = means(denoiser.network)
+        return denoiser if network is denoiser.network else replace(denoiser, network=network)
     within = {name: getattr(denoiser, name) for name in ("denoiser", "unconditional") if hasattr(denoiser, name)}
-    bare = {name: eager(each) for name, each in within.items()}
-    return denoiser if bare == within else replace(denoiser, **bare)  # type: ignore[type-var]
+    changed = {name: computed(each, means) for name, each in within.items()}
+    return denoiser if changed == within else replace(denoiser, **changed)  # type: ignore[type-var]
 
 
 def number_type(denoiser: Denoiser) -> str:
-    """The type of the network within."""
-    return str(network_of(denoiser)[1].dtype).removeprefix("torch.")
+    """The type of the network within, and by what means it is computed if they round otherwise."""
+    network, weight = network_of(denoiser)
+    means = network.rounding if isinstance(network, Accelerated) else ""
+    return f"{str(weight.dtype).removeprefix('torch.')} {means}".rstrip()
