@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
-from studio import Studio
+from studio import Studio, appears
 
 from remdm.app.workbench.schedule_preview import outlook
 from remdm.runs.trace_file import loads
@@ -16,7 +16,7 @@ GALLERY = Path(__file__).parents[2] / "assets" / "gallery"
 
 def board(studio: Studio) -> dict:
     """What the stage shows, once it has ended."""
-    studio.page.wait_for_selector(f"{studio.selector}[data-steps]:not([data-live])")
+    appears(studio.page, f"{studio.selector}[data-steps]:not([data-live])")
     return studio.state()
 
 
@@ -55,7 +55,7 @@ def opened_from_disk(path: Path, browse: Callable, shown: str) -> Page:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
-    page.wait_for_selector(shown)
+    appears(page, shown)
     assert asked == [path.as_uri()]
     return page
 
@@ -88,7 +88,7 @@ def test_a_comparison_as_one_page_needs_no_network(studio, browse, tmp_path):
     stage = "document.querySelector('#run').__stage.state()"
     assert [pane["ids"] for pane in page.evaluate(stage)["panes"]] != [pane["ids"] for pane in before["panes"]]
     page.locator(".rp-slider").fill(str(before["k"]))
-    page.wait_for_selector(f".rp[data-step='{before['k']}']")
+    appears(page, f".rp[data-step='{before['k']}']")
     again = page.evaluate(stage)
     assert again["panes"] == before["panes"] and again["first"] == before["first"]
     expect(page.locator(".rp-pane-head h4").first).to_have_text("A MDLM")
@@ -130,7 +130,7 @@ def test_a_branch_goes_on_with_its_own_settings_and_is_kept_in_its_trace(studio,
     popover = studio.player.locator("[data-role=popover]")
     popover.get_by_label("Go on with").select_option("mdlm")
     popover.get_by_role("button", name="Go on from here").click()
-    studio.page.wait_for_selector(f'{studio.selector}[data-run]:not([data-run="{before["run"]}"])')
+    appears(studio.page, f'{studio.selector}[data-run]:not([data-run="{before["run"]}"])')
     after = studio.ended()
     assert after["remasks"] == 0 == after["masked"], "MDLM goes on from the time that was reached"
     assert 8 < after["steps"] <= 18
@@ -138,7 +138,7 @@ def test_a_branch_goes_on_with_its_own_settings_and_is_kept_in_its_trace(studio,
     assert (trace.run["sampler"], trace.run["steps"], trace.run["from_step"]) == ("mdlm", 16, 8)
     assert list(trace.final) == after["ids"]
     studio.player.locator("[data-undo]").click()
-    studio.page.wait_for_selector(f"{studio.selector}[data-steps='{before['steps']}']")
+    appears(studio.page, f"{studio.selector}[data-steps='{before['steps']}']")
 
 
 def test_the_schedule_follows_the_sliders(studio):
