@@ -47,10 +47,11 @@ READY = """where => {
 SEEN = """(selector) => [...document.querySelectorAll(selector)].some(
   (each) => each.getClientRects().length && each.checkVisibility({ visibilityProperty: true }))"""
 PLAIN, LOOP = METHODS["mdlm"].title, METHODS["remdm-loop"].title
-AT_REST = f"""([where, eta, rest]) => {{
-  const field = document.querySelector(`#${{where}}-eta input[type=number]`);
-  return field?.value === eta && (!rest || ({SETTINGS})(where) === rest);
-}}"""
+AT_REST = """([where, eta]) => {
+  const value = (name) => document.querySelector(`#${where}-${name} input[type=number]`)?.value;
+  return value("eta") === eta && value("t_on");
+}"""
+"""What only ReMDM-loop shows is there, with its value."""
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -138,21 +139,29 @@ class Studio:
         self.lanes(1)
         self.fold("parts", self.part("transition"), False)
         self.page.keyboard.press("Escape")  # closes the life of a token
-        chosen = self.part("sampler").get_by_role("combobox").input_value()
-        anew = self.touched or chosen != LOOP
-        if anew and chosen != PLAIN:  # the next choice brings back all its values, and here no knob follows the steps
-            self.choose("sampler", PLAIN)
-            expect(self.part("eta")).to_have_count(0)
+        anew = self.touched or self._sampler() != LOOP
+        if anew:
+            self._forget()
         for name, value in NUMBERS.items():
             if self.field(name).input_value() != str(value):
                 self.typed(name, value)
         self.prompt("")
-        if anew:
-            self.choose("sampler", LOOP)
-            expect(self.part("t_on")).to_be_visible()
-        eta = str(defaults("remdm-loop", NUMBERS["steps"])["eta"])
-        self.page.wait_for_function(AT_REST, arg=[self.domain, eta, self.at_rest])
+        if not anew:
+            if self.settings() == self.at_rest:
+                return
+            self._forget()
+        self.choose("sampler", LOOP)
+        self.page.wait_for_function(AT_REST, arg=[self.domain, str(defaults("remdm-loop", NUMBERS["steps"])["eta"])])
         self.touched, self.at_rest = False, self.settings()
+
+    def _sampler(self) -> str:
+        return self.part("sampler").get_by_role("combobox").input_value()
+
+    def _forget(self) -> None:
+        """Choose MDLM, so that the next choice brings back all its values; no knob of MDLM follows the steps."""
+        if self._sampler() != PLAIN:
+            self.choose("sampler", PLAIN)
+        expect(self.part("eta")).to_have_count(0)
 
     def settings(self) -> str:
         """What stands in the controls, whichever of them are there, as one text."""

@@ -81,6 +81,7 @@ def exported(studio: Studio, folder: Path) -> Path:
 
 
 def test_a_comparison_as_one_page_needs_no_network(studio, browse, tmp_path):
+    studio.typed("steps", 8)
     compared(studio, "MDLM", "ReMDM-loop")
     studio.player.locator(".rp-slider").fill("5")
     before = studio.at(5)
