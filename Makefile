@@ -35,7 +35,7 @@ install: .venv/installed
 	$(BIN)/python tests/browser.py --install
 	touch $@
 
-# A browser test waits more than it computes: they run beside the others, in one process, which starts one app.
+# One browser test after another leaves most of a second core free: the others run beside them.
 test: .venv/tested
 	$(MAKE) -j 2 test-browser test-others
 
