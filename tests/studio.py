@@ -7,9 +7,11 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from remdm.app.components.controls import defaults
 from remdm.domains.registry import DOMAINS
 from remdm.runs.trace import Trace
 from remdm.runs.trace_file import dumps
+from remdm.sampling.presets import METHODS
 
 WAIT = int(os.environ.get("STUDIO_WAIT", 60_000))
 """Milliseconds: a slow machine may need more."""
@@ -36,7 +38,26 @@ STANDS = """() => JSON.stringify({
   toasts: (window.toasts || []).map((each) => each.innerText),
 }, null, 1)"""
 """How a page stands, for the report of a test that failed there."""
+NUMBERS = {"steps": 16, "seed": 7, "count": 1}
+"""Of a short run."""
+READY = """where => {
+  const [run, stop] = ["run", "stop"].map((name) => document.getElementById(`${where}-${name}`));
+  return run.innerText === "Run" && !run.disabled && stop.disabled;
+}"""
+SEEN = """(selector) => [...document.querySelectorAll(selector)].some(
+  (each) => each.getClientRects().length && each.checkVisibility({ visibilityProperty: true }))"""
+PLAIN, LOOP = METHODS["mdlm"].title, METHODS["remdm-loop"].title
+AT_REST = """([where, eta]) => {
+  const value = (name) => document.querySelector(`#${where}-${name} input[type=number]`)?.value;
+  return value("eta") === eta && value("t_on");
+}"""
+"""What only ReMDM-loop shows is there, with its value."""
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+def appears(page: Page, selector: str) -> None:
+    """Wait for something to be seen, looked for in every frame: Playwright's own wait looks twice a second."""
+    page.wait_for_function(SEEN, arg=selector)
 
 
 class Studio:
@@ -49,12 +70,12 @@ class Studio:
         page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
         page.on("console", lambda line: self.faults.append(line.text) if line.type == "error" else None)
         page.add_init_script(TOASTS)
-        self.toasts, self.at_rest = 0, ""
+        self.toasts, self.at_rest, self.touched = 0, "", True
         page.goto(f"{address}/{query}")
-        page.wait_for_selector(".domains [role=tab]")
+        appears(page, ".domains [role=tab]")
         if domain != "text":
             self.show(DOMAINS[domain].title)
-        page.wait_for_selector(f"{self.selector}[data-run]")
+        appears(page, f"{self.selector}[data-run]")
         page.add_style_tag(content=OPEN_DRAWER)
         page.evaluate("document.querySelectorAll('.bench').forEach((bench) => bench.classList.add('drawer'))")
         self.lanes(1)  # a tab with a recorded pair opens with that
@@ -72,7 +93,7 @@ class Studio:
         """So many runs side by side."""
         if self.player.get_attribute("data-panes") != str(count):
             self.player.locator(f'[data-lanes="{count}"]').press("Enter")  # a click may meet a stage that is moving
-            self.page.wait_for_selector(f'{self.selector}[data-panes="{count}"]:not([data-live])')
+            appears(self.page, f'{self.selector}[data-panes="{count}"]:not([data-live])')
             self.ready()
 
     def show(self, title: str) -> None:
@@ -92,8 +113,7 @@ class Studio:
     # Settings
 
     def choose(self, name: str, title: str) -> None:
-        if name != "sampler":
-            self.at_rest = ""  # the choice may be out of sight later, and hold all the same
+        self.touched |= name != "sampler"  # the choice may be out of sight later, and hold all the same
         self.part(name).get_by_role("combobox").click()
         self.part(name).get_by_role("option", name=title, exact=True).click()
 
@@ -102,6 +122,7 @@ class Studio:
         return self.part(name).locator("input[type=number]")
 
     def typed(self, name: str, value: object) -> None:
+        self.touched |= name not in NUMBERS
         self.field(name).fill(str(value))
         self.field(name).blur()
 
@@ -113,19 +134,34 @@ class Studio:
 
     def reset(self) -> None:
         """A short run's settings at rest, whatever another test has left."""
-        self.show("Text")
+        if not self.player.is_visible():
+            self.show("Text")
         self.lanes(1)
         self.fold("parts", self.part("transition"), False)
         self.page.keyboard.press("Escape")  # closes the life of a token
-        if self.at_rest and self.settings() == self.at_rest:
-            return
-        self.choose("sampler", "MDLM")  # so that the next choice brings back all its values
-        self.choose("sampler", "ReMDM-loop")
-        for name, value in (("steps", 16), ("seed", 7), ("count", 1)):
+        anew = self.touched or self._sampler() != LOOP
+        if anew:
+            self._forget()
+        for name, value in NUMBERS.items():
             if self.field(name).input_value() != str(value):
                 self.typed(name, value)
         self.prompt("")
-        self.at_rest = self.settings()
+        if not anew:
+            if self.settings() == self.at_rest:
+                return
+            self._forget()
+        self.choose("sampler", LOOP)
+        self.page.wait_for_function(AT_REST, arg=[self.domain, str(defaults("remdm-loop", NUMBERS["steps"])["eta"])])
+        self.touched, self.at_rest = False, self.settings()
+
+    def _sampler(self) -> str:
+        return self.part("sampler").get_by_role("combobox").input_value()
+
+    def _forget(self) -> None:
+        """Choose MDLM, so that the next choice brings back all its values; no knob of MDLM follows the steps."""
+        if self._sampler() != PLAIN:
+            self.choose("sampler", PLAIN)
+        expect(self.part("eta")).to_have_count(0)
 
     def settings(self) -> str:
         """What stands in the controls, whichever of them are there, as one text."""
@@ -137,7 +173,7 @@ class Studio:
         """Press Run; the id of the run that begins."""
         before = self.player.get_attribute("data-run")
         self.part("run").click()
-        self.page.wait_for_selector(f'{self.selector}[data-run]:not([data-run="{before}"])')
+        appears(self.page, f'{self.selector}[data-run]:not([data-run="{before}"])')
         return self.player.get_attribute("data-run")
 
     def watch(self, name: str) -> Callable[[], list[str]]:
@@ -162,14 +198,13 @@ class Studio:
         return self.ended()
 
     def ended(self) -> dict:
-        self.page.wait_for_selector(f"{self.selector}:not([data-live])")
+        appears(self.page, f"{self.selector}:not([data-live])")
         self.ready()
         return self.state()
 
     def ready(self) -> None:
-        expect(self.part("run")).to_have_text("Run")
-        expect(self.part("run")).to_be_enabled()
-        expect(self.part("stop")).to_be_disabled()
+        """Wait until nothing runs."""
+        self.page.wait_for_function(READY, arg=self.domain)
 
     def state(self) -> dict:
         """The state after the next drawing."""
@@ -179,7 +214,7 @@ class Studio:
         )
 
     def at(self, step: int) -> dict:
-        self.page.wait_for_selector(f'{self.selector}[data-step="{step}"]')
+        appears(self.page, f'{self.selector}[data-step="{step}"]')
         return self.state()
 
     def texts(self) -> list[str]:
@@ -193,7 +228,7 @@ class Studio:
     def opened(self, path: Path) -> dict:
         before = self.player.get_attribute("data-run")
         self.open(path)
-        self.page.wait_for_selector(f'{self.selector}[data-run]:not([data-run="{before}"])')
+        appears(self.page, f'{self.selector}[data-run]:not([data-run="{before}"])')
         return self.state()
 
     def saved(self, folder: Path) -> Path:

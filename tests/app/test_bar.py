@@ -1,9 +1,11 @@
 """The bar and the page as a whole, rendered in the browser and on the server: look, keys, Present, contrast."""
 
 import re
+from functools import cache
 
 import pytest
 from playwright.sync_api import Page, expect
+from studio import appears
 
 BOARD = "#text-player .rp"
 TITLES = ["Text", "Images", "Molecules", "Countdown", "Learn", "Measure", "Gallery"]
@@ -25,25 +27,33 @@ CONTRAST = """(element) => {
 }"""
 
 
-@pytest.fixture(params=["app", "rendered"])
-def arrived(request, browse):
-    """Opens the page, rendered in the browser or on the server; nothing may go wrong on it."""
+@pytest.fixture(scope="module", params=["app", "rendered"])
+def pages(request, browse):
+    """Opens the page once for a size, rendered in the browser or on the server, and what went wrong on any of them."""
     served, faults, contexts = request.getfixturevalue(request.param), [], []
 
-    def go(width: int, height: int, theme: str = "light", **more) -> Page:
-        contexts.append(browse(viewport={"width": width, "height": height}, reduced_motion="reduce", **more))
+    @cache
+    def page_of(width: int, height: int, theme: str = "light") -> Page:
+        contexts.append(browse(viewport={"width": width, "height": height}, reduced_motion="reduce"))
         page = contexts[-1].new_page()
         page.add_init_script(SHIFTS)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
         page.goto(f"{served.address}/?__theme={theme}")
-        page.wait_for_selector(f"{BOARD}[data-steps='128']:not([data-live])")
-        page.wait_for_selector(".domains [role=tab][tabindex='-1']")
+        appears(page, f"{BOARD}[data-steps='128']:not([data-live])")
+        appears(page, ".domains [role=tab][tabindex='-1']")
         return page
 
-    yield go
+    yield page_of, faults
     for each in contexts:
         each.close()
+
+
+@pytest.fixture
+def arrived(pages):
+    """The page of a size, as it is on arrival to the last test, which changes it; nothing may go wrong on it."""
+    page_of, faults = pages
+    yield page_of
     assert faults == []
 
 
@@ -98,7 +108,9 @@ def test_keys_skip_the_bar_and_move_among_its_tabs(arrived):
 
 
 def test_present_shows_the_run_in_large_type_and_its_keys_go_to_the_stage(arrived):
-    page = arrived(1920, 1080)
+    page = arrived(1440, 900)
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.evaluate("document.activeElement.blur()")
     page.keyboard.press("f")
     expect(page.locator("body")).to_have_class(re.compile(r"\bpresent\b"))
     for hidden in (".bar h1", ".domains > .tab-wrapper", ".strip", ".foot"):
@@ -106,12 +118,12 @@ def test_present_shows_the_run_in_large_type_and_its_keys_go_to_the_stage(arrive
     size = lambda what: page.locator(f"{BOARD} {what}").first.evaluate("(each) => getComputedStyle(each).fontSize")
     assert size(".ln-rows") == "26px" and size("[data-role=errors]") == "48px"
     page.keyboard.press("ArrowLeft")
-    page.wait_for_selector(f"{BOARD}[data-step='127']")
+    appears(page, f"{BOARD}[data-step='127']")
     page.locator(f"{BOARD} [data-role=slider]").fill("0")
     page.locator(f"{BOARD} [data-role=slider]").blur()
     page.keyboard.press("e")
     born = page.evaluate(f"document.querySelector('{BOARD}').__stage.events()[0].at")
-    page.wait_for_selector(f"{BOARD}[data-step='{born}']")
+    appears(page, f"{BOARD}[data-step='{born}']")
     for role in ("slider", "tokens", "heatmap"):
         for each in page.locator(f'{BOARD} [data-role="{role}"]').all():
             expect(each).to_be_in_viewport(ratio=1)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from playwright.sync_api import expect
+from studio import appears
 
 from remdm.app.learn import checks, recorded
 from remdm.app.learn.learn import answer, where
@@ -130,13 +131,12 @@ def test_the_texts_quote_what_was_measured():
     assert f"ReMDM removed {INDEX['planted']['removed']['ReMDM']}" in told[4].text
 
 
-def test_the_stations_check_themselves(opened):
-    studio = opened()
+def test_the_stations_check_themselves(studio):
     page = studio.page
     studio.show("Learn")
     said, steps = page.locator(".ls-answer"), page.locator(".ls-step")
     expect(steps).to_have_count(5)
-    page.wait_for_selector(f"{BOARD}:not([data-live])")
+    appears(page, f"{BOARD}:not([data-live])")
     token = lambda lane, place: (
         page.locator(f"{BOARD} [data-role=lane]").nth(lane).locator(f'[data-role=token][data-position="{place}"]')
     )
@@ -151,7 +151,7 @@ def test_the_stations_check_themselves(opened):
     expect(steps.nth(0)).to_have_attribute("data-done", "")
     page.locator(".ls-next").click()
     expect(page.locator(".ls-title")).to_have_text(stations[1].title)
-    page.wait_for_selector(f"{BOARD}[data-panes='2']")
+    appears(page, f"{BOARD}[data-panes='2']")
     page.locator(f"{BOARD} [data-role=slider]").fill("0")
     expect(said).to_contain_text("Not yet")
     for _ in range(40):
@@ -159,7 +159,7 @@ def test_the_stations_check_themselves(opened):
             break
         before = page.locator(BOARD).get_attribute("data-step")
         page.keyboard.press("e")
-        page.wait_for_selector(f"{BOARD}:not([data-step='{before}'])")
+        appears(page, f"{BOARD}:not([data-step='{before}'])")
         page.evaluate(
             "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
         )
@@ -172,26 +172,25 @@ def test_the_stations_check_themselves(opened):
     page.keyboard.press("Enter")
     expect(said).to_contain_text("Right:")
     steps.nth(3).click()
-    page.wait_for_selector(f"{BOARD} [data-role=lane][aria-label='Hidden']")
+    appears(page, f"{BOARD} [data-role=lane][aria-label='Hidden']")
     token(1, stations[3].check["answers"][0]["positions"][0]).click()
     expect(said).to_contain_text("hidden only")
     page.locator(".ls-more").click()
-    page.wait_for_selector(f"{BOARD} [data-role=lane][data-sampler='llada']")
+    appears(page, f"{BOARD} [data-role=lane][data-sampler='llada']")
     expect(said).to_contain_text("never taken back")
     expect(page.locator("#learn-plant")).to_be_hidden()
 
 
-def test_a_wrong_word_goes_on_in_both_lanes_and_can_be_stopped(opened):
-    studio = opened()
+def test_a_wrong_word_goes_on_in_both_lanes_and_can_be_stopped(studio):
     page = studio.page
     studio.show("Learn")
     page.locator(".ls-step").nth(4).click()
-    page.wait_for_selector(f"{BOARD}[data-panes='2']")
+    appears(page, f"{BOARD}[data-panes='2']")
     page.locator("#learn-plant").click()
     assert studio.refused() == "Click a word on the stage first: the one that becomes wrong."
     step = INDEX["planted"]["step"]
     page.locator(f"{BOARD} [data-role=slider]").fill(str(step))
-    page.wait_for_selector(f"{BOARD}[data-step='{step}']")
+    appears(page, f"{BOARD}[data-step='{step}']")
     lane = page.locator(f"{BOARD} [data-role=lane]").nth(1)
     lane.locator("[data-role=token][data-state=kept]:visible").nth(12).click()
     page.locator("#learn-plant").click()
@@ -200,7 +199,7 @@ def test_a_wrong_word_goes_on_in_both_lanes_and_can_be_stopped(opened):
     expect(lane.locator(".rp-pane-outcome")).to_be_visible()
     expect(page.locator("#learn-plant")).to_be_enabled()
     page.locator(f"{BOARD} [data-role=slider]").fill("30")
-    page.wait_for_selector(f"{BOARD}[data-step='30']")
+    appears(page, f"{BOARD}[data-step='30']")
     lane.locator("[data-role=token][data-state=kept]:visible").first.click()
     page.locator("#learn-plant").click()
     page.locator("#learn-stop").click()

@@ -2,10 +2,12 @@
 
 import json
 import re
+from functools import cache
 
 import pytest
 import torch
 from playwright.sync_api import expect
+from studio import appears
 
 from remdm.app.samples import checked
 from remdm.app.workbench.opening import FOLDER, opening, trace_file
@@ -84,31 +86,57 @@ def inside(page, locator):
     return within and box["y"] >= 0 and box["y"] + box["height"] <= size["height"]
 
 
-@pytest.fixture
-def arrived(app, browse):
-    """Opens the page as it is on arrival; nothing may go wrong on it."""
+@pytest.fixture(scope="module")
+def pages(app, browse):
+    """Opens the page as it is on arrival, once for a size, and what went wrong on any of them."""
     faults, contexts = [], []
 
-    def go(width, height, **more):
-        contexts.append(browse(viewport={"width": width, "height": height}, **{"reduced_motion": "reduce", **more}))
+    @cache
+    def page_of(width, height, reduced_motion="reduce"):
+        contexts.append(browse(viewport={"width": width, "height": height}, reduced_motion=reduced_motion))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
         page.goto(app.address)
-        page.wait_for_selector(f"{BOARD}[data-steps='128']:not([data-live])")
+        appears(page, f"{BOARD}[data-steps='128']:not([data-live])")
         return page
 
-    yield go
+    yield page_of, faults
     for each in contexts:
         each.close()
+
+
+@pytest.fixture
+def arrived(pages):
+    """The page of a size, as it is on arrival for tests that come before any `restored`; nothing may go wrong on it."""
+    page_of, faults = pages
+    yield page_of
     assert faults == []
+
+
+@pytest.fixture
+def restored(arrived):
+    """The page of a size with both lanes and the seed of the arrival, whatever another test has made there."""
+
+    def go(width, height):
+        page = arrived(width, height)
+        page.keyboard.press("Escape")  # closes the life of a token
+        if page.locator(BOARD).get_attribute("data-panes") != "2":
+            page.locator(f'{BOARD} [data-lanes="2"]').press("Enter")
+            appears(page, f"{BOARD}[data-panes='2']:not([data-live])")
+            expect(page.locator("#text-run")).to_be_enabled()
+        page.locator("#text-seed input").fill(str(INDEX["text"]["seed"]))
+        page.locator("#text-seed input").blur()
+        return page
+
+    return go
 
 
 def test_slider_tokens_and_maps_of_both_lanes_are_on_the_screen(arrived):
     page = arrived(1440, 900)
     board = page.locator(BOARD)
     expect(board.locator('[data-role="lane"]')).to_have_count(2)
-    for width, height in ((1440, 900), (1920, 1080), (1280, 720)):
+    for width, height in ((1920, 1080), (1280, 720), (1440, 900)):
         page.set_viewport_size({"width": width, "height": height})
         page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         for role in ("slider", "tokens", "heatmap"):
@@ -130,7 +158,7 @@ def test_the_pair_plays_by_itself_lingers_at_errors_and_says_what_happens(arrive
     page.wait_for_function(f"+document.querySelector('{BOARD}').dataset.step > {born}")
     heights = [page.locator(f'{BOARD} [data-role="heatmap"]').first.bounding_box()["y"] for _ in range(2)]
     page.locator(f'{BOARD} [data-role="slider"]').fill("20")
-    page.wait_for_selector(f"{BOARD}[data-step='20']")
+    appears(page, f"{BOARD}[data-step='20']")
     assert page.locator(f'{BOARD} [data-role="heatmap"]').first.bounding_box()["y"] == heights[0], "nothing jumps"
 
 
@@ -173,11 +201,12 @@ def controls(page) -> list[str]:
 
 def test_few_controls_are_there_on_arrival_and_writing_is_five_tab_stops_away(arrived):
     page = arrived(1440, 900)
-    page.wait_for_selector("[data-role=write]")
+    appears(page, "[data-role=write]")
     found = controls(page)
     assert 6 <= len(found) <= 14, found
     passed = []
-    for _ in range(5):
+    page.locator(".skip").focus()  # the first stop of all: tests/app/test_bar.py
+    for _ in range(4):
         page.keyboard.press("Tab")
         passed.append(page.evaluate("document.activeElement.closest('[data-role=write]') !== null"))
     assert any(passed)
@@ -194,12 +223,12 @@ def test_the_controls_say_what_the_stage_shows_or_that_they_have_changed(arrived
     page.locator("#text-steps input[type=number]").blur()
     expect(page.locator("#text-changed")).to_contain_text("Changed since: press Run")
     page.locator("#text-run").click()
-    page.wait_for_selector(f"{BOARD}[data-steps='12']:not([data-live])")
+    appears(page, f"{BOARD}[data-steps='12']:not([data-live])")
     expect(page.locator("#text-changed")).not_to_contain_text("Changed")
 
 
 def ended(page, steps: int | None = None) -> dict:
-    page.wait_for_selector(f"{BOARD}:not([data-live])" + (f"[data-steps='{steps}']" if steps else ""))
+    appears(page, f"{BOARD}:not([data-live])" + (f"[data-steps='{steps}']" if steps else ""))
     expect(page.locator("#text-run")).to_be_enabled()
     # the last message holds the whole run anew: what is shown follows a frame later
     page.wait_for_function(
@@ -212,7 +241,7 @@ def begun(page, press) -> None:
     """Press what begins a run, and wait until the stage shows it: a short one may have ended by then."""
     run = page.locator(BOARD).get_attribute("data-run")
     press()
-    page.wait_for_selector(f"{BOARD}:not([data-run='{run}'])")
+    appears(page, f"{BOARD}:not([data-run='{run}'])")
 
 
 def short(page, steps: int = 12) -> dict:
@@ -223,8 +252,8 @@ def short(page, steps: int = 12) -> dict:
     return ended(page, steps)
 
 
-def test_another_pair_is_written_from_another_seed_and_the_settings_stand_in_a_drawer(arrived):
-    page = arrived(1440, 900)
+def test_another_pair_is_written_from_another_seed_and_the_settings_stand_in_a_drawer(restored):
+    page = restored(1440, 900)
     drawer, seed = page.locator("#text-nucleus_p"), page.locator("#text-seed input").input_value()
     expect(drawer).to_be_hidden()
     page.locator("#text-drawer").click()
@@ -247,11 +276,11 @@ def test_another_pair_is_written_from_another_seed_and_the_settings_stand_in_a_d
     assert page.locator("#text-seed input").input_value() != seed
 
 
-def test_one_lane_two_and_four_tell_the_same_story(arrived):
-    page = arrived(1440, 900)
+def test_one_lane_two_and_four_tell_the_same_story(restored):
+    page = restored(1440, 900)
     two = short(page)["panes"]
     page.locator(f'{BOARD} [data-lanes="1"]').click()
-    page.wait_for_selector(f"{BOARD}[data-panes='1']:not([data-live])")
+    appears(page, f"{BOARD}[data-panes='1']:not([data-live])")
     alone = ended(page, 12)
     assert alone["ids"] == two[1]["ids"]
     expect(page.locator("#text-changed")).not_to_contain_text("Changed")
@@ -260,7 +289,7 @@ def test_one_lane_two_and_four_tell_the_same_story(arrived):
     begun(page, page.locator("#text-run").click)
     assert ended(page, 12)["ids"] == two[1]["ids"], "and so when it is made alone"
     page.locator(f'{BOARD} [data-lanes="4"]').click()
-    page.wait_for_selector(f"{BOARD}[data-panes='4']")
+    appears(page, f"{BOARD}[data-panes='4']")
     assert [each["ids"] for each in ended(page)["panes"]][:2] == [each["ids"] for each in two]
     page.locator(f"{BOARD} [data-role=lane]").nth(2).locator("select").select_option("mdlm")
     page.wait_for_function(f"document.querySelectorAll('{BOARD} [data-sampler=mdlm]').length === 2")
@@ -277,15 +306,15 @@ def choose(page, lane: int, states: str) -> int:
     return place
 
 
-def test_a_wrong_word_is_planted_in_both_lanes_and_stays_marked(arrived):
-    page = arrived(1440, 900)
+def test_a_wrong_word_is_planted_in_both_lanes_and_stays_marked(restored):
+    page = restored(1440, 900)
     short(page, 16)
     page.locator(f'{BOARD} [data-role="slider"]').fill("12")
-    page.wait_for_selector(f"{BOARD}[data-step='12']")
+    appears(page, f"{BOARD}[data-step='12']")
     before = page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")["panes"]
     place = choose(page, 1, "kept")
     page.get_by_role("button", name="Put a wrong word here").click()
-    page.wait_for_selector(f"{BOARD} [data-undo]:visible")
+    appears(page, f"{BOARD} [data-undo]")
     after = ended(page, 17)
     plain, remasked = after["panes"]
     assert plain["remasks"] == 0, "what was inherited is not its own"
@@ -295,19 +324,19 @@ def test_a_wrong_word_is_planted_in_both_lanes_and_stays_marked(arrived):
         expect(lane.locator(".ln-begun")).to_be_visible()
     expect(page.locator(f"{BOARD} .rp-pane-outcome").first).to_contain_text("was never sent back")
     page.locator(f"{BOARD} [data-undo]").click()
-    page.wait_for_selector(f"{BOARD}[data-steps='16']:not([data-live])")
+    appears(page, f"{BOARD}[data-steps='16']:not([data-live])")
     again = page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")["panes"]
     assert [each["count"] for each in again] == [16, 16]
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
-def test_a_masked_token_has_a_draft_and_can_be_written_by_hand_step_by_step(arrived, size):
-    page = arrived(*size)
+def test_a_masked_token_has_a_draft_and_can_be_written_by_hand_step_by_step(restored, size):
+    page = restored(*size)
     page.locator(f'{BOARD} [data-lanes="1"]').click()
-    page.wait_for_selector(f"{BOARD}[data-panes='1']:not([data-live])")
+    appears(page, f"{BOARD}[data-panes='1']:not([data-live])")
     short(page, 16)
     page.locator(f'{BOARD} [data-role="slider"]').fill("6")
-    page.wait_for_selector(f"{BOARD}[data-step='6']")
+    appears(page, f"{BOARD}[data-step='6']")
     place = choose(page, 0, "masked")
     assert page.locator(f"{BOARD} .rp-t[data-draft]").count() > 20
     popover = page.locator(f'{BOARD} [data-role="popover"]')
@@ -317,7 +346,7 @@ def test_a_masked_token_has_a_draft_and_can_be_written_by_hand_step_by_step(arri
     token = int(word.get_attribute("data-put"))
     popover.get_by_label("one step only").check()
     word.click()
-    page.wait_for_selector(f"{BOARD} [data-undo]:visible")
+    appears(page, f"{BOARD} [data-undo]")
     ended(page, 8)
     stands = f"document.querySelector('{BOARD}').__stage.state().ids[{place}] === {token}"
     page.wait_for_function(stands)
@@ -325,17 +354,17 @@ def test_a_masked_token_has_a_draft_and_can_be_written_by_hand_step_by_step(arri
     assert after["masked"] > 0, "one word by hand, one step, and it waits"
 
 
-def test_a_link_opens_the_same_lanes_step_token_and_what_was_done_by_hand(arrived, browse, app):
-    page = arrived(1440, 900)
+def test_a_link_opens_the_same_lanes_step_token_and_what_was_done_by_hand(restored, browse, app):
+    page = restored(1440, 900)
     short(page, 14)
     page.locator(f'{BOARD} [data-role="slider"]').fill("9")
-    page.wait_for_selector(f"{BOARD}[data-step='9']")
+    appears(page, f"{BOARD}[data-step='9']")
     choose(page, 0, "kept")
     page.get_by_role("button", name="Put a wrong word here").click()
-    page.wait_for_selector(f"{BOARD} [data-undo]:visible")
+    appears(page, f"{BOARD} [data-undo]")
     ended(page, 15)
     page.locator(f'{BOARD} [data-role="slider"]').fill("12")
-    page.wait_for_selector(f"{BOARD}[data-step='12']")
+    appears(page, f"{BOARD}[data-step='12']")
     choose(page, 1, "kept")
     page.locator("#text-more button").first.click()
     page.locator("#text-link").click()
@@ -344,9 +373,9 @@ def test_a_link_opens_the_same_lanes_step_token_and_what_was_done_by_hand(arrive
     shown = page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")
     fresh = browse(viewport={"width": 1440, "height": 900}, reduced_motion="reduce").new_page()
     fresh.goto(link.input_value())
-    fresh.wait_for_selector(f"{BOARD}[data-run]")
+    appears(fresh, f"{BOARD}[data-run]")
     assert fresh.locator(f"{BOARD}[data-steps='128']").count() == 0, "not the recorded run first"
-    fresh.wait_for_selector(f"{BOARD}[data-steps='15'][data-step='12']:not([data-live])")
+    appears(fresh, f"{BOARD}[data-steps='15'][data-step='12']:not([data-live])")
     expect(fresh.locator(f'{BOARD} [data-role="popover"]')).to_be_visible()
     again = fresh.evaluate(f"document.querySelector('{BOARD}').__stage.state()")
     assert [each["ids"] for each in again["panes"]] == [each["ids"] for each in shown["panes"]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from studio import PHONE, WIDE, Studio, changed
+from studio import PHONE, WIDE, Studio, appears, changed
 
 from remdm.app.components.controls import defaults, shown
 from remdm.app.streams import Stream, ended, made
@@ -28,7 +28,7 @@ def test_a_recorded_run_plays_when_the_page_opens(visit):
     first = studio.state()
     assert first["status"] == "playing" and not first["live"] and first["steps"] > 16
     studio.player.locator("[aria-label=Speed]").select_option("8")
-    studio.page.wait_for_selector(f'{studio.selector}[data-status="done"]')
+    appears(studio.page, f'{studio.selector}[data-status="done"]')
     assert studio.state()["step"] == first["steps"]
     expect(studio.part("numbers")).to_contain_text("NFE")
     assert all(studio.charts().values())
@@ -115,7 +115,7 @@ def test_stop_before_the_first_step(studio):
     studio.part("run").click()
     studio.part("stop").click()
     studio.ready()
-    studio.page.wait_for_selector(f"{studio.selector}:not([data-live])")
+    appears(studio.page, f"{studio.selector}:not([data-live])")
     studio.typed("steps", 16)
     assert studio.run()["masked"] == 0
 
@@ -180,7 +180,7 @@ def test_scrubbing(studio):
     do("first")
     do("play")
     studio.player.locator("[aria-label=Speed]").select_option("8")
-    studio.page.wait_for_selector(f'{studio.selector}[data-status="done"][data-step="{end["steps"]}"]')
+    appears(studio.page, f'{studio.selector}[data-status="done"][data-step="{end["steps"]}"]')
 
 
 def test_the_life_of_a_token(studio):
@@ -330,7 +330,7 @@ def test_three_samples(studio, tmp_path):
     studio.typed("count", 3)
     labels = studio.watch("run")
     studio.start()
-    studio.page.wait_for_selector(f"{studio.selector}:not([data-live])")
+    appears(studio.page, f"{studio.selector}:not([data-live])")
     studio.ready()
     assert {f"Running {place} of 3 …" for place in (1, 2, 3)} <= set(labels())
     options = studio.part("samples").get_by_role("radio")
@@ -339,7 +339,7 @@ def test_three_samples(studio, tmp_path):
     for place in (0, 1):
         before = studio.player.get_attribute("data-run")
         options.nth(place).check()
-        studio.page.wait_for_selector(f'{studio.selector}[data-run]:not([data-run="{before}"])')
+        appears(studio.page, f'{studio.selector}[data-run]:not([data-run="{before}"])')
         ids.append(studio.state()["ids"])
     assert len({tuple(each) for each in ids}) == 3
     expect(studio.part("numbers")).to_contain_text("sample 2")

@@ -66,7 +66,7 @@ class MoleculeTab:
             gr.Row(elem_classes="molecules"),
         ):
             self.recommended = gr.Dropdown(
-                list(BEST), value=FIRST, label="Settings for QM9", elem_id="molecule-best", filterable=False,
+                list(BEST), value=FIRST, label="Settings for QM9", elem_id="molecule-known", filterable=False,
                 info="The paper's best for each property and guidance. Choosing one sets the controls at the side.",
             )  # fmt: skip
             with gr.Row(elem_classes="molecule-files"):

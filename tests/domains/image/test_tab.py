@@ -4,21 +4,27 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from studio import Studio
+from studio import Studio, appears
 
 from remdm.domains.image.tab import SAME, read_redraw_request, redrawn
 
 
-@pytest.fixture
-def studio(shared):
-    """The tab with a short run of two pictures, where a click chooses a cell rather than marks it."""
+@pytest.fixture(scope="module")
+def made(shared):
+    """The tab with a short run of two pictures."""
     tab = shared("image")
     tab.typed("steps", 6)
     tab.typed("count", 2)
     tab.run()
-    tab.player.locator(".im-switch").nth(1).uncheck()
-    yield tab
-    assert tab.faults == []
+    return tab
+
+
+@pytest.fixture
+def studio(made):
+    """There a click chooses a cell rather than marks it."""
+    made.player.locator(".im-switch").nth(1).uncheck()
+    yield made
+    assert made.faults == []
 
 
 def marking(studio: Studio) -> Page:
@@ -60,7 +66,7 @@ def test_a_run_shows_its_picture_and_a_half_can_be_redrawn(studio):
     page.get_by_role("button", name="Redraw a part of the picture").click()
     before = studio.player.get_attribute("data-run")
     page.locator("#image-half").click()
-    page.wait_for_selector(f'{studio.selector}[data-run]:not([data-run="{before}"])')
+    appears(page, f'{studio.selector}[data-run]:not([data-run="{before}"])')
     studio.ended()
     assert cells(studio, "given") == 128
     given = page.evaluate(

@@ -4,11 +4,11 @@ import csv
 
 import pytest
 from playwright.sync_api import Locator, expect
-from studio import Studio
+from studio import Studio, appears
 
 
-@pytest.fixture
-def studio(shared):
+@pytest.fixture(scope="module")
+def made(shared):
     """The tab with six short runs from a fragment: `C1CC_1` has one blank, and most fillings are molecules."""
     tab = shared("molecule")
     tab.prompt("C1CC_1")
@@ -16,8 +16,13 @@ def studio(shared):
     tab.typed("steps", 6)
     tab.run()
     expect(tab.page.locator("#molecule-tiles .tile")).to_have_count(6)
-    yield tab
-    assert tab.faults == []
+    return tab
+
+
+@pytest.fixture
+def studio(made):
+    yield made
+    assert made.faults == []
 
 
 def whole(studio: Studio) -> Locator:
@@ -26,7 +31,7 @@ def whole(studio: Studio) -> Locator:
     found = studio.page.locator("#molecule-tiles .tile:has([data-state=whole])")
     assert found.count() >= 3
     found.first.click()
-    studio.page.wait_for_selector(f'{studio.selector}[data-run]:not([data-run="{before}"])')
+    appears(studio.page, f'{studio.selector}[data-run]:not([data-run="{before}"])')
     studio.page.evaluate(f"document.querySelector('{studio.selector}').__stage.seek(99)")
     return studio.player
 
@@ -58,7 +63,7 @@ def test_the_masks_before_it_are_not_a_molecule(studio):
 
 def test_files_hold_all_samples(studio, tmp_path):
     page = studio.page
-    page.locator("#molecule-part > button").click()
+    studio.fold("part", studio.part("csv"), True)
     for ending, wanted in (("csv", "sample,smiles"), ("smi", "sample-"), ("sdf", "$$$$")):
         expect(page.locator(f"#molecule-{ending}")).to_be_enabled()
         with page.expect_download() as waiting:
@@ -79,14 +84,6 @@ def test_bad_fragments_are_refused_and_nothing_is_lost(studio, prompt, why):
     assert studio.page.locator("#molecule-tiles .tile").count() == 6
 
 
-def test_settings_for_qm9_fill_the_controls(visit):
-    studio = visit(domain="molecule")
-    studio.page.locator("#molecule-part > button").click()
-    studio.choose("best", "Rings, D-CFG: rescale 0.9, conf, loop")
-    for name, value in (("eta", "0.9"), ("t_on", "0.25"), ("nucleus_p", "1")):
-        expect(studio.part(name).locator("input[type=number]")).to_have_value(value)
-
-
 def test_the_frontier_is_measured_live_and_can_be_stopped(studio):
     page = studio.page
     page.locator("#molecule-frontier > button").click()
@@ -98,3 +95,10 @@ def test_the_frontier_is_measured_live_and_can_be_stopped(studio):
     page.wait_for_selector("#molecule-live .js-plotly-plot .main-svg", state="attached")
     page.locator("#molecule-measure-stop").click()
     expect(page.locator("#molecule-measure")).to_have_text("Measure")
+
+
+def test_settings_for_qm9_fill_the_controls(studio):
+    studio.fold("part", studio.part("csv"), True)
+    studio.choose("best", "Rings, D-CFG: rescale 0.9, conf, loop")
+    for name, value in (("eta", "0.9"), ("t_on", "0.25"), ("nucleus_p", "1")):
+        expect(studio.part(name).locator("input[type=number]")).to_have_value(value)
