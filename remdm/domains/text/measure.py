@@ -90,6 +90,7 @@ class Text(Measurement):
                 alongside="token_entropy"),
         Measure("distinct", "Distinct samples", share=True),
         Measure("token_entropy", "Entropy of a sample's tokens, nats"),
+        Measure("state_entropy", "Variety: entropy of plot, hero and key object over all stories (mean), nats"),
         Measure("mauve", "MAUVE by the judge's features", count="mauve_samples"),
     )  # fmt: skip
     missing = (
