@@ -53,7 +53,7 @@ QUALITY = ("perfect", "correct", "judge_perplexity", "token_entropy", "distinct"
 def _beyond(
     lines: Sequence[Line], figures: Callable[[Line], Mapping[int, Interval]], than: str, which: str = "these"
 ) -> str:
-    """Which lines do better than the first one, their intervals apart; `than` says what that is, `which` who are meant."""
+    """Lines that do better than the first one, intervals apart; `than` says what that is, `which` who they are."""
     plain = figures(lines[0])
     above = [
         f"{line.name} (T = {t})"
