@@ -18,7 +18,7 @@ def test_the_wheel_has_all_that_the_package_reads_and_nothing_else():
     data = {f"remdm/{name}" for name in files if not name.startswith("assets/results/samples/")}
     code = {path.relative_to(ROOT).as_posix() for end in ("py", "txt") for path in ROOT.glob(f"remdm/**/*.{end}")}
     assert data | code == packed.keys()
-    assert sum(path.stat().st_size for path in packed.values()) < 64 * 10**6
+    assert sum(path.stat().st_size for path in packed.values()) < 66 * 10**6
 
 
 @pytest.mark.slow
