@@ -15,7 +15,7 @@ MINUTES ?= 10
 # Plain pip would take the CUDA build of torch on a machine without a GPU; give TORCH_INDEX to choose another index.
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo install test test-browser test-others test-fast lint hostile bench ray openvino gpu clean
+.PHONY: demo install test test-fast lint hostile bench ray openvino gpu clean
 
 demo: .venv/installed
 	GRADIO_SERVER_NAME=$${GRADIO_SERVER_NAME:-127.0.0.1} GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(PORT)} $(BIN)/python app.py
@@ -36,15 +36,9 @@ install: .venv/installed
 	$(BIN)/python tests/browser.py --install
 	touch $@
 
-# One browser test after another leaves most of a second core free: the others run beside them.
 test: .venv/tested
-	$(MAKE) -j 2 test-browser test-others
-
-test-browser: .venv/tested
-	$(BIN)/python -m pytest -m browser
-
-test-others: .venv/tested
 	$(BIN)/python -m pytest -n 2 -m "not browser"
+	$(BIN)/python -m pytest -m browser
 
 test-fast: .venv/tools
 	$(BIN)/python -m pytest -n 2 -m "not browser and not slow"

@@ -99,6 +99,6 @@ def test_the_frontier_is_measured_live_and_can_be_stopped(studio):
 
 def test_settings_for_qm9_fill_the_controls(studio):
     studio.fold("part", studio.part("csv"), True)
-    studio.choose("best", "Rings, D-CFG: rescale 0.9, conf, loop")
+    studio.choose("known", "Rings, D-CFG: rescale 0.9, conf, loop")
     for name, value in (("eta", "0.9"), ("t_on", "0.25"), ("nucleus_p", "1")):
         expect(studio.part(name).locator("input[type=number]")).to_have_value(value)
