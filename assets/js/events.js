@@ -1,6 +1,5 @@
 /* Gradio's stream of events: one that is about to end is not taken for open (remdm/serving/event_stream.py). */
 
-const LOST = 5000; // milliseconds: the end of a stream that broke off never comes
 const ask = window.fetch.bind(window);
 let stream = null; // the signal of the latest one's request, which Gradio aborts when it has read the end
 
@@ -9,9 +8,6 @@ window.fetch = async (what, more) => {
   if (what instanceof Request && what.url.includes("/queue/data")) stream = what.signal;
   const answer = await ask(what, more);
   if (answer.headers.has("X-New-Stream") && before && !before.aborted)
-    await new Promise((done) => {
-      before.addEventListener("abort", done, { once: true });
-      setTimeout(done, LOST);
-    });
+    await new Promise((done) => before.addEventListener("abort", done, { once: true }));
   return answer;
 };
