@@ -22,7 +22,6 @@ from gradio.events import Dependency
 
 from remdm.app.components.ranges import OutOfRange
 from remdm.app.errors import failure, refusal
-from remdm.serving.event_stream import watch
 
 FEW = 4
 """So many controls are sent as they are."""
@@ -57,7 +56,6 @@ class Page(gr.Blocks):
     def queue(self, *args: Any, **more: Any) -> "Page":
         """As Gradio has it; it calls this for every page before anything is on it."""
         super().queue(*args, **{**self._line, **more})
-        watch(self._queue)
         return self
 
     def get_config_file(self) -> Any:

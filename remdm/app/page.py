@@ -26,7 +26,6 @@ from remdm.runs.domain import Domain
 from remdm.serving import engine
 from remdm.serving.apart import APART
 from remdm.serving.bounds import Bounded
-from remdm.serving.event_stream import NewStream
 from remdm.serving.headers import Guarded
 from remdm.serving.packing import Packed
 from remdm.serving.streamed_runs import RUNS
@@ -145,10 +144,7 @@ def launch_arguments() -> dict:
         "head": head(),
         "footer_links": ["settings"],
         "ssl_verify": False,  # Gradio asks its own server, over plain HTTP, and would read all certificates for it
-        "app_kwargs": {
-            "middleware": [Middleware(each) for each in (Guarded, Bounded, NewStream, Packed)],
-            "openapi_url": None,
-        },
+        "app_kwargs": {"middleware": [Middleware(each) for each in (Guarded, Bounded, Packed)], "openapi_url": None},
         "max_file_size": limits.current().upload,
         "state_session_capacity": limits.current().sessions,
         "max_threads": engine.configured().visitors + SPARE_THREADS,

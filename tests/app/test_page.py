@@ -141,44 +141,6 @@ def test_a_run_whose_server_is_killed_says_so_and_what_was_written_can_be_saved(
     studio.page.context.close()
 
 
-LATE_END = """(() => {
-  const ask = window.fetch.bind(window), held = new Set();
-  window.overtaken = 0;
-  const late = (chunk, to) => {
-    const words = new TextDecoder().decode(chunk), end = words.lastIndexOf("data:");
-    if (!words.includes('"close_stream"', end)) return to.enqueue(chunk);
-    const at = chunk.length - (words.length - end); // the end is plain ASCII
-    if (at) to.enqueue(chunk.slice(0, at));
-    return new Promise((done) => {
-      const pass = () => held.delete(pass) && done(to.enqueue(chunk.slice(at)));
-      held.add(pass);
-      setTimeout(pass, 3000); // the answer may have come before
-    });
-  };
-  window.fetch = async (what, more) => {
-    const answer = await ask(what, more), address = what.url || String(what);
-    if (address.includes("/queue/data"))
-      return new Response(answer.body.pipeThrough(new TransformStream({ transform: late })), answer);
-    if (address.includes("/queue/join")) {
-      window.overtaken += held.size;
-      held.forEach((pass) => setTimeout(pass, 100));
-    }
-    return answer;
-  };
-})();"""
-"""The end of a stream of events is read after the answer to the next event."""
-
-
-def test_an_event_whose_answer_overtakes_the_end_of_the_stream_is_heard(app, browse):
-    context = browse(viewport=WIDE, reduced_motion="reduce")
-    context.add_init_script(LATE_END)
-    studio = Studio(context.new_page(), app.address)
-    studio.typed("steps", 16)
-    assert [studio.run()["masked"] for _ in range(3)] == [0, 0, 0]
-    assert studio.page.evaluate("window.overtaken") > 0 and studio.faults == []
-    context.close()
-
-
 def test_a_start_behind_the_end_of_its_run_begins_nothing(studio):
     """What was sent just before Stop may arrive behind what Stop sent."""
     model = TEXT.models[0]

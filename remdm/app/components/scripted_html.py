@@ -68,7 +68,7 @@ MODULES = (
     "board", "tiles",
 )  # fmt: skip
 """The modules of assets/js in the order in which they may import each other; the domains' scenes follow."""
-PAGE_MODULES = ("bar", "events", "learn")
+PAGE_MODULES = ("bar", "learn")
 """Those that a page opened from disk does not need."""
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "[./a-z]*/(\w+)\.js";$', re.M)
 _EXPORT = re.compile(r"^export (?:class|(?:async )?function|const) (?:(\w+)|\[([^\]]+)\])", re.M)
