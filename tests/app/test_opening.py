@@ -377,6 +377,7 @@ def test_a_link_opens_the_same_lanes_step_token_and_what_was_done_by_hand(restor
     assert fresh.locator(f"{BOARD}[data-steps='128']").count() == 0, "not the recorded run first"
     appears(fresh, f"{BOARD}[data-steps='15'][data-step='12']:not([data-live])")
     expect(fresh.locator(f'{BOARD} [data-role="popover"]')).to_be_visible()
+    fresh.wait_for_function(f"document.querySelector('{BOARD}').__stage.state().missing === 0")
     again = fresh.evaluate(f"document.querySelector('{BOARD}').__stage.state()")
     assert [each["ids"] for each in again["panes"]] == [each["ids"] for each in shown["panes"]]
     same = ("step", "selected", "lane")
