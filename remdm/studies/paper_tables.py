@@ -44,6 +44,8 @@ STORY_LENGTH = 160
 VARIED = 0.9
 """Share of the data's variety that a sampler has to keep to be compared, as when settings are searched for."""
 SHARE, POINTS = ".1%", "+.1%"
+FIELD = [Line(method.title, name) for name, method in METHODS.items() if method.field]
+"""Samplers of other papers than ReMDM's and those that it compares with."""
 
 
 Section = tuple[str, list[str], list[Claim]]
@@ -126,7 +128,6 @@ def text(ours: Ours) -> list[Section]:
     etas = [CAP, *(Line(f"ReMDM-cap, eta {eta}", "remdm-cap", f"eta={eta}") for eta in (0.008, 0.05, 0.2))]
     every = [MDLM, FB, DFM, CAP, RESCALE, CONF, KEPT, LOOP]
     together = [LOOP, *(Line(f"ReMDM-loop, {changes}", "remdm-loop", changes) for changes in CHANGED_TOGETHER)]
-    field = [Line(method.title, name) for name, method in METHODS.items() if method.field]
     both = [table(published.OWT_LONG), table(published.OWT_SHORT)]
     return [
         ("Text: Table 1, more steps than tokens and fewer",
@@ -147,10 +148,10 @@ def text(ours: Ours) -> list[Section]:
           "take; some ask the network several times a step. So compare them by NFE. Nothing was tuned here but the "
           "study's eta and, on other seeds, the noise of Annealed, which is ours. PRISM alone needs training.",
           "Who is sure alone may tell the same story again and again: variety is what many stories differ in.",
-          *ours.tables([MDLM, CAP, STUDIED, DFM, *field], ("perfect", "correct", "state_entropy", "token_entropy")),
-          _beyond([MDLM, *field], various, "MDLM at the same T", kept),
-          _beyond([CAP, *field], various, "ReMDM-cap at its paper's eta", kept),
-          _beyond([STUDIED, *field], various, STUDIED.name, kept)], []),
+          *ours.tables([MDLM, CAP, STUDIED, DFM, *FIELD], ("perfect", "correct", "state_entropy", "token_entropy")),
+          _beyond([MDLM, *FIELD], various, "MDLM at the same T", kept),
+          _beyond([CAP, *FIELD], various, "ReMDM-cap at its paper's eta", kept),
+          _beyond([STUDIED, *FIELD], various, STUDIED.name, kept)], []),
         ("Text: ablation (Figure 3)",
          ["The paper prints curves only: MDLM, with nucleus, with remasking, with the loop, each better than the one "
           "before it, remasking by most.", *ours.tables(plain, QUALITY[:2])], []),
@@ -248,11 +249,20 @@ def countdown(ours: Ours) -> list[Section]:
     return [("Countdown: Table 3", parts, claims)]
 
 
+def field(domain: str, ours: Ours, columns: Sequence[str]) -> list[Section]:
+    """The samplers of the field in another domain than text, at the settings of their sources."""
+    return [(f"{domain}: samplers of the field", list(ours.tables([MDLM, CAP, DFM, *FIELD], columns)), [])]
+
+
 def sections(folder: Path) -> list[Section]:
     """All of them, from the result files of a folder."""
     rows = {name: results.read(folder / kind.file) for name, kind in measurements().items()}
     own = {name: Ours(kind, rows[name], kind.own) for name, kind in measurements().items()}
-    return [*text(own["text"]), *image(own["image"]), *molecule(rows["molecule"]), *countdown(own["countdown"])]
+    return [
+        *text(own["text"]), *image(own["image"]), *field("Pictures", own["image"], ("frechet", "accuracy")),
+        *molecule(rows["molecule"]), *field("Molecules", own["molecule"], ("valid", "unique", "novel")),
+        *countdown(own["countdown"]), *field("Countdown", own["countdown"], ("solved",)),
+    ]  # fmt: skip
 
 
 def render(folder: Path = RESULTS) -> str:
