@@ -77,6 +77,17 @@ class Compute:
         kind = f"{self.device.type} {str(self.dtype).removeprefix('torch.')}"
         return ", ".join(filter(None, (kind, self.backend, self.card, several)))
 
+    def autocast(self, cached: bool = True) -> torch.autocast:
+        """For training here: products in bfloat16 where that is the number type, weights turned into it once each."""
+        half = self.dtype == torch.bfloat16
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half, cache_enabled=cached)
+
+
+def type_name(dtype: torch.dtype, network: nn.Module) -> str:
+    """A number type for results, with the means by which the network is computed if they round otherwise."""
+    means = network.rounding if isinstance(network, Accelerated) else ""
+    return f"{str(dtype).removeprefix('torch.')} {means}".rstrip()
+
 
 def _matmul_seconds(dtype: torch.dtype, seconds: float = 0.1) -> float:
     """Seconds that one 256 x 768 x 768 product takes, the best of what fits into the time.

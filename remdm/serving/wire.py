@@ -163,10 +163,8 @@ def compute_of(content: Any) -> Compute:
         one_of("dtype", content["dtype"], NUMBER_TYPES)
         device, dtype = torch.device(content["device"]), NUMBER_TYPES[content["dtype"]]
         reason, card = text(content["reason"], "reason", 1000), text(content["card"], "card", 200)
-        devices, backend = (
-            whole(content["devices"], 1, MOST_DEVICES, "devices"),
-            text(content["backend"], "backend", 40),
-        )
+        devices = whole(content["devices"], 1, MOST_DEVICES, "devices")
+        backend = text(content["backend"], "backend", 40)
         return Compute(device, dtype, reason, card, devices, backend)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"compute must be a device and a number type: {error}") from error

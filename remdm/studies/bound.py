@@ -17,12 +17,12 @@ from remdm.sampling.schedule import Linear
 from remdm.sampling.time_grid import Uniform, steps
 
 CHUNK = 16
-STORIES = ("stories", "stories-long")
+TEXT = DOMAINS["text"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("domain", choices=("text",))
-    parser.add_argument("--model", default="stories", choices=[model.name for model in DOMAINS["text"].models])
+    parser.add_argument("--model", default="stories", choices=[model.name for model in TEXT.models])
     parser.add_argument("--texts", type=int, default=256, help="held-out texts (default 256)")
     parser.add_argument("--passes", type=int, default=4, help="estimates of each (default 4)")
     parser.add_argument("--steps", type=int, default=1024, help="T of ReMDM's bound (default 1024)")
@@ -31,16 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _heldout(args: argparse.Namespace, checkpoint: Checkpoint) -> Tensor:
-    if args.model in STORIES:
-        world = storyworld.world_of(checkpoint.length)
-        return story_batch(0, args.texts, "heldout", world)
+    if TEXT.model(args.model).issues:  # what a checker reads are stories
+        return story_batch(0, args.texts, "heldout", storyworld.world_of(checkpoint.length))
     data = prose.prepare(args.prepared or ROOT / "prose" / "training" / "data")
     return torch.from_numpy(data.heldout[: args.texts].astype("int64"))
 
 
 def run(args: argparse.Namespace) -> None:
     """`bound`: print nats a text (its padding included, which costs nearly nothing)."""
-    checkpoint = DOMAINS["text"].model(args.model).load(compute("auto"))
+    checkpoint = TEXT.model(args.model).load(compute("auto"))
     x = _heldout(args, checkpoint)
     generator = torch.Generator().manual_seed(0)
 
@@ -68,6 +67,6 @@ def run(args: argparse.Namespace) -> None:
     )
     print(f"MDLM bound (sigma 0)                    {mdlm}")
     print(f"ReMDM bound (T {args.steps}, cap {args.eta})          {remdm}")
-    if args.model in STORIES:
+    if TEXT.model(args.model).issues:
         nats, _ = storyworld.entropy(world=storyworld.world_of(checkpoint.length))
         print(f"the world's own entropy, at most         {nats:.2f}")

@@ -41,8 +41,6 @@ CHANGED_TOGETHER = (
     "alpha_on=0.5, eta=1.0", "alpha_on=0.5, eta=1.0, t_off=0.3, t_on=0.9",
 )  # fmt: skip
 STORY_LENGTH = 160
-VARIED = 0.9
-"""Share of the data's variety that a sampler has to keep to be compared, as when settings are searched for."""
 SHARE, POINTS = ".1%", "+.1%"
 FIELD = [Line(method.title, name) for name, method in METHODS.items() if method.field]
 """Samplers of other papers than ReMDM's and those that it compares with."""
@@ -78,13 +76,14 @@ def text(ours: Ours) -> list[Section]:
 
     def various(line: Line) -> dict[int, Interval]:
         states = ours.values(line, "state_entropy")
-        return {t: value for t, value in each(line).items() if variety is None or states[t].value >= VARIED * variety}
+        return {t: value for t, value in each(line).items() if variety is None or states[t].value >= floor * variety}
 
     world, variety = (
         curves.data(ours.kind, ours.rows, ours.kind.measure(name), ours.condition)
         for name in ("token_entropy", "state_entropy")
     )
-    kept = f"those that keep {VARIED:.0%} of the data's variety"
+    floor = ours.kind.objective.floors["state_entropy"]  # as when settings are searched for
+    kept = f"those that keep {floor:.0%} of the data's variety"
     closed = "A story of the closed world has about the same entropy whoever tells it" + (
         "; prose can lose much more."
         if world is None
@@ -249,9 +248,9 @@ def countdown(ours: Ours) -> list[Section]:
     return [("Countdown: Table 3", parts, claims)]
 
 
-def field(domain: str, ours: Ours, columns: Sequence[str]) -> list[Section]:
+def field(domain: str, ours: Ours, columns: Sequence[str]) -> Section:
     """The samplers of the field in another domain than text, at the settings of their sources."""
-    return [(f"{domain}: samplers of the field", list(ours.tables([MDLM, CAP, DFM, *FIELD], columns)), [])]
+    return f"{domain}: samplers of the field", list(ours.tables([MDLM, CAP, DFM, *FIELD], columns)), []
 
 
 def sections(folder: Path) -> list[Section]:
@@ -259,9 +258,9 @@ def sections(folder: Path) -> list[Section]:
     rows = {name: results.read(folder / kind.file) for name, kind in measurements().items()}
     own = {name: Ours(kind, rows[name], kind.own) for name, kind in measurements().items()}
     return [
-        *text(own["text"]), *image(own["image"]), *field("Pictures", own["image"], ("frechet", "accuracy")),
-        *molecule(rows["molecule"]), *field("Molecules", own["molecule"], ("valid", "unique", "novel")),
-        *countdown(own["countdown"]), *field("Countdown", own["countdown"], ("solved",)),
+        *text(own["text"]), *image(own["image"]), field("Pictures", own["image"], ("frechet", "accuracy")),
+        *molecule(rows["molecule"]), field("Molecules", own["molecule"], ("valid", "unique", "novel")),
+        *countdown(own["countdown"]), field("Countdown", own["countdown"], ("solved",)),
     ]  # fmt: skip
 
 

@@ -223,9 +223,7 @@ class Run:
     def _gradients(self, x: Tensor, z: Tensor, chosen: Tensor, share: Tensor) -> Tensor:
         """The loss of a batch; the network has its gradients, clipped at norm 1. Arguments as of `Objective`."""
         self.network.zero_grad(set_to_none=True)
-        half = self.compute.dtype == torch.bfloat16
-        # without autocast's cache, which a recording must not share with what is computed apart from it
-        with torch.autocast(self.compute.device.type, torch.bfloat16, enabled=half, cache_enabled=False):
+        with self.compute.autocast(cached=False):  # what a recording must not share with what is computed apart from it
             loss = self.objective(x, z, chosen, share)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

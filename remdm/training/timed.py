@@ -38,10 +38,6 @@ class Timed:
         """The share of the time that is over."""
         return (time.monotonic() - self.begun) / self.seconds
 
-    def autocast(self) -> torch.autocast:
-        half = self.compute.dtype == torch.bfloat16
-        return torch.autocast(self.compute.device.type, torch.bfloat16, enabled=half)
-
     def apply(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
         """One step of one optimiser."""
         (group,) = optimiser.param_groups

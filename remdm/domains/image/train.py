@@ -51,10 +51,10 @@ def train_classifier(
     while timed.done < 1:
         chosen = album.drawn(batch, generator, even=True)
         seen = album.varied(chosen, generator)
-        with torch.no_grad(), timed.autocast():
+        with torch.no_grad(), timed.compute.autocast():
             seen = torch.cat((seen[: batch // 2], vq.decode(vq.encode(seen[batch // 2 :]))))
         noise = torch.rand(batch, 1, 1, 1, device=album.device) * torch.randn_like(seen)
-        with timed.autocast():
+        with timed.compute.autocast():
             logits = network(seen + 0.1 * noise).float()
         loss = F.cross_entropy(logits, album.label[chosen], label_smoothing=0.05)
         timed.apply(optimiser, loss)

@@ -63,7 +63,7 @@ def train_vq(
         cells = some_cells(batch, vq.config.grid, device)
         seen = cells[:, None].repeat_interleave(vq.config.cell, 2).repeat_interleave(vq.config.cell, 3)
         judged, heard = timed.done > BEGINS, timed.done > BEGINS + 0.05
-        with timed.autocast():
+        with timed.compute.autocast():
             drawn, commitment, codes = vq(pictures, cells)
             whole = torch.where(seen, drawn, pictures)  # what is hidden counts as drawn right
             sketch = sketch_loss(drawn, pictures, seen)
@@ -83,7 +83,7 @@ def train_vq(
             loss = loss + 0.1 * commitment
         timed.apply(draws, loss)
         if judged:
-            with timed.autocast():
+            with timed.compute.autocast():
                 fooled = F.relu(1 + judge(whole.detach())).mean() + F.relu(1 - judge(pictures)).mean()
             timed.apply(judges, fooled)
             figures["judge"] = fooled.detach()

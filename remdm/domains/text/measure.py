@@ -141,7 +141,7 @@ class Text(Measurement):
     def opening(self, model: str) -> tuple[Sequence[str], Objective]:
         """Where no checker knows what is wrong, a judge's perplexity decides; text must not get plainer by it."""
         named = () if model == STORIES.name else ("--model", model)
-        if model in (STORIES.name, STORIES_LONG.name):
+        if DOMAIN.model(model).issues:
             return named, self.objective
         return named, Objective("judge_perplexity", True, {"token_entropy": 0.98, "distinct": 0.95})
 

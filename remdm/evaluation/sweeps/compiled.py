@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from remdm.models.checkpoints import Checkpoint
-from remdm.models.network import Accelerated, Network, NetworkDenoiser
+from remdm.models.network import Accelerated, Network, NetworkDenoiser, type_name
 
 
 class Compiled(Accelerated):
@@ -43,6 +43,4 @@ def compiled(args: argparse.Namespace, checkpoint: Checkpoint) -> Checkpoint:
 
 def number_type(checkpoint: Checkpoint) -> str:
     """The number type a model runs in, and by what means if it rounds otherwise."""
-    network = checkpoint.denoiser.network
-    means = network.rounding if isinstance(network, Accelerated) else ""
-    return f"{str(checkpoint.compute.dtype).removeprefix('torch.')} {means}".rstrip()
+    return type_name(checkpoint.compute.dtype, checkpoint.denoiser.network)

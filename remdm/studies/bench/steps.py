@@ -14,7 +14,7 @@ from remdm.models.accelerated import accelerated
 from remdm.models.checkpoints import is_embedded
 from remdm.models.dit import DiT, DiTConfig
 from remdm.models.llada import LLaDA, LLaDAConfig
-from remdm.models.network import Accelerated, Compute, Network, NetworkDenoiser
+from remdm.models.network import Accelerated, Compute, Network, NetworkDenoiser, type_name
 from remdm.models.openvino import OpenVINO
 from remdm.models.threads import FEW, operations
 from remdm.models.transformer import PlainTransformer, Recall, TransformerConfig
@@ -227,5 +227,4 @@ def computed(denoiser: Denoiser, means: Callable[[Network], Network]) -> Denoise
 def number_type(denoiser: Denoiser) -> str:
     """The type of the network within, and by what means it is computed if they round otherwise."""
     network, weight = network_of(denoiser)
-    means = network.rounding if isinstance(network, Accelerated) else ""
-    return f"{str(weight.dtype).removeprefix('torch.')} {means}".rstrip()
+    return type_name(weight.dtype, network)
