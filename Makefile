@@ -36,6 +36,9 @@ install: .venv/installed
 	$(BIN)/python tests/browser.py --install
 	touch $@
 
+# The tests start dozens of processes: byte code is written once, also where the environment forbids it.
+test test-fast: export PYTHONDONTWRITEBYTECODE :=
+
 test: .venv/tested
 	$(BIN)/python -m pytest -n 2 -m "not browser"
 	$(BIN)/python -m pytest -m browser

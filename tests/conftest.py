@@ -21,7 +21,11 @@ import torch
 from browser import ARGUMENTS, found
 from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import BrowserContext, Error, sync_playwright
-from studio import STANDS, WIDE, Studio
+
+from remdm.app.startup import without_stubs
+
+with without_stubs():
+    from studio import STANDS, WIDE, Studio
 
 torch.set_num_threads(1)  # the tests are small, and their numbers should not depend on the machine's cores
 
@@ -167,7 +171,7 @@ def studio(shared: Callable[[str], Studio]) -> Iterator[Studio]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for the browser is a browser test; those of a CUDA device are skipped where there is none."""
+    """A test that asks for the browser is a browser test; those of optional packages are skipped without them."""
     for item in items:
         asked = getattr(item, "fixturenames", ())
         if "browse" in asked:
@@ -176,8 +180,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="Ray is not installed here: make ray"))
         if item.get_closest_marker("openvino") and find_spec("openvino") is None:
             item.add_marker(pytest.mark.skip(reason="OpenVINO is not installed here: make openvino"))
-        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
-            item.add_marker(pytest.mark.skip(reason="this machine shows no CUDA device"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,8 +4,6 @@ import ast
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 ORDER = (
     "paths", "limits", "later", "sampling", "models", "hub", "runs", "training", "serving", "views", "evaluation",
@@ -18,53 +16,70 @@ FILES = sorted(ROOT.glob("remdm/**/*.py"))
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
 
 
-def imported(path):
-    """Full names of all modules that a file imports: at its top, inside functions, and for types alone."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} has a relative import"
-            for alias in node.names:
-                name = f"{node.module}.{alias.name}"
-                yield name if name in MODULES else node.module
-
-
 @cache
+def imported(module):
+    """Full names of all modules that a module imports: at its top, inside functions, and for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+    return found
+
+
+def roots(module):
+    return {name.split(".")[0] for name in imported(module)}
+
+
 def own(module):
     """The modules of this project that a module imports."""
-    return {name for name in imported(MODULES[module]) if name in MODULES and name != module} - {"remdm"}
+    return {name for name in imported(module) if name in MODULES and name != module} - {"remdm"}
 
 
 def folder(module):
     return module.split(".")[1]
 
 
-EACH = pytest.mark.parametrize("module", [name for name in MODULES if name != "remdm"])
+INSIDE = [name for name in MODULES if name != "remdm"]
 
 
-@EACH
-def test_folders_import_only_what_stands_before_them(module):
-    here = ORDER.index(folder(module))
-    above = [name for name in own(module) if ORDER.index(folder(name)) > here]
-    assert not above, f"{module} must not import {above}"
+def test_folders_import_only_what_stands_before_them():
+    above = [
+        f"{module} imports {name}"
+        for module in INSIDE
+        for name in own(module)
+        if ORDER.index(folder(name)) > ORDER.index(folder(module))
+    ]
+    assert not above
 
 
-@EACH
-def test_no_domain_imports_another_and_only_the_registry_names_them(module):
-    parts = module.split(".")
-    for name in own(module):
-        found = name.split(".")
-        if found[1] == "domains" and len(found) > 2 and found[2] != "registry":
-            assert parts[1] in ("studies", "cli") or parts[:3] == found[:3], f"{module} must not import {name}"
+def test_no_domain_imports_another_and_only_the_registry_names_them():
+    wrong = []
+    for module in INSIDE:
+        parts = module.split(".")
+        for name in own(module):
+            found = name.split(".")
+            if found[1] == "domains" and len(found) > 2 and found[2] != "registry":
+                if parts[1] not in ("studies", "cli") and parts[:3] != found[:3]:
+                    wrong.append(f"{module} imports {name}")
+    assert not wrong
 
 
-@EACH
-def test_roles_inside_a_domain_point_one_way(module):
-    role = module.split(".")[-1]
-    if folder(module) == "domains" and role in ROLES:
-        above = [name for name in own(module) if name.split(".")[-1] in ROLES[ROLES.index(role) + 1 :]]
-        assert not above, f"{module} must not import {above}"
+def test_roles_inside_a_domain_point_one_way():
+    def role(module):
+        return ROLES.index(last) if (last := module.split(".")[-1]) in ROLES else -1
+
+    above = [
+        f"{module} imports {name}"
+        for module in INSIDE
+        if folder(module) == "domains" and role(module) >= 0
+        for name in own(module)
+        if role(name) > role(module)
+    ]
+    assert not above
 
 
 def test_there_is_no_circle():
@@ -75,21 +90,22 @@ def test_there_is_no_circle():
     assert not left, f"these import each other: {sorted(left)}"
 
 
-@EACH
-def test_only_the_page_knows_gradio(module):
-    roots = {name.split(".")[0] for name in imported(MODULES[module])}
-    page = folder(module) == "app" or (folder(module) == "domains" and module.endswith(".tab"))
-    assert page or not roots & {"gradio", "gradio_client", "fastapi"}
+def test_only_the_page_knows_gradio():
+    def page(module):
+        return folder(module) == "app" or (folder(module) == "domains" and module.endswith(".tab"))
+
+    wrong = [module for module in INSIDE if not page(module) and roots(module) & {"gradio", "gradio_client", "fastapi"}]
+    assert not wrong
 
 
 SHOWN = {f"remdm.{name}" for name in ("later", "runs.tokens", "runs.trace", "runs.trace_file", "runs.untrusted")}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("remdm.views.") or name in SHOWN])
-def test_what_is_shown_needs_no_network(module):
-    roots = {name.split(".")[0] for name in imported(MODULES[module])}
-    assert not roots & {"torch", "transformers", "safetensors"}
-    assert {name for name in own(module) if not name.startswith("remdm.views.")} <= SHOWN | {"remdm.views"}
+def test_what_is_shown_needs_no_network():
+    for module in (name for name in MODULES if name.startswith("remdm.views.") or name in SHOWN):
+        assert not roots(module) & {"torch", "transformers", "safetensors"}, module
+        asked = {name for name in own(module) if not name.startswith("remdm.views.")}
+        assert asked <= SHOWN | {"remdm.views"}, module
 
 
 def test_the_order_names_what_there_is():
@@ -99,6 +115,6 @@ def test_the_order_names_what_there_is():
 MOST_LINES = 300
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("remdm.models")])
-def test_a_module_can_be_read_at_one_sitting(module):
-    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+def test_a_module_can_be_read_at_one_sitting():
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
+    assert not [name for name in INSIDE if lines[name] > MOST_LINES and not name.startswith("remdm.models")]

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from remdm.evaluation.metrics import judge
 from remdm.evaluation.metrics.judge import Judge, perplexity
@@ -24,6 +23,8 @@ def letters(text: str, add_special_tokens: bool, split_special_tokens: bool) -> 
 @pytest.fixture(scope="module")
 def tiny() -> Judge:
     """A judge around a random two-layer model."""
+    from transformers import LlamaConfig, LlamaForCausalLM  # seconds that only this file needs
+
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=61,

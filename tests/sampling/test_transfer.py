@@ -55,8 +55,11 @@ def walk(network, sampler, watch):
     return step
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("sampler", METHODS)
+EVERY_NETWORK = [(name, "remdm-loop") for name in NETWORKS]
+EVERY_SAMPLER = [("PlainTransformer", sampler) for sampler in METHODS if sampler != "remdm-loop"]
+
+
+@pytest.mark.parametrize(("name", "sampler"), EVERY_NETWORK + EVERY_SAMPLER)
 @pytest.mark.parametrize("watch", [False, True])
 def test_a_step_waits_once_and_a_recorded_one_twice(name, sampler, watch, pretended):
     step = walk(moved(copy.deepcopy(NETWORKS[name])), sampler, watch)
