@@ -121,13 +121,13 @@ def numbers(samples: Sequence[TokenView]) -> Sequence[tuple[str, str, str]]:
     ]
 
 
-def model_of(name: str, title: str, examples: tuple[str, ...]) -> Model:
+def model_of(name: str) -> Model:
     """An embedded model, which is asked for the numbers of its range."""
     asked = RANGES[name]
     numbers_to, targets = f"1 to {asked.largest}", f"{asked.targets[0]} to {asked.targets[1]}"
     return Model(
         name,
-        title,
+        asked.title,
         f"Finds two equations that lead from three numbers ({numbers_to}) to a target ({targets}), learned from "
         "problems made by rule. It often guesses the first step wrong; watch the checker's marks change when it "
         "revises.",
@@ -137,21 +137,18 @@ def model_of(name: str, title: str, examples: tuple[str, ...]) -> Model:
         text,
         partial(issues, verdict),
         length=LENGTH,
-        examples=examples,
+        examples=asked.examples,
         draw=partial(problems.draw, asked),
         scene=partial(scene, verdict),
         tile=tile,
         numbers=numbers,
         recommended=recommended(name),
-        prompt_help=f"Three numbers from {numbers_to} and a target from {targets}, such as {examples[0]}.",
+        prompt_help=f"Three numbers from {numbers_to} and a target from {targets}, such as {asked.examples[0]}.",
         placeholder="Empty: draw a held-out problem",
     )
 
 
-COUNTDOWN = model_of("countdown", "Countdown, three numbers", ("3, 5, 7 = 26", "4, 9, 11 = 55", "2, 8, 12 = 36"))
-EMBEDDED = (
-    COUNTDOWN,
-    model_of("countdown-99", "Countdown, numbers to 99", ("44, 2, 54 = 64", "22, 11, 44 = 26", "52, 20, 21 = 53")),
-)
+EMBEDDED = tuple(map(model_of, RANGES))
+COUNTDOWN = EMBEDDED[0]
 
 DOMAIN = Domain("countdown", "Countdown", (*EMBEDDED, *llada.MODELS), most_samples=64, together=True)

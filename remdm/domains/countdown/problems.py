@@ -18,10 +18,21 @@ import numpy as np
 
 
 @dataclass(frozen=True)
+class Size:
+    """How large a network is, and whether its weights are stored in 8 bits rather than in half precision."""
+
+    width: int
+    depth: int
+    heads: int
+    eight_bits: bool = False
+
+
+@dataclass(frozen=True)
 class Range:
-    """The numbers that a model is asked about, and how much further its training goes.
+    """The numbers that a model is asked about, how much further its training goes, and all else that is its own.
 
     Attributes:
+        title: the model's on the page. examples: prompts there. size: its network's.
         largest: of the three numbers. targets: the least and the greatest. limit: the largest result of an equation.
         widest: the largest number in training. reach: the largest result there, and the largest number with a word.
         mix: from which batch on which shares of training are not problems of the range: bare sums, two numbers,
@@ -29,6 +40,9 @@ class Range:
             sums, and late (docs/log.md).
     """
 
+    title: str
+    examples: tuple[str, ...]
+    size: Size
     largest: int
     targets: tuple[int, int]
     limit: int
@@ -44,16 +58,18 @@ class Range:
 RANGES = {
     # the range alone has so few triples that a network learns them by heart: training goes beyond it
     "countdown": Range(
+        "Countdown, three numbers", ("3, 5, 7 = 26", "4, 9, 11 = 55", "2, 8, 12 = 36"), Size(160, 6, 5),
         12, (1, 60), 60, 24, 99,
         ((4415, (0.05, 0.1, 0.3)), (400, (0.15, 0.1, 0.45)), (0, (1.0, 0.0, 0.0))),
     ),
     # the paper's examples have such numbers; with results to 9,801 only 1% of the problems more have an answer
     "countdown-99": Range(
+        "Countdown, numbers to 99", ("44, 2, 54 = 64", "22, 11, 44 = 26", "52, 20, 21 = 53"), Size(256, 8, 8, True),
         99, (10, 100), 199, 99, 199,
         ((6000, (0.04, 0.08, 0.08)), (2400, (0.08, 0.1, 0.15)), (600, (0.2, 0.1, 0.25)), (0, (1.0, 0.0, 0.0))),
     ),
 }  # fmt: skip
-"""By the model's name."""
+"""The embedded models by name: a row is a model, with its training and its tables; the first is the tab's."""
 SMALL = RANGES["countdown"]
 
 PROMPT = 6

@@ -1,6 +1,5 @@
 """`remdm train countdown`: the Countdown models on generated problems; only the answer is masked."""
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,20 +16,6 @@ from remdm.models.vocabulary import closed_tokenizer
 from remdm.training.batches import Data
 from remdm.training.loop import Recipe, Task, Trainer, train, warm_started
 from remdm.training.prism import train_prism
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large a network is, and whether its weights are stored in 8 bits rather than in half precision."""
-
-    width: int
-    depth: int
-    heads: int
-    eight_bits: bool = False
-
-
-SIZES = {"countdown": Size(160, 6, 5), "countdown-99": Size(256, 8, 8, eight_bits=True)}
-"""By the model's name."""
 
 
 def tokenizer(asked: Range) -> Tokenizer:
@@ -90,7 +75,8 @@ def data(asked: Range, first: int = 0) -> Data:
 
 def train_countdown(name: str, folder: Path, recipe: Recipe) -> None:
     """Train the Countdown model of a name and export it to `folder` at every save."""
-    asked, size = problems.RANGES[name], SIZES[name]
+    asked = problems.RANGES[name]
+    size = asked.size
     words = tokenizer(asked)
     shape = TransformerConfig(
         words.get_vocab_size(), problems.LENGTH, width=size.width, depth=size.depth, heads=size.heads, absolute=True
