@@ -7,13 +7,13 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from remdm.domains.molecule import chemnet
+from remdm.domains.molecule import chemnet, qm9
 from remdm.domains.molecule.domain import GUIDANCE, PRESETS, PROPERTIES, QM9, Asked, denoiser, measured
 from remdm.domains.molecule.scores import MEANS, figures, guided_table, unguided_table
 from remdm.evaluation.measurement import Bench, Measure, Measurement, Objective
 from remdm.evaluation.sweeps.compiled import compiled, number_type
 from remdm.evaluation.sweeps.results import KEY, Row, with_ends
-from remdm.evaluation.sweeps.samples import Cell, Free, Samples
+from remdm.evaluation.sweeps.samples import Cell, Free, Samples, Tick, silent
 from remdm.models.checkpoints import ROOT, Checkpoint, weights_hash
 from remdm.models.network import compute
 
@@ -23,6 +23,18 @@ COLUMNS = (
     *with_ends("valid", "unique", "novel"), "novel_strings", *with_ends(*MEANS), "forwards", "seconds", "settings",
     "machine", *FCD,
 )  # fmt: skip
+
+
+def molecules(data: qm9.QM9, first: int, stop: int) -> Samples:
+    """Molecules `first` to `stop - 1` of those that the model was trained on, as if a sampler's.
+
+    Raises:
+        ValueError: if there are fewer.
+    """
+    trained = data.tokens[data.heldout :]  # in a shuffled order
+    if stop > len(trained):
+        raise ValueError(f"QM9 has {len(trained)} molecules for training, so no more can be asked for")
+    return Samples.given(trained[first:stop])
 
 
 def bench(checkpoint: Checkpoint, asked: Asked, fcd: bool) -> Bench:
@@ -36,19 +48,23 @@ def bench(checkpoint: Checkpoint, asked: Asked, fcd: bool) -> Bench:
         far = {"fcd": chemnet.distance(found.valid), "fcd_samples": len(groups[0])} if fcd else {}
         return {**figures(found), **far}
 
+    def data(first: int, stop: int, tick: Tick = silent) -> Samples:
+        return molecules(qm9.prepare(chemnet.DATA), first, stop)
+
     place, named, about = "/free/", "", {"property": "none"}
     if asked.property != "none":
         scale = f"{asked.guidance_scale:g}"
         place = f"/{asked.property}-{asked.guidance}-{scale}/"
         named = f"property={asked.property},guidance={asked.guidance},γ={scale}"
         about = {name: getattr(asked, name) for name in ("property", "guidance", "guidance_scale")}
-    return Bench(QM9.name, weights_hash(ROOT / QM9.name), checkpoint, draws, score, (place,), named, about)
+    return Bench(QM9.name, weights_hash(ROOT / QM9.name), checkpoint, draws, score, (place,), named, about, data)
 
 
 ABOUT = (
     "Shares are of all n samples, with 95% intervals. Novel: different molecules (canonical SMILES) that QM9 does not "
-    "have. Means over the novel ones. FCD: ChemNet distance to held-out molecules. No nucleus unless named. NFE: "
-    "network evaluations a sample; guidance of γ other than 0 and 1 takes two forward passes for each."
+    "have. Means over the novel ones. FCD: ChemNet distance to held-out molecules, which falls with n; `data` are "
+    "molecules of the training set. No nucleus unless named. NFE: network evaluations a sample; guidance of γ other "
+    "than 0 and 1 takes two forward passes for each."
 )
 
 
@@ -69,7 +85,7 @@ class Molecules(Measurement):
     objective = Objective("novel", floors={"unique": 0.95})
     samplers = tuple(PRESETS)
     steps, samples, at_once, batch = (32, 64, 128), 1024, 64, 32
-    costly = FCD
+    data, costly = True, FCD
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--property", default="none", choices=PROPERTIES)

@@ -6,6 +6,7 @@ from typing import Any
 from remdm.domains.molecule.properties import Measured
 from remdm.evaluation.metrics.statistics import bootstrap, wilson
 from remdm.evaluation.sweeps.results import Row
+from remdm.evaluation.sweeps.samples import DATA
 from remdm.evaluation.sweeps.table import markdown
 from remdm.views.interval import Interval, figure
 
@@ -30,7 +31,7 @@ def unguided_table(rows: Sequence[Row]) -> str:
     """Validity, uniqueness, novelty and the ChemNet distance: a sampler and T a line, as Markdown."""
     head = ["sampler", "T", "n", "valid", "unique", "novel", "FCD", "NFE"]
     body = [
-        [_name(row), row["steps"], row["samples"],
+        [_name(row), "" if row["sampler"] == DATA else row["steps"], row["samples"],
          *(f"{Interval.of(row, name):.1%}" for name in ("valid", "unique", "novel")),
          figure(float(row["fcd"])) if row.get("fcd") else "", figure(float(row["forwards"]))]
         for row in sorted(rows, key=lambda row: int(row["steps"]))

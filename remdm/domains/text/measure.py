@@ -40,7 +40,7 @@ def world_stories(checkpoint: Checkpoint, first: int, stop: int, tick: Tick = si
     known, world = checkpoint.tokenizer.get_vocab(), storyworld.world_of(checkpoint.length)
     drawn = (storyworld.generate(FRESH + row, world=world) for row in range(first, stop))
     stories = (lines.lay_out(story.sentences, world.length) for story in drawn)
-    return _given(np.array([[known[str(word)] for word in story] for story in stories]))
+    return Samples.given(np.array([[known[str(word)] for word in story] for story in stories]))
 
 
 def held_out(blocks: np.ndarray, first: int, stop: int, tick: Tick = silent) -> Samples:
@@ -51,12 +51,7 @@ def held_out(blocks: np.ndarray, first: int, stop: int, tick: Tick = silent) -> 
     """
     if stop > len(blocks):
         raise ValueError(f"{len(blocks)} blocks of prose are held out, so no more can be asked for")
-    return _given(blocks[first:stop])
-
-
-def _given(tokens: np.ndarray) -> Samples:
-    nothing = np.zeros(len(tokens), np.int32)
-    return Samples(tokens.astype(np.int32), nothing, nothing.astype(float), np.zeros((0, 2)), "")
+    return Samples.given(blocks[first:stop])
 
 
 def loaded(name: str, device: str = "auto") -> tuple[Model, Checkpoint, Path]:

@@ -110,6 +110,12 @@ class Samples:
     dtype: str
     machine: str = ""
 
+    @classmethod
+    def given(cls, tokens: np.ndarray) -> "Samples":
+        """Tokens that no sampler drew, such as the data's."""
+        nothing = np.zeros(len(tokens), np.int32)
+        return cls(tokens.astype(np.int32), nothing, nothing.astype(float), np.zeros((0, 2)), "")
+
     def __len__(self) -> int:
         return len(self.tokens)
 

@@ -26,7 +26,7 @@ from remdm.domains.molecule.domain import (
 from remdm.domains.molecule.drawing import draw, fragment
 from remdm.domains.molecule.exports import smiles_file, structures, table
 from remdm.domains.molecule.frontier import Spot, against, frontier, spot, verdict
-from remdm.domains.molecule.measure import MEASUREMENT
+from remdm.domains.molecule.measure import MEASUREMENT, molecules
 from remdm.domains.molecule.pieces import pieces
 from remdm.domains.molecule.properties import measure
 from remdm.domains.molecule.vocabulary import split
@@ -54,6 +54,16 @@ def checkpoint():
 
 
 # Tokens
+
+
+def test_the_data_are_a_row_of_molecules_that_training_saw(checkpoint):
+    smiles = np.array(["C", "CC", "CCO", "CCN"])
+    tokens = vocabulary.encode(smiles.tolist(), checkpoint.tokenizer)
+    data = qm9.QM9(smiles, tokens, np.zeros(4, np.int8), np.zeros(4, np.float32), heldout=1, limits={})
+    rows = molecules(data, 1, 3).tokens.tolist()
+    assert [text(row, checkpoint) for row in rows] == ["CCO", "CCN"]
+    with pytest.raises(ValueError, match="QM9 has 3 molecules for training"):
+        molecules(data, 0, 4)
 
 
 def test_tokens_of_a_molecule_come_back_as_its_smiles(checkpoint):
