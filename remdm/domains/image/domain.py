@@ -11,7 +11,7 @@ from remdm.domains.image import emoji, imagenet
 from remdm.domains.image.codes import piece, start, text
 from remdm.domains.image.exports import animation
 from remdm.domains.image.rendering import GRID, NAME, atlas, drawn, load_part, scene, tile
-from remdm.models.checkpoints import Checkpoint, load_embedded
+from remdm.models.checkpoints import Checkpoint, load_embedded, recommended
 from remdm.models.classifier import Classifier, load_classifier
 from remdm.models.vq import as_input
 from remdm.runs.domain import Domain, Model
@@ -108,6 +108,7 @@ EMOJI = Model(
     prompt_help="",
     # tau and eta of the paper's ImageNet runs (arXiv 2503.00307, Appendix D.2)
     defaults={"sampler": "remdm-rescale", "steps": 32, "eta": 0.05, "temperature": 0.8, "nucleus_p": 1.0},
+    recommended=recommended(NAME),
 )
 
 DOMAIN = Domain(
