@@ -62,24 +62,22 @@ def test_a_domain_without_a_pair_opens_with_a_run_alone_or_none(tmp_path):
 
 
 @pytest.mark.slow
-def test_remasking_leaves_fewer_errors_than_mdlm():
-    """With the recommended settings on three of four seeds, with the paper's preset in all."""
+def test_the_recommended_settings_leave_fewer_errors_than_mdlm_on_seven_of_eight_seeds():
     domain = DOMAINS["text"]
     model = domain.models[0]
     best = recommended(model.name)
-    chosen = [settings(**best), settings("remdm-cap", best["steps"]), settings("mdlm", best["steps"])]
+    chosen = [settings(**best), settings("mdlm", best["steps"])]
 
     def left(settings):
         """Errors at the end of each seed's run, as the page makes it; all at once, which changes none of them."""
-        requests = [RunRequest(domain, model, "", model.length, settings, seed) for seed in range(1, 5)]
+        requests = [RunRequest(domain, model, "", model.length, settings, seed) for seed in range(1, 9)]
         ends = [0] * len(requests)
         for row in Batch(tuple(pane(BranchRequest(each)).prepared for each in requests)).steps():
             ends = [len(step.issues) if step else end for step, end in zip(row, ends, strict=True)]
         return ends
 
     counts = list(zip(*map(left, chosen), strict=True))
-    assert sum(tuned < plain for tuned, _, plain in counts) >= 3, counts
-    assert sum(paper for _, paper, _ in counts) < sum(plain for *_, plain in counts), counts
+    assert sum(remasked < plain for remasked, plain in counts) >= 7, counts
 
 
 def inside(page, locator):
@@ -302,7 +300,7 @@ def test_one_lane_two_and_four_tell_the_same_story(restored):
 def choose(page, lane: int, states: str) -> int:
     """A token of a lane in one of these states, clicked; its position."""
     found = page.evaluate(f"document.querySelector('{BOARD}').__stage.state()")["panes"][lane]
-    row = lambda place: place % 16 in range(1, 5)
+    row = lambda place: place % 16 in range(1, 9)
     place = next(p for p, state in enumerate(found["states"]) if state in states and row(p) and p > 20)
     page.locator(f'{BOARD} [data-role=lane] >> nth={lane} >> [data-position="{place}"]').click()
     return place

@@ -9,6 +9,7 @@ import io
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class QM9:
         return self.values(name) > self.limits[name]
 
 
+@cache
 def prepare(folder: Path) -> QM9:
     """The molecules, read from the package on the first call and kept in the folder."""
     data = kept(folder / "qm9.npz", RECIPE, lambda: build(package_smiles(folder)))
