@@ -13,7 +13,7 @@ from remdm.domains.molecule.scores import MEANS, figures, guided_table, unguided
 from remdm.evaluation.measurement import Bench, Measure, Measurement, Objective
 from remdm.evaluation.sweeps.compiled import compiled, number_type
 from remdm.evaluation.sweeps.results import KEY, Row, with_ends
-from remdm.evaluation.sweeps.samples import Cell, Free, Samples, Tick, silent
+from remdm.evaluation.sweeps.samples import DATA, Cell, Free, Samples, Tick, silent
 from remdm.models.checkpoints import ROOT, Checkpoint, weights_hash
 from remdm.models.network import compute
 
@@ -23,18 +23,6 @@ COLUMNS = (
     *with_ends("valid", "unique", "novel"), "novel_strings", *with_ends(*MEANS), "forwards", "seconds", "settings",
     "machine", *FCD,
 )  # fmt: skip
-
-
-def molecules(data: qm9.QM9, first: int, stop: int) -> Samples:
-    """Molecules `first` to `stop - 1` of those that the model was trained on, as if a sampler's.
-
-    Raises:
-        ValueError: if there are fewer.
-    """
-    trained = data.tokens[data.heldout :]  # in a shuffled order
-    if stop > len(trained):
-        raise ValueError(f"QM9 has {len(trained)} molecules for training, so no more can be asked for")
-    return Samples.given(trained[first:stop])
 
 
 def bench(checkpoint: Checkpoint, asked: Asked, fcd: bool) -> Bench:
@@ -49,7 +37,7 @@ def bench(checkpoint: Checkpoint, asked: Asked, fcd: bool) -> Bench:
         return {**figures(found), **far}
 
     def data(first: int, stop: int, tick: Tick = silent) -> Samples:
-        return molecules(qm9.prepare(chemnet.DATA), first, stop)
+        return Samples.of_data(qm9.prepare(chemnet.DATA).trained, "molecules of QM9 for training", first, stop)
 
     place, named, about = "/free/", "", {"property": "none"}
     if asked.property != "none":
@@ -97,6 +85,8 @@ class Molecules(Measurement):
 
     def open(self, args: argparse.Namespace) -> Sequence[Bench]:
         """The model at each guidance scale; one without a property."""
+        if args.property != "none" and DATA in args.samplers:
+            raise ValueError("The data have no guidance; leave --property out for the row of --samplers data")
         if args.fcd:
             chemnet.ready()
         scales = args.guidance_scale if args.property != "none" else [1.0]

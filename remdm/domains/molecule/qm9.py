@@ -46,6 +46,11 @@ class QM9:
     heldout: int
     limits: dict[str, float]
 
+    @property
+    def trained(self) -> np.ndarray:
+        """Ids of the molecules that models are trained on, `[N, 32]`."""
+        return self.tokens[self.heldout :]
+
     def values(self, name: str) -> np.ndarray:
         """A property of every molecule, `[N]`."""
         return {"rings": self.rings, "qed": self.qed}[name]

@@ -32,7 +32,7 @@ class LabelledBatches:
 
     def __init__(self, data: qm9.QM9, device: torch.device) -> None:
         vocab = smiles_tokenizer().get_vocab()
-        self.tokens = torch.from_numpy(data.tokens[data.heldout :].astype(np.int32)).to(device)
+        self.tokens = torch.from_numpy(data.trained.astype(np.int32)).to(device)
         self.high = np.stack([data.high(name)[data.heldout :] for name in PROPERTIES], axis=1)
         self.pools = [[np.flatnonzero(high == value) for value in (False, True)] for high in self.high.T]
         self.labels = np.array(

@@ -43,17 +43,6 @@ def world_stories(checkpoint: Checkpoint, first: int, stop: int, tick: Tick = si
     return Samples.given(np.array([[known[str(word)] for word in story] for story in stories]))
 
 
-def held_out(blocks: np.ndarray, first: int, stop: int, tick: Tick = silent) -> Samples:
-    """Held-out blocks `first` to `stop - 1` of the prose that a model was trained on, as if a sampler's.
-
-    Raises:
-        ValueError: if there are fewer.
-    """
-    if stop > len(blocks):
-        raise ValueError(f"{len(blocks)} blocks of prose are held out, so no more can be asked for")
-    return Samples.given(blocks[first:stop])
-
-
 def loaded(name: str, device: str = "auto") -> tuple[Model, Checkpoint, Path]:
     """An embedded model by name, or one from a folder (told by a separator in its name).
 
@@ -129,7 +118,8 @@ class Text(Measurement):
 
         data: Draw | None = partial(world_stories, checkpoint) if model.issues else None
         if data is None and DATA in args.samplers:
-            data = partial(held_out, prose.prepare(args.prepared or folder / "training" / "data").heldout)
+            blocks = prose.prepare(args.prepared or folder / "training" / "data").heldout
+            data = partial(Samples.of_data, blocks, "held-out blocks of prose")
         judge = None if model.issues else read
         return [Bench(folder.name, weights_hash(folder), checkpoint, draws, scored, data=data, judged=judge)]
 

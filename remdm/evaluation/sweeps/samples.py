@@ -28,7 +28,13 @@ from remdm.sampling.presets import METHODS
 
 DATA = "data"
 """A sampler's name in a results file that stands for the data themselves."""
+Tick = Callable[[int], Any]
+"""Called after each step with the number of sequences that took it."""
 Key = TypeVar("Key")
+
+
+def silent(size: int) -> None:
+    """No progress is shown."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,17 @@ class Samples:
         nothing = np.zeros(len(tokens), np.int32)
         return cls(tokens.astype(np.int32), nothing, nothing.astype(float), np.zeros((0, 2)), "")
 
+    @classmethod
+    def of_data(cls, tokens: np.ndarray, kind: str, first: int, stop: int, tick: Tick = silent) -> "Samples":
+        """Rows `first` to `stop - 1` of the data `[n, L]`, as if a sampler's; `kind` says in the plural what they are.
+
+        Raises:
+            ValueError: if there are fewer.
+        """
+        if stop > len(tokens):
+            raise ValueError(f"There are {len(tokens)} {kind}, so no more can be asked for")
+        return cls.given(tokens[first:stop])
+
     def __len__(self) -> int:
         return len(self.tokens)
 
@@ -196,16 +213,8 @@ def judged(path: Path, count: int, read: Callable[[Samples], Sequence[tuple[floa
     return samples
 
 
-Tick = Callable[[int], Any]
-"""Called after each step with the number of sequences that took it."""
-
-
 class Stopped(Exception):
     """What a tick raises to end the drawing in the middle of a batch."""
-
-
-def silent(size: int) -> None:
-    """No progress is shown."""
 
 
 def until(halt: threading.Event) -> Tick:

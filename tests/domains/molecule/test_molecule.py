@@ -1,5 +1,6 @@
 """Molecules: tokens, chemistry, drawing, prompts, measures, and what the shipped model makes."""
 
+import argparse
 import re
 import threading
 
@@ -26,12 +27,12 @@ from remdm.domains.molecule.domain import (
 from remdm.domains.molecule.drawing import draw, fragment
 from remdm.domains.molecule.exports import smiles_file, structures, table
 from remdm.domains.molecule.frontier import Spot, against, frontier, spot, verdict
-from remdm.domains.molecule.measure import MEASUREMENT, molecules
+from remdm.domains.molecule.measure import MEASUREMENT
 from remdm.domains.molecule.pieces import pieces
 from remdm.domains.molecule.properties import measure
 from remdm.domains.molecule.vocabulary import split
 from remdm.evaluation.metrics.statistics import wilson
-from remdm.evaluation.sweeps.samples import Free
+from remdm.evaluation.sweeps.samples import Free, Samples
 from remdm.models.checkpoints import ROOT, load_embedded
 from remdm.models.network import compute
 from remdm.runs.record import record
@@ -60,10 +61,15 @@ def test_the_data_are_a_row_of_molecules_that_training_saw(checkpoint):
     smiles = np.array(["C", "CC", "CCO", "CCN"])
     tokens = vocabulary.encode(smiles.tolist(), checkpoint.tokenizer)
     data = qm9.QM9(smiles, tokens, np.zeros(4, np.int8), np.zeros(4, np.float32), heldout=1, limits={})
-    rows = molecules(data, 1, 3).tokens.tolist()
+    rows = Samples.of_data(data.trained, "molecules", 1, 3).tokens.tolist()
     assert [text(row, checkpoint) for row in rows] == ["CCO", "CCN"]
-    with pytest.raises(ValueError, match="QM9 has 3 molecules for training"):
-        molecules(data, 0, 4)
+    with pytest.raises(ValueError, match="^There are 3 molecules, so no more can be asked for$"):
+        Samples.of_data(data.trained, "molecules", 0, 4)
+
+
+def test_the_data_have_no_row_under_a_property():
+    with pytest.raises(ValueError, match="^The data have no guidance; leave --property out"):
+        MEASUREMENT.open(argparse.Namespace(property="rings", samplers=["mdlm", "data"]))
 
 
 def test_tokens_of_a_molecule_come_back_as_its_smiles(checkpoint):

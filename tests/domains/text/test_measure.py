@@ -374,7 +374,7 @@ def test_held_out_prose_is_a_row_of_its_own(prose, monkeypatch, capsys):
     command(prose, "--samplers", "mdlm", "data", "--steps", "4", "--samples", "2")
     assert [row["token_entropy"] for row in written(prose) if row["sampler"] == "data"] == ["0"]
     assert "held-out texts: 0.00" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="3 blocks of prose are held out"):
+    with pytest.raises(ValueError, match="^There are 3 held-out blocks of prose, so no more"):
         command(prose, "--samplers", "data", "--samples", "4")
 
 
