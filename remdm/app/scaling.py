@@ -65,28 +65,33 @@ class Scaling:
         self.kinds, self.folder = measurements, folder
         name, kind = next(iter(measurements.items()))
         gr.Markdown(ABOUT, elem_classes="prose")
-        with gr.Row(elem_classes="pane-controls"):
-            self.domain = gr.Radio(
-                [(domains[each].title, each) for each in measurements],
-                value=name,
-                label="Domain",
-                elem_id="scaling-domain",
-            )
-            self.measure = gr.Dropdown(_titles(kind), value=kind.measures[0].column, label="What is measured",
-                                       filterable=False, elem_id="scaling-measure")  # fmt: skip
-            self.condition = gr.Dropdown([kind.own], value=kind.own, label="Condition", filterable=False,
-                                         visible=False, elem_id="scaling-condition")  # fmt: skip
-        self.samplers = gr.CheckboxGroup([], label="Samplers", elem_id="scaling-samplers")
-        self.changed = gr.Checkbox(
-            False, label="With other settings too", info="Rows that differ from the preset: eta, nucleus, precision.",
-            visible=False, elem_id="scaling-changed",
-        )  # fmt: skip
-        self.notes = gr.HTML("", elem_id="scaling-said", elem_classes="said")
-        with gr.Row(elem_classes="charts scaling"):
-            self.chart = gr.Plot(show_label=False, visible=False, elem_id="scaling-chart")
-            self.second = gr.Plot(show_label=False, visible=False, elem_id="scaling-second")
-        self._yours(kind)
-        self.table = gr.HTML("", elem_id="scaling-table")
+        with gr.Column(elem_classes="measured"):  # the chart is in view on arrival, whatever can be chosen
+            with gr.Column(elem_classes="measured-what"):
+                self.domain = gr.Radio(
+                    [(domains[each].title, each) for each in measurements],
+                    value=name,
+                    label="Domain",
+                    elem_id="scaling-domain",
+                )
+                self.measure = gr.Dropdown(_titles(kind), value=kind.measures[0].column, label="What is measured",
+                                           filterable=False, elem_id="scaling-measure")  # fmt: skip
+                self.condition = gr.Dropdown([kind.own], value=kind.own, label="Condition", filterable=False,
+                                             visible=False, elem_id="scaling-condition")  # fmt: skip
+            with gr.Column(elem_classes="measured-shown"):
+                with gr.Row(elem_classes="charts scaling"):
+                    self.chart = gr.Plot(show_label=False, visible=False, elem_id="scaling-chart")
+                    self.second = gr.Plot(show_label=False, visible=False, elem_id="scaling-second")
+                self.notes = gr.HTML("", elem_id="scaling-said", elem_classes="said")
+                self._yours(kind)
+            with gr.Column(elem_classes="measured-samplers"):
+                self.samplers = gr.CheckboxGroup([], label="Samplers", elem_id="scaling-samplers")
+                self.changed = gr.Checkbox(
+                    False, label="With other settings too",
+                    info="Rows that differ from the preset: eta, nucleus, precision.",
+                    visible=False, elem_id="scaling-changed",
+                )  # fmt: skip
+        with gr.Accordion("The numbers of the chart", open=False, elem_id="scaling-numbers", elem_classes="parts"):
+            self.table = gr.HTML("", elem_id="scaling-table")
         gr.Markdown(NOISE, elem_classes="prose")
         with gr.Row(elem_classes="charts scaling"):
             self.noise = [gr.Plot(show_label=False, visible=False, elem_id=f"scaling-noise-{name}")

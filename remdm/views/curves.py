@@ -127,7 +127,7 @@ def figure(
     height = None if world is None else (100.0 if share else 1.0) * world
     ticks = log_ticks(TICKS, "network evaluations (NFE) a sample, measured")
     return go.Figure(data, layout(
-        title, 460, 0.14, ticks, {"ticksuffix": "%" if share else ""}, showlegend=True,
+        title, 460, 0.14, ticks, {"ticksuffix": "%" if share else "", "rangemode": "nonnegative"}, showlegend=True,
         **level(height, "the data themselves"),
     ))  # fmt: skip
 

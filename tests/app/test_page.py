@@ -454,6 +454,7 @@ def test_scaling_shows_what_was_measured_and_adds_a_cell_of_ones_own(studio):
     studio.show("Measure")
     studio.show("Scaling")
     page.wait_for_selector("#scaling-chart .main-svg", state="attached")
+    page.locator("#scaling-numbers > button").click()
     data = "document.querySelector('#scaling-chart .js-plotly-plot').data"
     lines = f"{data}.filter(each => each.marker).map(each => [each.name, each.marker.symbol])"
     there = page.evaluate(lines)
