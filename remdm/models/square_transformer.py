@@ -71,8 +71,7 @@ class SquareBlock(SandwichBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, n, width]` to the same."""
-        q, k, v = self.project(self.norm_attention(x))
-        return self.finish(x, attend(q, k, v))
+        return self.finish(x, attend(*self.project(self.norm_attention(x))))
 
 
 class GridTransformer(Network):
