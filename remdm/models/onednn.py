@@ -20,11 +20,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, gelu: str = ""
     """x W^T + b, `[..., in]` to `[..., out]`, and GELU of it where its form (`none` or `tanh`) is given.
 
     Without gradients, in bfloat16 on a CPU, the weight is laid out as the product reads it once for all calls (else at
-    each, 5% of a forward at 1,024 positions and 10% of the molecules'), and GELU is applied as the product is written: by itself it takes a
-    quarter of the product's time. A second copy of the weights is what it costs.
+    each: 5% of a forward at 1,024 positions, 10% of one of the molecules'), and GELU is applied as the product is
+    written: by itself it takes a quarter of the product's time. A second copy of the weights is what it costs.
     """
-    plainly = torch.is_grad_enabled() or x.dtype != torch.bfloat16 or x.device.type != "cpu"
-    if plainly or torch.compiler.is_compiling() or not _supported():
+    own = x.dtype == torch.bfloat16 and x.device.type == "cpu" and _supported()
+    if not own or torch.is_grad_enabled() or torch.compiler.is_compiling():
         made = F.linear(x, weight, bias)
         return F.gelu(made, approximate=gelu) if gelu else made
     attr = "gelu" if gelu else "none"
