@@ -65,8 +65,8 @@ class Scaling:
         self.kinds, self.folder = measurements, folder
         name, kind = next(iter(measurements.items()))
         gr.Markdown(ABOUT, elem_classes="prose")
-        with gr.Column(elem_classes="measured"):  # the chart is in view on arrival, whatever can be chosen
-            with gr.Column(elem_classes="measured-what"):
+        with gr.Column(elem_classes="curves"):  # the chart is in view on arrival, whatever can be chosen
+            with gr.Column(elem_classes="curves-what"):
                 self.domain = gr.Radio(
                     [(domains[each].title, each) for each in measurements],
                     value=name,
@@ -77,14 +77,14 @@ class Scaling:
                                            filterable=False, elem_id="scaling-measure")  # fmt: skip
                 self.condition = gr.Dropdown([kind.own], value=kind.own, label="Condition", filterable=False,
                                              visible=False, elem_id="scaling-condition")  # fmt: skip
-            with gr.Column(elem_classes="measured-shown"):
+            with gr.Column(elem_classes="curves-shown"):
                 with gr.Row(elem_classes="charts scaling"):
                     self.chart = gr.Plot(show_label=False, visible=False, elem_id="scaling-chart")
                     self.second = gr.Plot(show_label=False, visible=False, elem_id="scaling-second")
                 self.notes = gr.HTML("", elem_id="scaling-said", elem_classes="said")
                 self._yours(kind)
-            with gr.Column(elem_classes="measured-samplers"):
-                self.samplers = gr.CheckboxGroup([], label="Samplers", elem_id="scaling-samplers")
+            with gr.Column(elem_classes="curves-samplers"):
+                self.samplers = gr.CheckboxGroup([], label="Samplers", elem_id="scaling-samplers", elem_classes="many")
                 self.changed = gr.Checkbox(
                     False, label="With other settings too",
                     info="Rows that differ from the preset: eta, nucleus, precision.",

@@ -40,10 +40,10 @@ def bars(values: Sequence[Interval], scale: float = 1.0, width: int = 3) -> dict
     }  # fmt: skip
 
 
-def level(y: float | None, words: str, left: bool = False, dash: str = "dot") -> dict[str, Any]:
-    """A line across the chart with words at one of its ends; nothing for None."""
+def level(y: float | None, words: str) -> dict[str, Any]:
+    """A line across the chart with words at its right end; nothing for None."""
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y,
-            "line": {"color": GREY, "width": 1, "dash": dash}}  # fmt: skip
-    note = {"text": words, "x": 0 if left else 1, "xref": "paper", "xanchor": "left" if left else "right", "y": y,
-            "yanchor": "bottom", "showarrow": False, "font": {"size": 11}}  # fmt: skip
+            "line": {"color": GREY, "width": 1, "dash": "dot"}}  # fmt: skip
+    note = {"text": words, "x": 1, "xref": "paper", "xanchor": "right", "y": y, "yanchor": "bottom",
+            "showarrow": False, "font": {"size": 11}}  # fmt: skip
     return {"shapes": [] if y is None else [line], "annotations": [] if y is None else [note]}

@@ -1,4 +1,4 @@
-"""32-bit against 64-bit noise: a figure against T, with what is true as a dotted line."""
+"""32-bit against 64-bit noise: a figure against T, with what is true as a dashed line."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from remdm.later import Later
 from remdm.views.curves import layout, log_ticks
 from remdm.views.interval import Interval
-from remdm.views.plot import COLOURS, bars, level
+from remdm.views.plot import COLOURS, GREY, bars
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -44,5 +44,8 @@ def figure(rows: Sequence[Row], column: str, title: str, true: float | None = No
             if own:
                 data.append(_line(own, column, "dot" if place else "solid"))
     ticks = sorted({int(row["steps"]) for row in rows})
-    more = level(true, "the language itself", left=True, dash="dash")
-    return go.Figure(data, layout(title, 400, 0.16, log_ticks(ticks, "T"), {}, **more))
+    if true is not None:
+        line = {"color": GREY, "width": 1, "dash": "dash"}
+        data.append({"type": "scatter", "mode": "lines", "name": "the language itself", "line": line,
+                     "x": [ticks[0], ticks[-1]], "y": [true, true], "hoverinfo": "skip"})  # fmt: skip
+    return go.Figure(data, layout(title, 400, 0.16, log_ticks(ticks, "T"), {}))

@@ -61,7 +61,7 @@ class CountdownTab:
         names = [name for name in (*METHODS, *AGAIN, YOURS) if name != "maskgit"]
         self.samplers = gr.CheckboxGroup(
             [(_title(name), name) for name in names], value=list(FIRST), label="Samplers",
-            elem_id="countdown-race-samplers",
+            elem_id="countdown-race-samplers", elem_classes="many",
             info="With their papers' settings; the last with the settings of the tab Countdown, whose model all take.",
         )  # fmt: skip
         with gr.Row(elem_classes="race-asked"):
