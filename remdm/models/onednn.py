@@ -23,8 +23,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, gelu: str = ""
     each: 5% of a forward at 1,024 positions, 10% of one of the molecules'), and GELU is applied as the product is
     written: by itself it takes a quarter of the product's time. A second copy of the weights is what it costs.
     """
-    own = x.dtype == torch.bfloat16 and x.device.type == "cpu" and _supported()
-    if not own or torch.is_grad_enabled() or torch.compiler.is_compiling():
+    plainly = torch.is_grad_enabled() or torch.compiler.is_compiling()
+    if plainly or x.dtype != torch.bfloat16 or x.device.type != "cpu" or not _supported():
         made = F.linear(x, weight, bias)
         return F.gelu(made, approximate=gelu) if gelu else made
     attr = "gelu" if gelu else "none"
