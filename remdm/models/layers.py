@@ -4,8 +4,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from remdm.models.onednn import linear
-
 
 def inverse_frequencies(head_width: int, theta: float = 10_000.0, device: torch.device | None = None) -> Tensor:
     """Rotary frequencies theta^(-2i / head_width), float32 `[head_width / 2]` (arXiv 2104.09864)."""
@@ -92,11 +90,10 @@ class SandwichBlock(nn.Module):
     def project(self, normed: Tensor) -> tuple[Tensor, Tensor]:
         """Queries and keys `[2, B, heads, L, head_width]`, and values `[B, heads, L, head_width]`."""
         batch, length, _ = normed.shape
-        made = linear(normed, self.qkv.weight).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        made = self.qkv(normed).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         return made[:2], made[2]
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         """Add what the heads `[B, heads, L, head_width]` found, then the feed-forward, to `[B, L, width]`."""
-        x = x + self.norm_out(linear(attended.transpose(1, 2).reshape(x.shape), self.out.weight))
-        up = linear(self.norm_feed(x), self.up.weight)
-        return x + self.norm_down(linear(F.relu(up).square(), self.down.weight))
+        x = x + self.norm_out(self.out(attended.transpose(1, 2).reshape(x.shape)))
+        return x + self.norm_down(self.down(F.relu(self.up(self.norm_feed(x))).square()))

@@ -1,7 +1,6 @@
 """oneDNN operators for a bfloat16 network on a CPU that torch does not use by itself; the same numbers.
 
-Only `torch.compile` reaches these operators by public names, and that needs a compiler and minutes; what it compiles
-is left to it.
+Only `torch.compile` reaches these operators by public names, and that needs a compiler and minutes.
 """
 
 from functools import cache
@@ -20,11 +19,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, gelu: str = ""
     """x W^T + b, `[..., in]` to `[..., out]`, and GELU of it where its form (`none` or `tanh`) is given.
 
     Without gradients, in bfloat16 on a CPU, the weight is laid out as the product reads it once for all calls (else at
-    each: 5% of a forward at 1,024 positions, 10% of one of the molecules'), and GELU is applied as the product is
-    written: by itself it takes a quarter of the product's time. A second copy of the weights is what it costs.
+    each, 5% of a forward at 1,024 positions), and GELU is applied as the product is written: by itself it takes a
+    quarter of the product's time. A second copy of the weights is what it costs.
     """
-    plainly = torch.is_grad_enabled() or torch.compiler.is_compiling()
-    if plainly or x.dtype != torch.bfloat16 or x.device.type != "cpu" or not _supported():
+    if torch.is_grad_enabled() or x.dtype != torch.bfloat16 or x.device.type != "cpu" or not _supported():
         made = F.linear(x, weight, bias)
         return F.gelu(made, approximate=gelu) if gelu else made
     attr = "gelu" if gelu else "none"

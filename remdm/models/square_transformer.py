@@ -77,6 +77,8 @@ class SquareBlock(SandwichBlock):
 class GridTransformer(Network):
     """Ids `[B, conditions + G*G]`, cells row by row from the top, to logits over codes and mask."""
 
+    traceable = True
+
     def __init__(self, config: GridConfig) -> None:
         super().__init__()
         self.config = config

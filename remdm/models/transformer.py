@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from remdm.models.layers import SandwichBlock, attend, attention_weights, inverse_frequencies, rotary_tables, rotate
 from remdm.models.network import Network
-from remdm.models.onednn import linear
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Recall(nn.Module):
     def forward(self, x: Tensor, words: Tensor) -> Tensor:
         batch, length, _ = x.shape
         normed = self.norm(x)
-        both = torch.stack([linear(normed, part.weight) for part in (self.q, self.k)])
+        both = torch.stack((self.q(normed), self.k(normed)))
         attention = attention_weights(both.view(2, batch, length, self.heads, -1).transpose(2, 3))
         recalled = attention @ words[:, None].to(attention.dtype)  # [B, heads, L, width]
         # head by head: a gate on all of them at once is what OpenVINO gets wrong in float32 where there is one
@@ -112,6 +111,7 @@ class Block(SandwichBlock):
 class PlainTransformer(Network):
     """Token ids `[B, L]` to logits `[B, L, V]`; input and output embeddings are tied."""
 
+    traceable = True
     cos: Tensor
     sin: Tensor
 

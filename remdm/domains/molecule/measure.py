@@ -85,7 +85,7 @@ class Molecules(Measurement):
 
     def open(self, args: argparse.Namespace) -> Sequence[Bench]:
         """The model at each guidance scale; one without a property."""
-        if args.property != "none" and DATA in args.samplers:
+        if args.property != "none" and DATA in (args.samplers or ()):
             raise ValueError("The data have no guidance; leave --property out for the row of --samplers data")
         if args.fcd:
             chemnet.ready()
