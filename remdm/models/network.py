@@ -18,11 +18,8 @@ from remdm.sampling.transfer import picked, sent
 class Network(nn.Module):
     """A masked language model: everything before the vocabulary in `hidden`, the vocabulary in `head`.
 
-    Callers thus compute logits only for the rows that they need. `traceable` says that `hidden` calls the same
-    operators one after the other whatever the ids are, so that they can be recorded (traced.py).
+    Callers thus compute logits only for the rows that they need.
     """
-
-    traceable = False
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """What the head reads, `[B, L, D]`, of ids `[B, L]`."""

@@ -71,13 +71,12 @@ class SquareBlock(SandwichBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, n, width]` to the same."""
-        return self.finish(x, attend(*self.project(self.norm_attention(x))))
+        q, k, v = self.project(self.norm_attention(x))
+        return self.finish(x, attend(q, k, v))
 
 
 class GridTransformer(Network):
     """Ids `[B, conditions + G*G]`, cells row by row from the top, to logits over codes and mask."""
-
-    traceable = True
 
     def __init__(self, config: GridConfig) -> None:
         super().__init__()

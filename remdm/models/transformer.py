@@ -81,8 +81,8 @@ class Recall(nn.Module):
     def forward(self, x: Tensor, words: Tensor) -> Tensor:
         batch, length, _ = x.shape
         normed = self.norm(x)
-        both = torch.stack((self.q(normed), self.k(normed)))
-        attention = attention_weights(both.view(2, batch, length, self.heads, -1).transpose(2, 3))
+        q, k = (part(normed).view(batch, length, self.heads, -1).transpose(1, 2) for part in (self.q, self.k))
+        attention = attention_weights(q, k)
         recalled = attention @ words[:, None].to(attention.dtype)  # [B, heads, L, width]
         # head by head: a gate on all of them at once is what OpenVINO gets wrong in float32 where there is one
         gates = self.gate(normed).transpose(1, 2)[..., None]
@@ -104,14 +104,13 @@ class Block(SandwichBlock):
         """`[B, L, width]` to the same, given the words' embeddings `[B, L, width]` and rotary tables."""
         if self.recall is not None:
             x = self.recall(x, words)
-        qk, v = self.project(self.mix(self.norm_attention(x)))
-        return self.finish(x, attend(rotate(qk, cos, sin), v))
+        q, k, v = self.project(self.mix(self.norm_attention(x)))
+        return self.finish(x, attend(rotate(q, cos, sin), rotate(k, cos, sin), v))
 
 
 class PlainTransformer(Network):
     """Token ids `[B, L]` to logits `[B, L, V]`; input and output embeddings are tied."""
 
-    traceable = True
     cos: Tensor
     sin: Tensor
 

@@ -24,7 +24,7 @@ CPU = Compute(torch.device("cpu"), torch.float32, "for the tests")
 TINY = (23, 12, lambda: steps.random_transformer(TransformerConfig(23, 12, 16, 2, 2)), 3)
 STEP = {
     "name", "geometry", "dtype", "ratio", "ours_ms", "other_ms", "network_ms", "not_network", "watched_ms", "decoded",
-    "nucleus", "clock", "threads", "eager_ms",
+    "nucleus", "clock", "threads",
 }  # fmt: skip
 FLOOR = {"gflop", "floor_ms", "of_floor"}
 

@@ -135,8 +135,7 @@ def test_the_command_times_it_for_their_networks_alone(clone, monkeypatch, capsy
     monkeypatch.setitem(steps.GEOMETRIES, "text-256", (23, 12, lambda: steps.random_transformer(text), 1))
     command("--only", "owt-1024", "text-256", "--reference", str(clone), "--json", str(path), "--device", "cpu")
     own, other = json.loads(path.read_text(encoding="utf-8"))
-    assert set(own) == (STEP | FLOOR | {"reference_ms", "reference_ratio"}) - {"eager_ms"}, "theirs is not recorded"
-    assert set(other) == STEP | FLOOR
+    assert set(own) == STEP | FLOOR | {"reference_ms", "reference_ratio"} and set(other) == STEP | FLOOR
     assert own["reference_ratio"] == pytest.approx(own["reference_ms"] / own["ours_ms"], rel=0.05)
     assert "times as fast as the authors' own (" in capsys.readouterr().out
 

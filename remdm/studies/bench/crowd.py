@@ -10,7 +10,6 @@ import torch
 
 from remdm.models.checkpoints import load_embedded
 from remdm.models.network import Compute, NetworkDenoiser
-from remdm.models.traced import WARM_UP
 from remdm.runs.frames import Recorded
 from remdm.sampling.denoiser import Denoiser
 from remdm.sampling.methods import run, settings
@@ -75,7 +74,7 @@ def _visits(denoisers: list[Denoiser], length: int, steps: int, gate: AbstractCo
 
 def alone_ms(denoiser: Denoiser, length: int, steps: int = 32) -> float:
     """Milliseconds a step of one run that nobody watches over HTTP, frames included."""
-    _visits([denoiser], length, 2 * WARM_UP, nullcontext())
+    _visits([denoiser], length, 2, nullcontext())
     return _visits([denoiser], length, steps, nullcontext()).ms
 
 
@@ -86,18 +85,16 @@ def crowds(
 
     `batch_ms` is the best that one run of as many sequences reaches: what sharing could come to if nobody were late.
     """
-    _visits([denoiser], length, 2 * WARM_UP, nullcontext())
+    _visits([denoiser], length, 2, nullcontext())
     batches = (1, max(1, POSITIONS // length))
     batched = min(_visits([denoiser], length, steps, nullcontext(), batch).ms for batch in batches)
     for size in sizes:
         meeting = Batcher(denoiser.network)
         seats: list[Denoiser] = [replace(denoiser, network=meeting.seat()) for _ in range(size)]
-        _visits(seats, length, steps, threading.BoundedSemaphore(VISITORS))  # each new size of a batch is compared once
-        before = meeting.forwards
         ours = _visits(seats, length, steps, threading.BoundedSemaphore(VISITORS))
         line = _visits([denoiser] * size, length, steps, threading.Lock())
         yield row(
             "visitors", geometry, ours.ms, line.ms, visitors=size, batch_ms=batched, first_ms=1000 * ours.first,
-            line_first_ms=1000 * line.first, forwards=meeting.forwards - before, steps=ours.steps,
+            line_first_ms=1000 * line.first, forwards=meeting.forwards, steps=ours.steps,
             cpu_ms=1000 * ours.cpu / ours.steps, line_cpu_ms=1000 * line.cpu / line.steps,
         )  # fmt: skip

@@ -23,10 +23,9 @@ ABOUT = {
     "is `ours` divided by it, which small products do not come near. `reference`, where rows were made with "
     "`--reference`, is the authors' own network class and update function out of a clone of their code (PyTorch's "
     "attention in place of flash-attn, float32 on a CPU as they have it) on the same weights, in turns with ours; "
-    "`reference_ratio` is how many times as long it takes. `eager`, where ours runs a recording, is our step with the "
-    "network computed by torch's operators one by one, as the literal step has it. `openvino`, where that is installed "
-    "and a forward is small enough for one thread, is our step with the network compiled by OpenVINO, and "
-    "`openvino_ratio` how many times as long the literal step takes.",
+    "`reference_ratio` is how many times as long it takes. `openvino`, where that is installed and a forward is small "
+    "enough for one thread, is our step with the network compiled by OpenVINO, and `openvino_ratio` how many times as "
+    "long the literal step takes.",
     "visitors": "Runs that arrive together, a step of each on average: `ours` share forwards, in `other` each waits "
     "for those before it. `first` is when the last visitor sees a first step, `batch` the best that one run of many "
     "sequences reaches.",

@@ -17,7 +17,6 @@ from remdm.models.llada import LLaDA, LLaDAConfig
 from remdm.models.network import Accelerated, Compute, Network, NetworkDenoiser, type_name
 from remdm.models.openvino import OpenVINO
 from remdm.models.threads import FEW, operations
-from remdm.models.traced import WARM_UP, Traced
 from remdm.models.transformer import PlainTransformer, Recall, TransformerConfig
 from remdm.models.weights import blank
 from remdm.sampling.cached import Cached
@@ -127,7 +126,7 @@ def embedded_cases(compute: Compute) -> Iterator[tuple[str, Callable[[], Case]]]
                         checkpoint = model.load(place)
                         made.append(model.denoiser(checkpoint, domain.ask()))
                     begin = torch.full((1, model.length), checkpoint.mask_id)
-                    return Case(model.name, made[0], eager(made[1]), begin, 15)
+                    return Case(model.name, made[0], made[1], begin, 15)
 
                 yield model.name, make
 
@@ -168,8 +167,7 @@ def measured(case: Case, clock: str, repeats: int | None = None, reference: Refe
     acts: dict[str, Callable[[], object]] = {}
     if bare is not case.ours:
         acts["eager_ms"] = lambda: ours(seed, x_theta=bare)
-    small = z.device.type == "cpu" and operations(network_of(bare)[0], z) <= FEW
-    if small and find_spec("openvino") and not isinstance(network_of(case.ours)[0], OpenVINO):
+    elif z.device.type == "cpu" and find_spec("openvino") and operations(network_of(bare)[0], z) <= FEW:
         compiled = computed(bare, cache(OpenVINO))
         compiled(state.tokens, every, 0.5)  # is compiled now, not while it is timed
         acts["openvino_ms"] = lambda: ours(seed, x_theta=compiled)
@@ -177,9 +175,6 @@ def measured(case: Case, clock: str, repeats: int | None = None, reference: Refe
         authors = reference.step(network, mask_id, AT_HALF, ETA, NUCLEUS_P)
         acts["reference_ms"] = lambda: authors(z)
     record, seed = next((each, seed) for seed in range(1, 100) if (each := ours(seed)).decoded.any())
-    if isinstance(network_of(case.ours)[0], Traced):
-        for _ in range(WARM_UP + 1):  # is recorded now, not while it is timed
-            case.ours(state.tokens, every, 0.5)
     with torch.inference_mode():
         step, watched, literal, alone, *others = interleaved(
             (
