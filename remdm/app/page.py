@@ -27,6 +27,7 @@ from remdm.serving import engine
 from remdm.serving.apart import APART
 from remdm.serving.bounds import Bounded
 from remdm.serving.headers import Guarded
+from remdm.serving.loading import Ended
 from remdm.serving.packing import Packed
 from remdm.serving.streamed_runs import RUNS
 
@@ -144,7 +145,10 @@ def launch_arguments() -> dict:
         "head": head(),
         "footer_links": ["settings"],
         "ssl_verify": False,  # Gradio asks its own server, over plain HTTP, and would read all certificates for it
-        "app_kwargs": {"middleware": [Middleware(each) for each in (Guarded, Bounded, Packed)], "openapi_url": None},
+        "app_kwargs": {
+            "middleware": [Middleware(each) for each in (Guarded, Bounded, Packed, Ended)],
+            "openapi_url": None,
+        },
         "max_file_size": limits.current().upload,
         "state_session_capacity": limits.current().sessions,
         "max_threads": engine.configured().visitors + SPARE_THREADS,

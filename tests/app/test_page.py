@@ -307,6 +307,17 @@ def test_impossible_values_get_one_sentence(studio, app, set_up, sentence):
     assert app.log.read_text(encoding="utf-8") == written, "no traceback"
 
 
+def test_a_page_that_nobody_touches_comes_to_rest(studio):
+    """Whatever is drawn in every frame, as by Gradio's loading sign, asks what time it is."""
+    rests = """() => new Promise((done) => {
+      const now = performance.now.bind(performance);
+      let asked = 0;
+      performance.now = () => (asked++, now());
+      setTimeout(() => { delete performance.now; done(!asked); }, 300);
+    })"""
+    assert any(studio.page.evaluate(rests) for _ in range(40)), "it draws for ever"
+
+
 def test_fields_keep_numbers_in_range(studio):
     studio.typed("steps", 99999)
     assert studio.value("steps") == 1024
