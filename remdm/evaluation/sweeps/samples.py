@@ -124,11 +124,7 @@ class Samples:
 
     @classmethod
     def of_data(cls, tokens: np.ndarray, kind: str, first: int, stop: int, tick: Tick = silent) -> "Samples":
-        """Rows `first` to `stop - 1` of the data `[n, L]`, as if a sampler's; `kind` says in the plural what they are.
-
-        Raises:
-            ValueError: if there are fewer.
-        """
+        """Rows `first` to `stop - 1` of the data `[n, L]`, as if a sampler's; ValueError if there are fewer `kind`."""
         if stop > len(tokens):
             raise ValueError(f"There are {len(tokens)} {kind}, so no more can be asked for")
         return cls.given(tokens[first:stop])
@@ -170,9 +166,8 @@ def load(path: Path) -> Samples | None:
 def save(path: Path, samples: Samples) -> None:
     """Write the samples, all or nothing: an interruption leaves the file as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+    part, arrays = path.with_suffix(".part"), {each.name: getattr(samples, each.name) for each in fields(samples)}
     with part.open("wb") as file:
-        arrays: dict[str, Any] = {each.name: np.array(getattr(samples, each.name)) for each in fields(samples)}
         np.savez_compressed(file, **arrays)
     os.replace(part, path)
 
