@@ -5,6 +5,7 @@ The sign that stands there while the page is built counts its seconds in every f
 modules keep the browser's function by which they ask for a frame, so that it has to be replaced before they are read.
 """
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SCRIPT = rb"""<script>(() => {
@@ -24,25 +25,24 @@ class Ended:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        held: list[Message] = []
+        page: Message | None = None  # how the answer begins, until its length is known
 
         async def ended(message: Message) -> None:
+            nonlocal page
             if message["type"] == "http.response.start" and _is_page(scope, message):
-                held.append(message)
+                page = message
                 return
-            if held:
-                begin = held.pop()
+            if page is not None:
                 if not message.get("more_body"):
                     body = message.get("body", b"").replace(b"<head>", b"<head>" + SCRIPT, 1)
                     message = {**message, "body": body}
-                    others = [each for each in begin["headers"] if each[0] != b"content-length"]
-                    begin = {**begin, "headers": [*others, (b"content-length", str(len(body)).encode())]}
-                await send(begin)
+                    MutableHeaders(scope=page)["content-length"] = str(len(body))
+                await send(page)
+                page = None
             await send(message)
 
         await self.app(scope, receive, ended)
 
 
 def _is_page(scope: Scope, start: Message) -> bool:
-    kind = dict(start["headers"]).get(b"content-type", b"")
-    return scope["type"] == "http" and scope["method"] == "GET" and kind.startswith(b"text/html")
+    return scope["method"] == "GET" and Headers(scope=start).get("content-type", "").startswith("text/html")
